@@ -1,0 +1,245 @@
+import type { Field, Model } from './schema/define.ts'
+import type { OperationType } from './schema/model.ts'
+import type { Relation } from './schema/relation.ts'
+
+/** Who asks, as the request says it (protocol, "Requests"). Nothing in it is trusted before the signature holds. */
+export interface Scope {
+  readonly participantId?: string
+  readonly participantKind?: 'user' | 'agent' | 'system'
+  readonly organizationId?: string
+  readonly requiredSyncGroups?: readonly string[]
+  readonly projectId?: string
+  readonly branchId?: string
+  readonly mode?: string
+}
+
+/** What every call of an adapter carries. */
+export interface RequestContext {
+  /** The tenant that reads and writes are confined to; null when the request names none. */
+  readonly tenant: string | null
+  readonly scope: Scope
+  /** One per request; it stands in the answer of an error and in the log. */
+  readonly requestId: string
+}
+
+export interface LoadRequest extends RequestContext {
+  readonly model: Model
+  /** Canonical for the primary key's kind, see `canonicalId`. */
+  readonly id: string
+}
+
+export type Operator =
+  | '='
+  | '!='
+  | '<'
+  | '<='
+  | '>'
+  | '>='
+  | 'IN'
+  | 'NOT IN'
+  | 'IS'
+  | 'IS NOT'
+  | 'LIKE'
+  | 'NOT LIKE'
+  | 'ILIKE'
+  | 'NOT ILIKE'
+
+/** One condition of a list; all of them must hold. Field, operator and value fit each other already. */
+export interface Condition {
+  readonly field: Field
+  readonly operator: Operator
+  /** A scalar of the field's kind; an array of them for IN and NOT IN; null, true or false for IS and IS NOT. */
+  readonly value: unknown
+}
+
+export interface ListRequest extends RequestContext {
+  readonly model: Model
+  readonly where: readonly Condition[]
+  /** The primary key is always the tie-break, in the same direction. Nulls are last ascending, first descending. */
+  readonly orderBy: Field
+  readonly order: 'asc' | 'desc'
+  /** 1 to the endpoint's cap. */
+  readonly limit: number
+  /** Position after which the page starts: the order field's value and the primary key, as they travel. */
+  readonly after: { readonly value: unknown; readonly id: string } | undefined
+  /** Relations to embed in each row under their name. */
+  readonly related: readonly { readonly name: string; readonly relation: Relation; readonly model: Model }[]
+  /** Makes the opaque cursor that stands for the page after this row. */
+  readonly cursorAfter: (value: unknown, id: string) => string
+}
+
+export type OnStale = 'reject' | 'overwrite' | 'notify' | 'merge'
+
+/** An operation that has passed the allow-list: model known, type permitted, each input value of its field's kind. */
+export interface Operation {
+  /** Its place in the commit, from 0. */
+  readonly index: number
+  readonly type: OperationType
+  readonly model: Model
+  /** Canonical id; null only for a CREATE whose id the database makes. */
+  readonly id: string | null
+  /** Field name to JSON value; only writable fields; defaults of a create filled in. */
+  readonly input: Readonly<Record<string, unknown>>
+  readonly readAt: number | null
+  readonly onStale: OnStale
+  readonly transactionId: string | null
+}
+
+export interface CommitRequest extends RequestContext {
+  /** The idempotency key, unique within the tenant. */
+  readonly key: string
+  /** Our own canonical hash of the operations. */
+  readonly intent: string
+  /** The caller's hash, when it sent one. */
+  readonly intentHash: string | null
+  readonly operations: readonly Operation[]
+  /** What the caller wants echoed into the write-ahead log, when it asked. */
+  readonly echo: unknown
+}
+
+export interface EventsRequest extends RequestContext {
+  readonly cursor: string | undefined
+  /** 1 to the endpoint's cap. */
+  readonly limit: number
+}
+
+/** A commit's answer: the JSON text of its body, and whether it is the answer of an earlier, identical commit. */
+export interface CommitAnswer {
+  readonly body: string
+  readonly replayed: boolean
+}
+
+/**
+ * What an endpoint runs on. Answers are JSON texts of the protocol's response shapes, and travel to the caller as
+ * they are: a parse and a second serialisation would round numbers and change the bytes of a replay.
+ *
+ * Promises, each checked by the conformance suite:
+ * - `commit` applies all operations or none; once per (tenant, key); and judges `readAt` while it holds the rows.
+ * - Every call is confined to `tenant` for models whose policy is not `none`; a foreign row is a missing row.
+ * - Each applied operation leaves exactly one event, and `events` never skips one that commits late.
+ * - Failures are thrown as `SourceError` (or `SourceRejection` from a customer's rule), with nothing written.
+ *
+ * Write one by hand, or give `storeAdapter` (core/store-adapter.ts) the small operations of a store.
+ */
+export interface SourceAdapter {
+  /** `{ row, stamp }` */
+  load(request: LoadRequest): Promise<string>
+  /** `{ rows, stamps, stamp, nextCursor? }` */
+  list(request: ListRequest): Promise<string>
+  /** `{ rows, stamps, notifications? }` */
+  commit(request: CommitRequest): Promise<CommitAnswer>
+  /** `{ events, nextCursor? }` */
+  events(request: EventsRequest): Promise<string>
+}
+
+// ---- The port for stores whose rules of a commit run in TypeScript --------------------------------------------
+
+/** A row as it travels: field name to JSON value. */
+export type RowValue = Record<string, unknown>
+
+/** An entry of the log as a store keeps it. */
+export interface LogEntry {
+  /** Its stamp; 0 until the store has given one. */
+  readonly position: number
+  readonly model: string
+  readonly entityId: string
+  readonly type: OperationType
+  /** The tenant of the row, null for models of policy `none`. */
+  readonly tenant: string | null
+  /** The row after the change; for a DELETE the row as it was. */
+  readonly data: RowValue
+  /** Fields whose value changed; null when the row came or went. */
+  readonly changed: readonly string[] | null
+  /** Key and place of the operation; null for writes that bypassed the endpoint. */
+  readonly key: string | null
+  readonly index: number | null
+  /** What tells two tenants' equal keys apart where the row belongs to nobody; see `keyScope` in core/event.ts. */
+  readonly keyScope: string | null
+  readonly transactionId: string | null
+  readonly participantId: string | null
+  readonly participantKind: string | null
+  /** RFC 3339, when the change was made. For people; nothing is decided by it. */
+  readonly occurredAt: string
+}
+
+/** What the ledger holds under an idempotency key. */
+export interface LedgerEntry {
+  readonly intent: string
+  readonly intentHash: string | null
+  /** The answer's JSON text, given back byte for byte on replay. */
+  readonly body: string
+  /** True when the entry is older than the ledger's retention. */
+  readonly expired: boolean
+}
+
+/** One row's address. */
+export interface Target {
+  readonly model: Model
+  readonly id: string
+}
+
+/**
+ * One transaction of a store: the five small operations of a commit and what staleness needs to know. All calls
+ * run one after the other. When `work` throws, nothing of it may remain, the reserved key included.
+ */
+export interface StoreTransaction {
+  /**
+   * Makes the key this transaction's own, or gives what stands under it. A concurrent transaction with the same
+   * (tenant, key) must wait here until this one ends: checking without the wait lets two twins both apply.
+   */
+  reserve(tenant: string | null, key: string): Promise<LedgerEntry | null>
+  /**
+   * Locks the rows against concurrent writers until the end of the transaction, in the order given (which is the
+   * same for every commit, so that two commits cannot deadlock), and gives each row of this tenant, or null.
+   * What was read before the lock was granted is not to be trusted: read again under it.
+   */
+  lock(tenant: string | null, targets: readonly Target[]): Promise<readonly (RowValue | null)[]>
+  /** The log's entries of one row (of this tenant) after `position`, oldest first; read after `lock`. */
+  changesSince(tenant: string | null, target: Target, position: number): Promise<readonly LogEntry[]>
+  /** The highest position given to anyone so far; a `readAt` above it is from another world. */
+  lastPosition(): Promise<number>
+  /** The position up to which superseded entries were pruned; 0 when never. */
+  prunedThrough(): Promise<number>
+  /**
+   * Applies one operation to its row: for CREATE the new row, else the row after the change (DELETE: as it was),
+   * null when there is no such row for this tenant. Throws `SourceError` for constraint violations.
+   */
+  apply(tenant: string | null, operation: Operation): Promise<RowValue | null>
+  /** Appends events, gives each its position, in order. They become visible with the transaction, not before. */
+  append(entries: readonly LogEntry[]): Promise<readonly number[]>
+  /** Records the answer under the reserved key. */
+  complete(entry: {
+    tenant: string | null
+    key: string
+    intent: string
+    intentHash: string | null
+    body: string
+  }): Promise<void>
+}
+
+/** A page of the log. */
+export interface LogPage {
+  readonly entries: readonly LogEntry[]
+  /** The position up to which the page is complete: nothing at or below it can appear later. */
+  readonly through: number
+}
+
+/** A store that `storeAdapter` makes a `SourceAdapter` of. */
+export interface SourceStore {
+  transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>
+  /** One row of the tenant with its own stamp (0 when the log knows none), read in one snapshot. */
+  read(tenant: string | null, target: Target): Promise<{ row: RowValue | null; stamp: number }>
+  /**
+   * The rows of a page, `limit + 1` at most (the one too many says that there is a next page), each with its own
+   * stamp from the same snapshot, and a position that was complete before the rows were read.
+   */
+  query(
+    request: ListRequest,
+  ): Promise<{ rows: readonly RowValue[]; stamps: readonly number[]; stamp: number }>
+  /** Entries after `position` in log order, never past an entry that may still appear. `tenant` null: all tenants. */
+  log(tenant: string | null, position: number, limit: number): Promise<LogPage>
+  /** Names this log: it changes when positions may have been reused (restore, failover). */
+  epoch(): Promise<string>
+  /** The lowest position that a cursor may still start from. */
+  retainedFrom(): Promise<number>
+}

@@ -1,0 +1,244 @@
+import { z } from 'zod'
+import type { Kind, KindInfo } from './kind.ts'
+import { kindOf, unwrap } from './kind.ts'
+import type { ModelDefinition, ModelOptions, OperationType, Policy, Shape } from './model.ts'
+import { operationTypes } from './model.ts'
+import type { Relation } from './relation.ts'
+
+/** One field of a model, with everything that reading or writing it needs. */
+export interface Field extends KindInfo {
+  readonly name: string
+  readonly column: string
+  /**
+   * The zod type that a value must pass besides being of the kind; undefined for zod's own bigint and date, which
+   * want JavaScript values that JSON cannot carry.
+   */
+  readonly check: z.ZodType | undefined
+  /** A create may leave it out. */
+  readonly optional: boolean
+  /** `null` is a value of it. */
+  readonly nullable: boolean
+  /** False for the primary key, the tenant and read-only fields: input can never set them. */
+  readonly writable: boolean
+  /** Set by every write, see `ModelOptions.touch`. */
+  readonly touch: boolean
+  /** Makes the value of a create that does not send one; from zod's `.default()` or the model's `defaults`. */
+  readonly default: (() => unknown) | undefined
+}
+
+export type ResolvedPolicy =
+  | { readonly by: 'column'; readonly column: string }
+  | { readonly by: 'parent'; readonly fk: string; readonly parent: string }
+  | { readonly by: 'none' }
+
+/** A model as the rest of the library reads it. */
+export interface Model {
+  readonly name: string
+  readonly table: { readonly schema: string | undefined; readonly name: string }
+  readonly fields: ReadonlyMap<string, Field>
+  readonly primaryKey: Field
+  readonly policy: ResolvedPolicy
+  /** The field that holds the tenant, when the shape declares it. */
+  readonly tenantField: Field | undefined
+  readonly mutable: ReadonlySet<OperationType>
+  readonly archive: Field | undefined
+  readonly relations: ReadonlyMap<string, Relation>
+  /** Undefined: the schema does not say, and triggers that another schema's migration installed stay. */
+  readonly capture: boolean | undefined
+  /** Columns that requests can neither see nor send, and that the application's ORM fills in; see `remapSchema`. */
+  readonly hidden: readonly Field[]
+}
+
+export interface SchemaOptions {
+  /** How field and model names become column and table names. `snake` (default): `projectId` is `project_id`. */
+  casing?: 'snake' | 'same'
+}
+
+type Definitions = Record<string, ModelDefinition<Shape, Record<string, Relation>>>
+
+/** A set of models; see `defineSchema`. */
+export interface Schema<D extends Definitions = Definitions> {
+  readonly models: ReadonlyMap<string, Model>
+  /** The declarations as given, for type inference. */
+  readonly definitions: D
+}
+
+/** A row of a model as it travels: bigint, numeric and timestamps are strings. */
+export type Row<S extends Schema, M extends keyof S['definitions'] & string> = {
+  [F in keyof S['definitions'][M]['shape'] | 'id']: F extends keyof S['definitions'][M]['shape']
+    ? F extends 'id'
+      ? NonNullable<z.output<S['definitions'][M]['shape'][F]>>
+      : z.output<S['definitions'][M]['shape'][F]>
+    : string
+}
+
+export type ModelName<S extends Schema> = keyof S['definitions'] & string
+
+/**
+ * Makes a schema: the allow-list of everything that the endpoint reads or writes.
+ *
+ * @throws TypeError naming model and field, when a declaration contradicts itself.
+ * @example
+ * export const schema = defineSchema({
+ *   tasks: model({ title: z.string().min(1) }, {}, { policy: { by: 'column' } }),
+ * })
+ */
+export function defineSchema<const D extends Record<string, unknown>>(
+  definitions: D & { [M in keyof D]: D[M] extends ModelDefinition<infer _S, infer _R> ? D[M] : never },
+  options: SchemaOptions = {},
+): Schema<D extends Definitions ? D : never> {
+  const models = new Map<string, Model>()
+  for (const [name, definition] of Object.entries(definitions)) {
+    models.set(name, resolveModel(name, definition as ModelDefinition, options))
+  }
+  for (const model of models.values()) checkReferences(model, models)
+  return { models, definitions } as unknown as Schema<D extends Definitions ? D : never>
+}
+
+/** Schemas that came from the reference system declare times as plain strings. */
+const holdsTime = (kind: Kind): boolean => kind === 'timestamp' || kind === 'text'
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+
+function resolveModel(name: string, definition: ModelDefinition, schema: SchemaOptions): Model {
+  if (!NAME.test(name)) throw new TypeError(`model ${name}: a name is letters, digits and _`)
+  const { shape, options } = definition
+  const casing = schema.casing ?? 'snake'
+  const keyName = options.primaryKey ?? 'id'
+  const policy = resolvePolicy(options.policy)
+  const columns = (options.columns ?? {}) as Record<string, string>
+  const fields = new Map<string, Field>()
+  const declared: Shape = keyName in shape ? shape : { [keyName]: z.string(), ...shape }
+  for (const [fieldName, type] of Object.entries(declared)) {
+    if (!NAME.test(fieldName)) throw new TypeError(`${name}.${fieldName}: a name is letters, digits and _`)
+    if (['__proto__', 'constructor', 'prototype'].includes(fieldName)) {
+      throw new TypeError(`${name}.${fieldName}: this name is reserved`)
+    }
+    const column = columns[fieldName] ?? cased(fieldName, casing)
+    fields.set(fieldName, resolveField(name, fieldName, column, type, keyName, policy, options))
+  }
+  for (const known of [...Object.keys(columns), ...(options.readOnly ?? []), ...touched(options)]) {
+    if (!fields.has(known)) throw new TypeError(`${name}.${known}: named in the options, but not a field`)
+  }
+  const [first, second] = (options.table ?? cased(name, casing)).split('.', 2)
+  const archive = fields.get(options.archive ?? 'archivedAt')
+  if (options.archive !== undefined && archive === undefined) {
+    throw new TypeError(`${name}.${options.archive}: named in the options, but not a field`)
+  }
+  if (archive !== undefined && !holdsTime(archive.kind)) {
+    throw new TypeError(`${name}.${archive.name}: the archive field must hold a time`)
+  }
+  return {
+    name,
+    table:
+      second === undefined ? { schema: undefined, name: first ?? name } : { schema: first, name: second },
+    fields,
+    primaryKey: fields.get(keyName) as Field,
+    policy,
+    tenantField:
+      policy.by === 'column'
+        ? [...fields.values()].find((field) => field.column === policy.column)
+        : undefined,
+    mutable: new Set(allowed(options.mutable, archive !== undefined)),
+    archive,
+    relations: new Map(Object.entries(definition.relations)),
+    capture: options.capture,
+    hidden: [],
+  }
+}
+
+function allowed(mutable: ModelOptions['mutable'], archivable: boolean): readonly OperationType[] {
+  if (mutable === false) return []
+  if (mutable !== undefined && mutable !== true) return mutable
+  return operationTypes.filter((type) => archivable || (type !== 'ARCHIVE' && type !== 'UNARCHIVE'))
+}
+
+function resolveField(
+  model: string,
+  name: string,
+  column: string,
+  type: z.ZodType,
+  keyName: string,
+  policy: ResolvedPolicy,
+  options: ModelOptions,
+): Field {
+  const info = kindOf(type)
+  if (name === keyName && !['text', 'uuid', 'integer', 'bigint'].includes(info.kind)) {
+    throw new TypeError(`${model}.${name}: a primary key of kind ${info.kind} is not supported`)
+  }
+  const touch = touched(options).includes(name)
+  if (touch && !holdsTime(info.kind))
+    throw new TypeError(`${model}.${name}: touch needs a field that holds a time`)
+  const own = (options.defaults as Record<string, () => unknown> | undefined)?.[name]
+  return {
+    name,
+    column,
+    check: ['bigint', 'date'].includes(unwrap(type)._zod.def.type) ? undefined : type,
+    ...info,
+    optional: own !== undefined || touch || type.safeParse(undefined).success,
+    nullable: type.safeParse(null).success || isOptional(type),
+    writable:
+      name !== keyName &&
+      !(policy.by === 'column' && policy.column === column) &&
+      !(options.readOnly ?? []).includes(name),
+    touch,
+    default: own ?? zodDefault(type),
+  }
+}
+
+/** `.optional()` alone also accepts null: rows carry null for what was left out, and callers send rows back. */
+function isOptional(type: z.ZodType): boolean {
+  const def = type._zod.def as { type: string; innerType?: z.ZodType }
+  if (def.type === 'optional') return true
+  return def.innerType === undefined ? false : isOptional(def.innerType)
+}
+
+function zodDefault(type: z.ZodType): (() => unknown) | undefined {
+  const def = type._zod.def as { type: string; innerType?: z.ZodType }
+  if (def.type === 'default' || def.type === 'prefault') return () => type.parse(undefined)
+  return def.innerType === undefined ? undefined : zodDefault(def.innerType)
+}
+
+const touched = (options: ModelOptions): readonly string[] =>
+  options.touch === undefined ? [] : typeof options.touch === 'string' ? [options.touch] : options.touch
+
+function resolvePolicy(policy: Policy | undefined): ResolvedPolicy {
+  if (policy === undefined) return { by: 'column', column: 'organization_id' }
+  return policy.by === 'column' ? { by: 'column', column: policy.column ?? 'organization_id' } : policy
+}
+
+function checkReferences(model: Model, models: ReadonlyMap<string, Model>): void {
+  for (const [name, { model: other, field, type }] of model.relations) {
+    if (model.fields.has(name))
+      throw new TypeError(`${model.name}.${name}: a relation and a field of one name`)
+    const target = models.get(other)
+    if (target === undefined) throw new TypeError(`${model.name}.${name}: there is no model ${other}`)
+    const holder = type === 'belongsTo' ? model : target
+    if (!holder.fields.has(field))
+      throw new TypeError(`${model.name}.${name}: ${holder.name} has no field ${field}`)
+  }
+  const seen = new Set([model.name])
+  for (let at = model; at.policy.by === 'parent'; ) {
+    const { fk, parent } = at.policy
+    if (!at.fields.has(fk)) throw new TypeError(`${at.name}: the policy's fk ${fk} is not a field`)
+    const next = models.get(parent)
+    if (next === undefined) throw new TypeError(`${at.name}: the policy's parent ${parent} is not a model`)
+    if (seen.has(parent)) throw new TypeError(`${model.name}: the policy's parents form a circle`)
+    seen.add(parent)
+    at = next
+  }
+}
+
+/** `projectId` to `project_id`; runs of capitals stay one word, `HTMLBody` to `html_body`. */
+function cased(name: string, casing: 'snake' | 'same'): string {
+  if (casing === 'same') return name
+  return name
+    .replace(/([A-Z]+)([A-Z][a-z])/g, '$1_$2')
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+}
+
+/** The field of a name, or undefined: a lookup that inherited properties cannot answer. */
+export const fieldOf = (model: Model, name: string): Field | undefined => model.fields.get(name)
+
+export type { Kind }

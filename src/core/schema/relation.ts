@@ -1,0 +1,22 @@
+/** How rows of one model refer to rows of another. Made by `relation.*`; read by `list` with `related`. */
+export interface Relation {
+  readonly type: 'belongsTo' | 'hasMany'
+  /** The other model's name. */
+  readonly model: string
+  /** The field that holds the reference: on this model for `belongsTo`, on the other for `hasMany`. */
+  readonly field: string
+}
+
+/**
+ * Relations between models.
+ *
+ * @example
+ * const tasks = model({ projectId: z.string() }, { project: relation.belongsTo('projects', 'projectId') })
+ * const projects = model({ name: z.string() }, { tasks: relation.hasMany('tasks', 'projectId') })
+ */
+export const relation = {
+  /** This model's `field` holds the primary key of a row of `model`. */
+  belongsTo: (model: string, field: string): Relation => ({ type: 'belongsTo', model, field }),
+  /** Rows of `model` hold this row's primary key in their `field`. */
+  hasMany: (model: string, field: string): Relation => ({ type: 'hasMany', model, field }),
+}

@@ -1,0 +1,86 @@
+import { Buffer } from 'node:buffer'
+import { SourceError } from '../errors.ts'
+
+/** More than any signer in rotation sends, and few enough that a header full of entries costs nothing. */
+const MAX_ENTRIES = 16
+
+// Up to 255 printable ASCII characters. A dot would let the signed text `id.timestamp.body` be cut elsewhere under
+// the same signature; a comma is what two headers of one name look like once HTTP has joined them.
+const ID = /^[!-+\-/-~]{1,255}$/
+const TIMESTAMP = /^[1-9][0-9]{9,11}$/
+
+/** One `scheme,value` entry of the webhook-signature header. */
+export interface SignatureEntry {
+  readonly scheme: string
+  readonly value: string
+}
+
+/** The three Standard Webhooks headers, well-formed but not yet verified. */
+export interface Envelope {
+  readonly id: string
+  /** Unix seconds. */
+  readonly timestamp: number
+  readonly signatures: readonly SignatureEntry[]
+}
+
+/**
+ * Reads the signature headers and checks their shape alone, so that it can run before a byte of the body is read.
+ * Entries of schemes that nobody knows stay in; entries past the sixteenth are not looked at.
+ *
+ * @throws SourceError `source_id_missing`, `source_timestamp_missing`, `source_timestamp_invalid`,
+ *   `source_signature_missing`, or `source_signature_invalid` for an id or entry that no signer makes
+ * @example
+ * const { id, timestamp } = readEnvelope(request.headers)
+ */
+export function readEnvelope(headers: Headers): Envelope {
+  const id = headers.get('webhook-id')
+  const timestamp = headers.get('webhook-timestamp')
+  const signature = headers.get('webhook-signature')
+  if (!id) throw new SourceError('source_id_missing')
+  if (!timestamp) throw new SourceError('source_timestamp_missing')
+  if (!TIMESTAMP.test(timestamp)) throw new SourceError('source_timestamp_invalid')
+  if (!signature) throw new SourceError('source_signature_missing')
+  if (!isEnvelopeId(id)) throw new SourceError('source_signature_invalid')
+  return { id, timestamp: Number(timestamp), signatures: readEntries(signature) }
+}
+
+/** Whether a text may stand in the webhook-id header: 1 to 255 printable ASCII characters, no comma, no dot. */
+export function isEnvelopeId(id: string): boolean {
+  return ID.test(id)
+}
+
+function readEntries(header: string): SignatureEntry[] {
+  const entries: SignatureEntry[] = []
+  for (const entry of header.split(' ', MAX_ENTRIES)) {
+    const comma = entry.indexOf(',')
+    if (comma === -1) continue
+    const value = entry.slice(comma + 1)
+    // Two joined headers again: which of them an intermediary saw is anyone's guess.
+    if (value.includes(',')) throw new SourceError('source_signature_invalid')
+    entries.push({ scheme: entry.slice(0, comma), value })
+  }
+  return entries
+}
+
+/**
+ * What a signature covers: the exact bytes `id.timestamp.body`. HMAC takes the two parts one after the other; the
+ * other schemes need them in one piece, which is made at most once.
+ */
+export interface SignedContent {
+  readonly prefix: string
+  readonly body: Uint8Array
+  bytes(): Uint8Array
+}
+
+export function signedContent(id: string, timestamp: number, body: Uint8Array): SignedContent {
+  const prefix = `${id}.${timestamp}.`
+  let whole: Uint8Array | undefined
+  return {
+    prefix,
+    body,
+    bytes() {
+      whole ??= Buffer.concat([Buffer.from(prefix), body])
+      return whole
+    },
+  }
+}

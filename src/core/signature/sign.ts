@@ -1,0 +1,114 @@
+import { Buffer } from 'node:buffer'
+import type { JWK } from 'jose'
+import { isEnvelopeId, type SignedContent, signedContent } from './envelope.ts'
+import { ALGORITHMS, algorithmOf, signJws } from './jws.ts'
+import { blaming, KeyFault } from './key-fault.ts'
+import {
+  ed25519PrivateKey,
+  hmacKey,
+  isPrivateKeyText,
+  type SecretEncoding,
+  signV1,
+  signV1a,
+} from './standard-webhooks.ts'
+
+/** What a request is signed with; the key decides the scheme. */
+export type SigningKey =
+  /** `v1`: the same text and encoding as on the verifying side. */
+  | { secret: string; encoding?: SecretEncoding | undefined }
+  /** `v1a`: an Ed25519 private key, `whsk_...`. */
+  | { privateKey: string }
+  /** `jws`: a private JWK. `algorithm` is needed where neither its `alg` nor its curve tells: RSA. */
+  | { jwk: JWK; algorithm?: string | undefined }
+
+/** One key or several, of one scheme or of many; a text is a `v1` secret, or a `whsk_...` private key. */
+export type SigningInput = string | SigningKey | readonly (string | SigningKey)[]
+
+export interface SignOptions {
+  /** The webhook-id: 1 to 255 printable ASCII characters, no comma, no dot. Default: `msg_` and a random UUID. */
+  id?: string | undefined
+  /** The clock, in milliseconds since 1970. Default `Date.now`. */
+  now?: (() => number) | undefined
+}
+
+/** The Standard Webhooks headers of one request. A retry is signed anew: the timestamp must be fresh. */
+export type SignatureHeaders = Record<'webhook-id' | 'webhook-timestamp' | 'webhook-signature', string>
+
+export type Signer = (body: Uint8Array | string, options?: SignOptions) => Promise<SignatureHeaders>
+
+type EntryMaker = (content: SignedContent) => string | Promise<string>
+
+/**
+ * Prepares keys for signing, once. With several keys each request carries one entry a key, in their order, so that
+ * a receiver accepts it before and after a rotation.
+ *
+ * @throws TypeError with one sentence that names the fault, never the key's text
+ * @example
+ * const sign = createSigner('sk_live_the_key')
+ * const body = JSON.stringify({ type: 'load', model: 'tasks', id: 't1' })
+ * await fetch('https://example.com/source', { method: 'POST', body, headers: await sign(body) })
+ */
+export function createSigner(keys: SigningInput): Signer {
+  const list = Array.isArray(keys)
+    ? (keys as readonly (string | SigningKey)[])
+    : [keys as string | SigningKey]
+  if (list.length === 0) throw new TypeError('No signing key is configured: the list of keys is empty.')
+  const makers = list.map((key, index) =>
+    blaming(list.length === 1 ? 'The signing key' : `The signing key at [${index}]`, () => prepare(key)),
+  )
+  return async (body, options = {}) => {
+    const id = options.id ?? `msg_${crypto.randomUUID()}`
+    if (!isEnvelopeId(id)) {
+      throw new TypeError('The webhook-id must be 1 to 255 printable ASCII characters without comma and dot.')
+    }
+    const timestamp = Math.floor((options.now ?? Date.now)() / 1000)
+    const content = signedContent(id, timestamp, typeof body === 'string' ? Buffer.from(body) : body)
+    const entries = await Promise.all(makers.map((make) => make(content)))
+    return {
+      'webhook-id': id,
+      'webhook-timestamp': String(timestamp),
+      'webhook-signature': entries.join(' '),
+    }
+  }
+}
+
+/**
+ * Signs one request. Prepares the key each time: whoever signs many uses `createSigner`.
+ *
+ * @throws TypeError as `createSigner`
+ * @example
+ * const headers = await signRequest('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', '{"type":"events"}')
+ */
+export async function signRequest(
+  keys: SigningInput,
+  body: Uint8Array | string,
+  options: SignOptions = {},
+): Promise<SignatureHeaders> {
+  return createSigner(keys)(body, options)
+}
+
+function prepare(input: string | SigningKey): EntryMaker {
+  const key: SigningKey =
+    typeof input === 'object' && input !== null
+      ? input
+      : isPrivateKeyText(input)
+        ? { privateKey: input }
+        : { secret: input }
+  if ('secret' in key) {
+    const secret = hmacKey(key.secret, key.encoding)
+    return (content) => `v1,${signV1(secret, content)}`
+  }
+  if ('privateKey' in key) {
+    const privateKey = ed25519PrivateKey(key.privateKey)
+    return (content) => `v1a,${signV1a(privateKey, content)}`
+  }
+  if (!('jwk' in key)) throw new KeyFault('must have one of `secret`, `privateKey`, `jwk`')
+  const { jwk } = key
+  const algorithm = key.algorithm ?? algorithmOf(jwk)
+  if (jwk.d === undefined) throw new KeyFault('has no private part (`d`)')
+  if (algorithm === undefined)
+    throw new KeyFault('needs an `algorithm`: neither `alg` nor the curve tells it')
+  if (!ALGORITHMS.includes(algorithm))
+    throw new KeyFault(`has the algorithm ${JSON.stringify(algorithm)}, which no verifier may accept`)
+  return async (content) => `jws,${await signJws(jwk, algorithm, content)}`
+}

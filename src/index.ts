@@ -1,0 +1,73 @@
+export { z } from 'zod'
+export type {
+  CommitAnswer,
+  CommitRequest,
+  Condition,
+  EventsRequest,
+  LedgerEntry,
+  ListRequest,
+  LoadRequest,
+  LogEntry,
+  LogPage,
+  OnStale,
+  Operation,
+  Operator,
+  RequestContext,
+  RowValue,
+  Scope,
+  SourceAdapter,
+  SourceStore,
+  StoreTransaction,
+  Target,
+} from './core/adapter.ts'
+export { canonicalValue } from './core/canonical.ts'
+export { type DataSourceHandler, dataSource } from './core/endpoint.ts'
+export { type ErrorCode, errors, SourceError, SourceRejection } from './core/errors.ts'
+export type { SourceEvent } from './core/event.ts'
+export type {
+  HandlerCommit,
+  HandlerCommitResult,
+  HandlerContext,
+  HandlerEvent,
+  HandlerPage,
+  HandlerQuery,
+  HandlerRow,
+  ModelHandlers,
+} from './core/handlers.ts'
+export { defaultLimits, type Limits } from './core/limits.ts'
+export type {
+  CommitOutcome,
+  SourceLogger,
+  SourceMetrics,
+  SourceOutcome,
+  SourceTracer,
+} from './core/observe.ts'
+export type {
+  AuthorizeContext,
+  DataSourceOptions,
+  ResolvedScopes,
+  ResolveKeys,
+  ScopesContext,
+} from './core/options.ts'
+export type { RequestType, SourceRequest } from './core/protocol.ts'
+export {
+  defineSchema,
+  type Field,
+  type Model,
+  type ModelName,
+  type Row,
+  type Schema,
+} from './core/schema/define.ts'
+export { field } from './core/schema/field.ts'
+export { type ModelOptions, model, type OperationType, type Policy } from './core/schema/model.ts'
+export { type Relation, relation } from './core/schema/relation.ts'
+export type { JwksEntry, KeyEntry, KeyInput, PublicKeyEntry, SecretKeyEntry } from './core/signature/keys.ts'
+export {
+  type SignatureHeaders,
+  type SigningInput,
+  type SigningKey,
+  signRequest,
+} from './core/signature/sign.ts'
+export type { StaleReason, StaleReport } from './core/staleness.ts'
+export { type StoreAdapterOptions, storeAdapter } from './core/store-adapter.ts'
+export type { SourceOperation } from './core/work.ts'
