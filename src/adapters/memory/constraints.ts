@@ -1,0 +1,104 @@
+import type { RowValue, Target } from '../../core/adapter.ts'
+import { sameValue } from '../../core/compare.ts'
+import { SourceError } from '../../core/errors.ts'
+import type { Field, Model } from '../../core/schema/define.ts'
+import type { Tables } from './tables.ts'
+import { idFrom } from './tables.ts'
+
+export interface ConstraintOptions {
+  /** Unique keys by model: a field's name, or an array of names that are unique together. Nulls never collide. */
+  readonly unique?: Readonly<Record<string, readonly (string | readonly string[])[]>> | undefined
+  /** Foreign keys by model: field name to the model whose primary key it holds. A delete of what is referenced is refused. */
+  readonly references?: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined
+}
+
+interface UniqueKey {
+  readonly model: Model
+  readonly fields: readonly Field[]
+  readonly constraint: string
+}
+
+interface ForeignKey {
+  readonly model: Model
+  readonly field: Field
+  readonly references: Model
+  readonly constraint: string
+}
+
+/** Stands in for the constraints of a database, under the names that Postgres would give them. */
+export class Constraints {
+  readonly #tables: Tables
+  readonly #unique: UniqueKey[] = []
+  readonly #foreign: ForeignKey[] = []
+
+  /** @throws TypeError naming a model or field that the schema does not have. */
+  constructor(tables: Tables, options: ConstraintOptions) {
+    this.#tables = tables
+    for (const [name, keys] of Object.entries(options.unique ?? {})) {
+      const model = tables.model(name)
+      for (const key of keys) {
+        const fields = (typeof key === 'string' ? [key] : key).map((field) => known(model, field))
+        const columns = fields.map(({ column }) => column).join('_')
+        this.#unique.push({ model, fields, constraint: `${model.table.name}_${columns}_key` })
+      }
+    }
+    for (const [name, keys] of Object.entries(options.references ?? {})) {
+      const model = tables.model(name)
+      for (const [fieldName, other] of Object.entries(keys)) {
+        const field = known(model, fieldName)
+        const constraint = `${model.table.name}_${field.column}_fkey`
+        this.#foreign.push({ model, field, references: tables.model(other), constraint })
+      }
+    }
+  }
+
+  /** Before a create: its primary key must be free, whosever row stands there. */
+  checkCreate(target: Target): void {
+    if (this.#tables.get(target) === undefined) return
+    throw new SourceError('unique_violation', undefined, {
+      details: { constraint: `${target.model.table.name}_pkey` },
+    })
+  }
+
+  /** After a row was written. */
+  checkWritten({ model, id }: Target, row: RowValue): void {
+    for (const key of this.#unique) if (key.model === model) this.#checkUnique(key, id, row)
+    for (const key of this.#foreign) if (key.model === model) this.#checkReference(key, row)
+  }
+
+  /** After a row was deleted: nothing may still refer to it. */
+  checkDeleted({ model, id }: Target): void {
+    for (const { model: holder, field, references, constraint } of this.#foreign) {
+      if (references !== model) continue
+      for (const { row } of this.#tables.all(holder).values()) {
+        if (idFrom(model, row[field.name]) === id) throw violation('foreign_key_violation', constraint)
+      }
+    }
+  }
+
+  #checkUnique({ model, fields, constraint }: UniqueKey, id: string, row: RowValue): void {
+    if (fields.some(({ name }) => row[name] === null)) return
+    for (const [otherId, other] of this.#tables.all(model)) {
+      const collides = fields.every((field) => sameValue(field, row[field.name], other.row[field.name]))
+      if (otherId !== id && collides) throw violation('unique_violation', constraint)
+    }
+  }
+
+  #checkReference({ field, references, constraint }: ForeignKey, row: RowValue): void {
+    const value = row[field.name]
+    if (value === null) return
+    const id = idFrom(references, value)
+    if (id === null || this.#tables.get({ model: references, id }) === undefined) {
+      throw violation('foreign_key_violation', constraint)
+    }
+  }
+}
+
+const violation = (code: 'unique_violation' | 'foreign_key_violation', constraint: string): SourceError =>
+  new SourceError(code, undefined, { details: { constraint } })
+
+function known(model: Model, name: string): Field {
+  const field = model.fields.get(name)
+  if (field === undefined) throw new TypeError(`${model.name} has no field ${name}`)
+  return field
+}

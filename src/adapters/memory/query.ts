@@ -1,0 +1,109 @@
+import type { Condition, ListRequest, RowValue } from '../../core/adapter.ts'
+import { canonicalValue } from '../../core/canonical.ts'
+import { SourceError } from '../../core/errors.ts'
+import type { Field, Model } from '../../core/schema/define.ts'
+import { refusal } from '../../core/schema/kind.ts'
+import { like } from './like.ts'
+import type { Tables } from './tables.ts'
+import { idFrom } from './tables.ts'
+import { compareValues, keyValue } from './values.ts'
+
+/** Rows that a relation embeds at most. */
+const RELATED_MAX = 1000
+
+/** The rows of a page, one too many when there is a next one, with relations embedded. */
+export function queryRows(tables: Tables, request: ListRequest): RowValue[] {
+  const { model, where, limit, after, tenant } = request
+  const compare = rowOrder(request)
+  const rows = visibleRows(tables, tenant, model)
+    .filter((row) => where.every((condition) => holds(condition, row[condition.field.name])))
+    .sort(compare)
+  const start =
+    after === undefined ? 0 : rows.findIndex((row) => compare(row, positionOf(request, after)) > 0)
+  const page = start < 0 ? [] : rows.slice(start, start + limit + 1)
+  return page.map((row) => ({ ...row, ...related(tables, request, row) }))
+}
+
+function visibleRows(tables: Tables, tenant: string | null, model: Model): RowValue[] {
+  return [...tables.all(model).values()]
+    .filter((stored) => tables.isVisible(tenant, model, stored))
+    .map(({ row }) => row)
+}
+
+/** As SQL's ORDER BY: nulls last ascending and first descending, the primary key settles ties in the same direction. */
+function rowOrder({ model, orderBy, order }: Pick<ListRequest, 'model' | 'orderBy' | 'order'>) {
+  const direction = order === 'asc' ? 1 : -1
+  return (one: RowValue, other: RowValue): number =>
+    direction * (compareField(orderBy, one, other) || compareField(model.primaryKey, one, other))
+}
+
+function compareField(field: Field, one: RowValue, other: RowValue): number {
+  const [a, b] = [one[field.name], other[field.name]]
+  if (a === null || b === null) return Number(a === null) - Number(b === null)
+  return compareValues(field, a, b)
+}
+
+/** Where the last page ended, as a row that can be compared; that row itself may be gone by now. */
+function positionOf({ model, orderBy }: ListRequest, after: { value: unknown; id: string }): RowValue {
+  if (after.value !== null && refusal(orderBy, after.value) !== null) throw new SourceError('cursor_invalid')
+  const key = model.primaryKey
+  return { [orderBy.name]: canonicalValue(orderBy, after.value), [key.name]: keyValue(key.kind, after.id) }
+}
+
+/** Whether a condition holds for a value, with SQL's three-valued meaning: a comparison with null is never true. */
+export function holds({ field, operator, value }: Condition, found: unknown): boolean {
+  switch (operator) {
+    case 'IS':
+      return found === value
+    case 'IS NOT':
+      return found !== value
+    case 'IN':
+      return found !== null && members(value).some((member) => compare(member) === 0)
+    case 'NOT IN':
+      return (
+        members(value).length === 0 || (found !== null && members(value).every((one) => compare(one) !== 0))
+      )
+  }
+  if (found === null || value === null) return false
+  switch (operator) {
+    case '=':
+      return compare(value) === 0
+    case '!=':
+      return compare(value) !== 0
+    case '<':
+      return compare(value) < 0
+    case '<=':
+      return compare(value) <= 0
+    case '>':
+      return compare(value) > 0
+    case '>=':
+      return compare(value) >= 0
+    default: {
+      const fits = like(found as string, value as string, operator.endsWith('ILIKE'))
+      return operator.startsWith('NOT') ? !fits : fits
+    }
+  }
+
+  function compare(wanted: unknown): number {
+    return compareValues(field, found, canonicalValue(field, wanted))
+  }
+}
+
+const members = (value: unknown): readonly unknown[] => value as readonly unknown[]
+
+function related(tables: Tables, { tenant, model, related: wanted }: ListRequest, row: RowValue): RowValue {
+  const embedded: RowValue = {}
+  for (const { name, relation, model: other } of wanted) {
+    if (relation.type === 'belongsTo') {
+      const id = idFrom(other, row[relation.field])
+      embedded[name] = id === null ? null : tables.visible(tenant, { model: other, id })
+    } else {
+      const id = idFrom(model, row[model.primaryKey.name])
+      embedded[name] = visibleRows(tables, tenant, other)
+        .filter((candidate) => idFrom(model, candidate[relation.field]) === id)
+        .sort(rowOrder({ model: other, orderBy: other.primaryKey, order: 'asc' }))
+        .slice(0, RELATED_MAX)
+    }
+  }
+  return embedded
+}

@@ -1,0 +1,208 @@
+import { randomUUID } from 'node:crypto'
+import type {
+  LedgerEntry,
+  ListRequest,
+  LogPage,
+  Operation,
+  RowValue,
+  SourceStore,
+  StoreTransaction,
+  Target,
+} from '../../core/adapter.ts'
+import { canonicalValue } from '../../core/canonical.ts'
+import { SourceError } from '../../core/errors.ts'
+import { timestampText } from '../../core/event.ts'
+import type { Model, Schema } from '../../core/schema/define.ts'
+import type { ConstraintOptions } from './constraints.ts'
+import { Constraints } from './constraints.ts'
+import { Log } from './log.ts'
+import { Mutex } from './mutex.ts'
+import { queryRows } from './query.ts'
+import type { Journal } from './tables.ts'
+import { Tables } from './tables.ts'
+import { keyValue } from './values.ts'
+
+export interface StoreOptions extends ConstraintOptions {
+  readonly now: () => Date
+  readonly ledgerRetentionMs: number
+}
+
+/** A row of the ledger. */
+export interface LedgerRow {
+  readonly tenant: string | null
+  readonly key: string
+  readonly intent: string
+  readonly intentHash: string | null
+  readonly body: string
+  readonly at: Date
+}
+
+/**
+ * A store in memory. One mutex serialises everything: a transaction waits for the one before it to end, so that the
+ * twin of a key waits in `reserve` and nobody reads what is not committed. Finer locks would be no faster in one
+ * thread, and harder to believe.
+ */
+export class MemoryStore implements SourceStore {
+  readonly tables: Tables
+  readonly changes = new Log()
+  readonly ledger = new Map<string, LedgerRow>()
+  readonly #mutex = new Mutex()
+  readonly #epoch = randomUUID()
+  readonly #constraints: Constraints
+  readonly #options: StoreOptions
+
+  constructor(schema: Pick<Schema, 'models'>, options: StoreOptions) {
+    this.tables = new Tables(schema)
+    this.#constraints = new Constraints(this.tables, options)
+    this.#options = options
+  }
+
+  /** Runs alone; what was journalled is undone when `work` throws. */
+  exclusive<T>(work: (journal: Journal) => Promise<T> | T): Promise<T> {
+    return this.#mutex.run(async () => {
+      const journal: Journal = []
+      try {
+        return await work(journal)
+      } catch (error) {
+        for (const undo of journal.reverse()) undo()
+        throw error
+      }
+    })
+  }
+
+  transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T> {
+    return this.exclusive((journal) => work(this.#begin(journal)))
+  }
+
+  read(tenant: string | null, target: Target): Promise<{ row: RowValue | null; stamp: number }> {
+    return this.exclusive(() => ({
+      row: this.tables.visible(tenant, target),
+      stamp: this.changes.stamp(tenant, target),
+    }))
+  }
+
+  query(
+    request: ListRequest,
+  ): Promise<{ rows: readonly RowValue[]; stamps: readonly number[]; stamp: number }> {
+    const { model, tenant } = request
+    return this.exclusive(() => {
+      const rows = queryRows(this.tables, request)
+      const stamps = rows.map((row) =>
+        this.changes.stamp(tenant, { model, id: String(row[model.primaryKey.name]) }),
+      )
+      return { rows, stamps, stamp: this.changes.lastPosition }
+    })
+  }
+
+  log(tenant: string | null, position: number, limit: number): Promise<LogPage> {
+    return this.exclusive(() => this.changes.page(tenant, position, limit))
+  }
+
+  async epoch(): Promise<string> {
+    return this.#epoch
+  }
+
+  retainedFrom(): Promise<number> {
+    return this.exclusive(() => this.changes.prunedThrough)
+  }
+
+  #begin(journal: Journal): StoreTransaction {
+    const { tables, changes } = this
+    const time = this.#options.now()
+    return {
+      reserve: async (tenant, key) => this.#reserve(tenant, key, time),
+      lock: async (tenant, targets) => targets.map((target) => tables.visible(tenant, target)),
+      changesSince: async (tenant, target, position) => changes.changesSince(tenant, target, position),
+      lastPosition: async () => changes.lastPosition,
+      prunedThrough: async () => changes.prunedThrough,
+      apply: async (tenant, operation) => this.#apply(tenant, operation, timestampText(time), journal),
+      append: async (entries) => entries.map((entry) => changes.append(entry, journal)),
+      complete: async (entry) => this.#complete({ ...entry, at: time }, journal),
+    }
+  }
+
+  #reserve(tenant: string | null, key: string, time: Date): LedgerEntry | null {
+    const found = this.ledger.get(ledgerKey(tenant, key))
+    if (found === undefined) return null
+    const { intent, intentHash, body, at } = found
+    return {
+      intent,
+      intentHash,
+      body,
+      expired: time.getTime() - at.getTime() > this.#options.ledgerRetentionMs,
+    }
+  }
+
+  #complete(row: LedgerRow, journal: Journal): void {
+    const key = ledgerKey(row.tenant, row.key)
+    this.ledger.set(key, row)
+    journal.push(() => this.ledger.delete(key))
+  }
+
+  #apply(tenant: string | null, operation: Operation, time: string, journal: Journal): RowValue | null {
+    const { model, type } = operation
+    if (type === 'CREATE') return this.#create(tenant, operation, time, journal)
+    const target: Target = { model, id: operation.id as string }
+    const before = this.tables.visible(tenant, target)
+    if (before === null) return null
+    if (type === 'DELETE') {
+      this.tables.set(target, undefined, journal)
+      this.#constraints.checkDeleted(target)
+      return before
+    }
+    const row = { ...before, ...changeOf(operation, before, time) }
+    if (model.policy.by === 'parent' && Object.hasOwn(operation.input, model.policy.fk))
+      this.#checkParent(tenant, model, row)
+    this.tables.set(target, { row, tenant: model.policy.by === 'column' ? tenant : null }, journal)
+    this.#constraints.checkWritten(target, row)
+    return row
+  }
+
+  #create(tenant: string | null, { model, id, input }: Operation, time: string, journal: Journal): RowValue {
+    const target: Target = { model, id: id ?? this.#newId(model) }
+    const row: RowValue = {}
+    for (const field of model.fields.values()) {
+      if (field === model.primaryKey) row[field.name] = keyValue(field.kind, target.id)
+      else if (field === model.tenantField) row[field.name] = tenant
+      else if (Object.hasOwn(input, field.name)) row[field.name] = canonicalValue(field, input[field.name])
+      else row[field.name] = field.touch && field.writable ? time : null
+    }
+    this.#checkParent(tenant, model, row)
+    this.#constraints.checkCreate(target)
+    this.tables.set(target, { row, tenant: model.policy.by === 'column' ? tenant : null }, journal)
+    this.#constraints.checkWritten(target, row)
+    return row
+  }
+
+  /** A parent of another tenant is no parent, and the answer must not tell the two apart. */
+  #checkParent(tenant: string | null, model: Model, row: RowValue): void {
+    if (model.policy.by !== 'parent') return
+    const parent = this.tables.parentOf(model, row)
+    if (parent !== null && this.tables.visible(tenant, parent) !== null) return
+    throw new SourceError('entity_not_found', undefined, { details: { model: model.policy.parent } })
+  }
+
+  /** What a database's own default would make. */
+  #newId(model: Model): string {
+    if (model.primaryKey.kind === 'text' || model.primaryKey.kind === 'uuid') return randomUUID()
+    const ids = [...this.tables.all(model).keys()].map(BigInt)
+    return String(ids.reduce((highest, id) => (id > highest ? id : highest), 0n) + 1n)
+  }
+}
+
+const ledgerKey = (tenant: string | null, key: string): string => JSON.stringify([tenant, key])
+
+/** What an UPDATE, ARCHIVE or UNARCHIVE sets. */
+function changeOf({ model, type, input }: Operation, before: RowValue, time: string): RowValue {
+  const change: RowValue = {}
+  const { archive } = model
+  if (type === 'UPDATE') {
+    for (const field of model.fields.values()) {
+      if (Object.hasOwn(input, field.name)) change[field.name] = canonicalValue(field, input[field.name])
+      else if (field.touch && field.writable) change[field.name] = time
+    }
+  } else if (archive !== undefined) {
+    change[archive.name] = type === 'ARCHIVE' ? (before[archive.name] ?? time) : null
+  }
+  return change
+}

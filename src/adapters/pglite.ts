@@ -1,0 +1,48 @@
+import type { Schema } from '../core/schema/define.ts'
+import type { PostgresConnection, PostgresSession, TextRow } from './postgres/connection.ts'
+import type { PostgresSource, PostgresSourceOptions } from './postgres/source.ts'
+import { postgresSource } from './postgres/source.ts'
+
+/** What is called of a PGlite transaction. */
+export interface PgliteTransaction {
+  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>
+}
+
+/** What is called of a PGlite instance. */
+export interface PgliteClient<Tx extends PgliteTransaction = PgliteTransaction> extends PgliteTransaction {
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
+}
+
+/**
+ * The data source on PGlite. It is one connection: requests wait for each other, and a hook that uses the instance
+ * instead of its `tx` waits for itself.
+ *
+ * @example
+ * const source = pgliteDataSource(await PGlite.create(), schema)
+ */
+export function pgliteDataSource<Tx extends PgliteTransaction>(
+  client: PgliteClient<Tx>,
+  schema: Schema,
+  options: PostgresSourceOptions<Tx> = {},
+): PostgresSource<Tx> {
+  return postgresSource(pgliteConnection(client), schema, options)
+}
+
+/** The seam alone, for what needs a connection and no data source. */
+export function pgliteConnection<Tx extends PgliteTransaction>(
+  client: PgliteClient<Tx>,
+): PostgresConnection<Tx> {
+  return {
+    query: session(client).query,
+    within: session,
+    transaction: (work) =>
+      client.transaction(async (tx) => {
+        await tx.query('set transaction isolation level read committed')
+        return work(session(tx), tx)
+      }),
+  }
+}
+
+const session = (client: PgliteTransaction): PostgresSession => ({
+  query: async (text, values) => (await client.query(text, [...values])).rows as TextRow[],
+})

@@ -1,0 +1,57 @@
+import type { Schema } from '../core/schema/define.ts'
+import type { PostgresConnection, PostgresSession, TextRow } from './postgres/connection.ts'
+import { keptStatements, survivingTransaction } from './postgres/over-postgres-js.ts'
+import type { PostgresSource, PostgresSourceOptions } from './postgres/source.ts'
+import { postgresSource } from './postgres/source.ts'
+
+/** What is called of a postgres.js transaction. */
+export interface PostgresJsTransaction {
+  unsafe(
+    text: string,
+    values?: (string | null)[],
+    options?: { prepare?: boolean },
+  ): PromiseLike<readonly unknown[]>
+}
+
+/** What is called of postgres.js, as `postgres()` returns it. */
+export interface PostgresJsClient<Tx extends PostgresJsTransaction = PostgresJsTransaction>
+  extends PostgresJsTransaction {
+  begin<T>(options: string, work: (tx: Tx) => Promise<T>): Promise<unknown>
+}
+
+/**
+ * The data source on postgres.js.
+ *
+ * @example
+ * const source = postgresJsDataSource(postgres(process.env.DATABASE_URL), schema)
+ */
+export function postgresJsDataSource<Tx extends PostgresJsTransaction>(
+  sql: PostgresJsClient<Tx>,
+  schema: Schema,
+  options: PostgresSourceOptions<Tx> = {},
+): PostgresSource<Tx> {
+  return postgresSource(postgresJsConnection(sql), schema, options)
+}
+
+/** The seam alone, for what needs a connection and no data source. */
+export function postgresJsConnection<Tx extends PostgresJsTransaction>(
+  sql: PostgresJsClient<Tx>,
+): PostgresConnection<Tx> {
+  const session = sessions(keptStatements())
+  return {
+    query: session(sql).query,
+    within: session,
+    transaction: <T>(work: (session: PostgresSession, tx: Tx) => Promise<T>) =>
+      survivingTransaction(
+        (guard) =>
+          sql.begin('isolation level read committed', (tx) => guard(work(session(tx), tx))) as Promise<T>,
+      ),
+  }
+}
+
+const sessions =
+  (isKept: (text: string) => boolean) =>
+  (sql: PostgresJsTransaction): PostgresSession => ({
+    query: async (text, values) =>
+      (await sql.unsafe(text, [...values], { prepare: isKept(text) })) as TextRow[],
+  })

@@ -1,0 +1,105 @@
+import type { Model, Schema } from '../../core/schema/define.ts'
+import type { InstallOptions } from './migrate.ts'
+import { installSchema } from './migrate.ts'
+
+export interface GrantOptions extends Pick<InstallOptions, 'schema'> {
+  /**
+   * Also grant what the models' own tables need: select, and insert, update and delete as far as `mutable` goes,
+   * insert and update on no other columns than input may write. Default: your own migrations grant those.
+   */
+  tables?: Schema
+  /** `prune`, too: it deletes from our log. Default false; a role of its own for the scheduler is better. */
+  prune?: boolean
+  /** `acknowledge`, too: it writes named cursors. Default false. */
+  acknowledge?: boolean
+}
+
+/**
+ * The statements that give an ordinary role what it needs to serve requests, and no more. The role should own
+ * nothing and be no superuser: an owner passes by row-level security, and may alter our log. Run them as the role
+ * that ran `migrate`, after each `migrate`: it may have made new functions.
+ *
+ * Serving needs: usage of our schema and of its sequence, execute on its functions (they run with the caller's own
+ * rights), select on its tables, insert into log and ledger. `feedStatus` shows who blocks the feed only to members of
+ * `pg_read_all_stats`, which is not granted here.
+ *
+ * @param role the role's name as it stands in the catalogue; it is quoted here.
+ * @throws SourceError `source_adapter_misconfigured` for a `schema` that `migrate` would not take.
+ * @example
+ * for (const statement of grants('app', { tables: schema })) await owner.query(statement)
+ */
+export function grants(role: string, options: GrantOptions = {}): string[] {
+  const s = installSchema(options)
+  const to = `to ${quoted(role)}`
+  const statements = [
+    `grant usage on schema ${s} ${to}`,
+    // functions are for everybody by default; databases that take this away are the ones that care
+    `grant execute on all functions in schema ${s} ${to}`,
+    `grant usage on sequence ${s}.position_seq ${to}`,
+    `grant select on ${s}.meta, ${s}.model, ${s}.follower ${to}`,
+    `grant select, insert on ${s}.outbox, ${s}.ledger ${to}`,
+  ]
+  if (options.prune) {
+    statements.push(
+      `grant update (pruned_through) on ${s}.meta ${to}`,
+      `grant delete on ${s}.outbox, ${s}.ledger ${to}`,
+      // locking a row asks for the right to update some column of it
+      `grant update (at) on ${s}.ledger ${to}`,
+    )
+  }
+  if (options.acknowledge) statements.push(`grant insert, update, delete on ${s}.follower ${to}`)
+  for (const model of options.tables?.models.values() ?? []) statements.push(...ofTable(model, to))
+  return [...new Set(statements)]
+}
+
+function ofTable(model: Model, to: string): string[] {
+  const { mutable, policy, primaryKey } = model
+  const schema = model.table.schema === undefined ? '' : `${quoted(model.table.schema)}.`
+  const table = `${schema}${quoted(model.table.name)}`
+  const fields = [...model.fields.values(), ...model.hidden]
+  const writable = fields.filter((field) => field.writable).map(({ column }) => column)
+  const tenant = policy.by === 'column' ? [policy.column] : []
+  const some = (columns: readonly string[]): string => `(${[...new Set(columns)].map(quoted).join(', ')})`
+
+  const statements = schema === '' ? [] : [`grant usage on schema ${schema.slice(0, -1)} ${to}`]
+  statements.push(`grant select on ${table} ${to}`)
+  if (mutable.has('CREATE')) {
+    statements.push(`grant insert ${some([primaryKey.column, ...tenant, ...writable])} on ${table} ${to}`)
+    if (numbered(model)) statements.push(grantSequences(table, to))
+  }
+  // every change locks its row first, which asks for the right to update some column of it
+  const changed = mutable.has('UPDATE') ? writable : archived(model)
+  const locks = [...mutable].some((type) => type !== 'CREATE')
+  if (locks) {
+    const columns = changed.length === 0 ? [primaryKey.column] : changed
+    statements.push(`grant update ${some(columns)} on ${table} ${to}`)
+  }
+  if (mutable.has('DELETE')) statements.push(`grant delete on ${table} ${to}`)
+  return statements
+}
+
+/** Whether a column may draw its values from a sequence. */
+const numbered = (model: Model): boolean =>
+  [...model.fields.values()].some(
+    (field) =>
+      (field.writable || field === model.primaryKey) &&
+      (field.kind === 'integer' || field.kind === 'bigint' || field.kind === 'number'),
+  )
+
+/** A create names the columns' defaults by itself, identities too: what they draw from is then the caller's to use. */
+const grantSequences = (table: string, to: string): string => `do $$
+declare _sequence text;
+begin
+  for _sequence in
+    select pg_get_serial_sequence(${literal(table)}, a.attname) from pg_attribute a
+    where a.attrelid = ${literal(table)}::regclass and a.attnum > 0 and not a.attisdropped
+  loop
+    if _sequence is not null then execute 'grant usage on sequence ' || _sequence || ${literal(` ${to}`)}; end if;
+  end loop;
+end $$`
+
+const archived = ({ mutable, archive }: Model): string[] =>
+  archive !== undefined && (mutable.has('ARCHIVE') || mutable.has('UNARCHIVE')) ? [archive.column] : []
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`

@@ -1,0 +1,207 @@
+import type { CommitRequest, Operation } from '../../core/adapter.ts'
+import type { BoundModels } from './table.ts'
+
+/** A statement and its parameters. */
+export interface Call {
+  readonly text: string
+  readonly values: readonly (string | null)[]
+}
+
+/** The functions compiled for one schema, by model and verb; `null` is the commit of several operations. */
+export type FunctionName = (model: string | null, verb: string) => string
+
+const ONE =
+  '($1::text, $2::text, $3::text, $4::text, $5::text, $6::text::jsonb, $7::text::bigint, $8::text, $9::text, $10::text, $11::text)'
+const MANY =
+  '($1::text, $2::text, $3::text, $4::text, $5::text::jsonb, $6::text::jsonb, $7::text::jsonb, $8::text::int, $9::text::jsonb, $10::text, $11::text, $12::text::boolean)'
+
+/** The log's spelling of the tenant: '' for none, because a key column takes no null. */
+export const tenantText = (tenant: string | null): string => tenant ?? ''
+
+/**
+ * The call that takes the idempotency key, or gives the answer that stands under it. Whoever holds the key may hang
+ * (in a hook, or behind a line that nobody has noticed is dead): the compiled functions bound their waits themselves,
+ * this statement and the transaction that it opens do it here.
+ */
+export function reserveCall(request: CommitRequest, schema: string, lockTimeoutMs: number): Call {
+  return {
+    text: `select set_config('lock_timeout', $5::text, true) as bounded,
+  ${schema}.reserve($1::text, $2::text, $3::text, $4::text) as answer`,
+    values: [
+      tenantText(request.tenant),
+      request.key,
+      request.intent,
+      request.intentHash,
+      `${lockTimeoutMs}ms`,
+    ],
+  }
+}
+
+/** The call for a commit of one operation. */
+export function callOne(request: CommitRequest, operation: Operation, functionName: FunctionName): Call {
+  return {
+    text: `select ${functionName(operation.model.name, operation.type.toLowerCase())}${ONE} as answer`,
+    values: [
+      tenantText(request.tenant),
+      request.key,
+      request.intent,
+      request.intentHash,
+      operation.id,
+      JSON.stringify(operation.input),
+      operation.readAt === null ? null : String(operation.readAt),
+      operation.onStale,
+      operation.transactionId,
+      request.scope.participantId ?? null,
+      request.scope.participantKind ?? null,
+    ],
+  }
+}
+
+interface Lock {
+  m: string
+  del: boolean
+  id: string[]
+  op: number[][]
+}
+
+interface Group {
+  m: string
+  t: string
+  i: number[]
+  id: (string | null)[]
+  d: unknown[]
+}
+
+/**
+ * The call for a commit of several operations: what to lock, what to judge, and sets of operations that one
+ * statement can apply. `strict` applies one after the other instead and says which operation was refused.
+ */
+export function callMany(
+  request: CommitRequest,
+  models: BoundModels,
+  functionName: FunctionName,
+  strict: boolean,
+): Call {
+  const { operations } = request
+  const transactions = operations.some(({ transactionId }) => transactionId !== null)
+    ? JSON.stringify(operations.map(({ transactionId }) => transactionId))
+    : null
+  return {
+    text: `select ${functionName(null, 'commit')}${MANY} as answer`,
+    values: [
+      tenantText(request.tenant),
+      request.key,
+      request.intent,
+      request.intentHash,
+      JSON.stringify(locks(operations)),
+      JSON.stringify(reads(operations, request.tenant, models)),
+      JSON.stringify(groups(operations)),
+      String(operations.length),
+      transactions,
+      request.scope.participantId ?? null,
+      request.scope.participantKind ?? null,
+      String(strict),
+    ],
+  }
+}
+
+/** Whether rows of one model may refer to rows of the other, as far as the schema says. */
+function areRelated(one: Operation['model'], other: Operation['model']): boolean {
+  if (one === other) return false
+  const refers = (from: Operation['model'], to: Operation['model']): boolean =>
+    (from.policy.by === 'parent' && from.policy.parent === to.name) ||
+    [...from.relations.values()].some(({ model }) => model === to.name)
+  return refers(one, other) || refers(other, one)
+}
+
+const rowOf = ({ model, id }: Operation): string => `${model.name}/${id}`
+
+/** Rows that must be there when the commit starts: what is not created earlier in it. Models by name, for the lock order. */
+function locks(operations: readonly Operation[]): Lock[] {
+  const created = new Set<string>()
+  const places = new Map<string, number[]>()
+  const byModel = new Map<string, Lock>()
+  for (const operation of operations) {
+    const row = rowOf(operation)
+    if (operation.type === 'CREATE') {
+      created.add(row)
+      continue
+    }
+    if (created.has(row)) continue
+    const known = places.get(row)
+    const lock = byModel.get(operation.model.name) ?? { m: operation.model.name, del: false, id: [], op: [] }
+    byModel.set(operation.model.name, lock)
+    lock.del ||= operation.type === 'DELETE'
+    if (known !== undefined) known.push(operation.index)
+    else {
+      const mine = [operation.index]
+      places.set(row, mine)
+      lock.id.push(operation.id as string)
+      lock.op.push(mine)
+    }
+  }
+  return [...byModel.values()].sort((a, b) => (a.m < b.m ? -1 : 1))
+}
+
+function reads(operations: readonly Operation[], tenant: string | null, models: BoundModels): unknown[] {
+  return operations
+    .filter(({ readAt, onStale, id }) => readAt !== null && onStale !== 'overwrite' && id !== null)
+    .map(({ index, model, id, readAt, onStale, type, input }) => ({
+      i: index,
+      m: model.name,
+      id,
+      r: readAt,
+      s: onStale,
+      t: type,
+      w: models.get(model.name)?.model.policy.by === 'none' ? '' : tenantText(tenant),
+      // the fields that a merge compares; none where a merge is not possible
+      f:
+        type === 'UPDATE'
+          ? Object.keys(input)
+          : type === 'DELETE' || type === 'CREATE'
+            ? undefined
+            : [model.archive?.name],
+    }))
+}
+
+/**
+ * Sets of operations of one model and type on distinct rows, in an order with the same result as the one given.
+ * Operations on different rows may change places, those on one row may not; and nothing moves across an operation on
+ * a related model, whose foreign key it may be, or across a DELETE, whose cascades reach rows that the commit does
+ * not name.
+ */
+function groups(operations: readonly Operation[]): Group[] {
+  const sets = new Map<string, Group>()
+  let turns = new Map<string, number>()
+  let seen = new Set<Operation['model']>()
+  let section = 0
+  let deleting = false
+  for (const operation of operations) {
+    const { model } = operation
+    if ((operation.type === 'DELETE') !== deleting || [...seen].some((other) => areRelated(model, other))) {
+      deleting = operation.type === 'DELETE'
+      section += 1
+      turns = new Map()
+      seen = new Set()
+    }
+    seen.add(model)
+    const row = rowOf(operation)
+    const turn = turns.get(row) ?? 0
+    if (operation.id !== null) turns.set(row, turn + 1)
+    const name = `${section} ${turn} ${operation.model.name} ${operation.type}`
+    const set = sets.get(name) ?? { m: operation.model.name, t: operation.type, i: [], id: [], d: [] }
+    sets.set(name, set)
+    set.i.push(operation.index)
+    set.id.push(operation.id)
+    set.d.push(operation.input)
+  }
+  const order = (name: string): number[] => name.split(' ', 2).map(Number)
+  // later turns of a row after earlier ones, whatever other rows did; Map and sort keep first appearance within a turn
+  return [...sets.entries()]
+    .sort(([a], [b]) => {
+      const [sectionA = 0, turnA = 0] = order(a)
+      const [sectionB = 0, turnB = 0] = order(b)
+      return sectionA - sectionB || turnA - turnB
+    })
+    .map(([, set]) => set)
+}

@@ -1,0 +1,58 @@
+/** What keeps ledger and outbox in bounds without breaking a promise. */
+export function retentionFunctions(s: string): readonly string[] {
+  return [
+    `-- One step of compaction: of each row with a change in the next _window positions, all older events go. The last
+-- event of every row stays for good, so that every readAt stays decidable and a new follower still sees every row.
+-- Never past the horizon, the retention time, or a named cursor that has not read so far.
+-- Answers how many events went and whether there is more to do; call it until there is not, each in its own transaction.
+create or replace function ${s}.prune_outbox(_window int, out pruned bigint, out through bigint, out more boolean)
+language plpgsql volatile as $$
+declare _mark bigint; _limit bigint; _young bigint;
+begin
+  -- one at a time; a second caller has nothing to do
+  pruned := 0;
+  more := false;
+  select m.pruned_through into _mark from ${s}.meta m for update skip locked;
+  if not found then return; end if;
+  through := _mark;
+  _limit := ${s}.horizon();
+  select least(_limit, min(f.position)) into _limit from ${s}.follower f;
+  select o.position into _young from ${s}.outbox o, ${s}.meta m
+  where o.position > _mark and o.at >= now() - m.outbox_retention
+  order by o.position limit 1;
+  _limit := least(_limit, _young - 1);
+  if _limit <= _mark then return; end if;
+
+  select max(w.position) into through from (
+    select o.position from ${s}.outbox o where o.position > _mark and o.position <= _limit
+    order by o.position limit _window) w;
+  if through is null then
+    through := _limit;
+  else
+    with last as (
+      select o.entity_id, o.model, o.tenant, max(o.position) as position from ${s}.outbox o
+      where o.position > _mark and o.position <= through
+      group by o.entity_id, o.model, o.tenant),
+    gone as (
+      delete from ${s}.outbox o using last l
+      where o.entity_id = l.entity_id and o.model = l.model and o.tenant is not distinct from l.tenant and o.position < l.position
+      returning 1)
+    select count(*) into pruned from gone;
+  end if;
+  update ${s}.meta m set pruned_through = through;
+  more := through < _limit;
+end $$`,
+
+    `-- Deletes keys that are past twice their retention. Until then a replay of an expired key is told so.
+create or replace function ${s}.prune_ledger(_batch int) returns bigint language plpgsql volatile as $$
+declare _n bigint;
+begin
+  delete from ${s}.ledger l where (l.key, l.tenant) in (
+    select x.key, x.tenant from ${s}.ledger x
+    where x.at < now() - 2 * (select m.ledger_retention from ${s}.meta m)
+    limit _batch for update skip locked);
+  get diagnostics _n = row_count;
+  return _n;
+end $$`,
+  ]
+}
