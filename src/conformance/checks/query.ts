@@ -1,0 +1,323 @@
+import type { CheckContext } from '../check.ts'
+import { checks } from '../check.ts'
+import { makeAll } from './steps.ts'
+
+type Condition = readonly unknown[]
+
+/** The titles of the rows that fit, in the order of the answer. */
+async function titles({ a }: CheckContext, where: readonly Condition[]): Promise<unknown[]> {
+  return (await a.list('items', { where })).rows.map((row) => row?.title)
+}
+
+/** Holds conditions against the titles of the rows that must fit, whatever their order. */
+async function fits(
+  context: CheckContext,
+  cases: readonly (readonly [Condition, readonly string[]])[],
+): Promise<void> {
+  for (const [condition, expected] of cases) {
+    const found = await titles(context, [condition])
+    context.expect.equal(
+      [...found].sort(),
+      [...expected].sort(),
+      `${JSON.stringify(condition)} must find the rows that fit`,
+    )
+  }
+}
+
+/** Lists: every operator with SQL's meaning, order, pages. */
+export const queryChecks = checks('query', [
+  {
+    id: 'QUERY-01',
+    must: 'Each comparison MUST have its usual meaning: = != < <= > >=, and two members mean =.',
+    async run(context) {
+      await makeAll(
+        context,
+        context.a,
+        'items',
+        [10, 20, 30].map((rank) => ({ title: `r${rank}`, rank })),
+      )
+      await fits(context, [
+        [['rank', 20], ['r20']],
+        [['rank', '=', 20], ['r20']],
+        [
+          ['rank', '!=', 20],
+          ['r10', 'r30'],
+        ],
+        [['rank', '<', 20], ['r10']],
+        [
+          ['rank', '<=', 20],
+          ['r10', 'r20'],
+        ],
+        [['rank', '>', 20], ['r30']],
+        [
+          ['rank', '>=', 20],
+          ['r20', 'r30'],
+        ],
+        [['rank', '=', 99], []],
+      ])
+    },
+  },
+  {
+    id: 'QUERY-02',
+    must: 'All conditions MUST hold, also several on one field.',
+    async run(context) {
+      const { a, expect } = context
+      await makeAll(
+        context,
+        a,
+        'items',
+        [1, 2, 3, 4, 5].map((rank) => ({ title: `r${rank}`, rank, body: rank % 2 ? 'odd' : 'even' })),
+      )
+      const range = await titles(context, [
+        ['rank', '>', 1],
+        ['rank', '<', 5],
+      ])
+      expect.equal(range, ['r2', 'r3', 'r4'], 'two conditions on one field must both hold')
+      const three = await titles(context, [
+        ['rank', '>=', 2],
+        ['body', 'even'],
+        ['rank', '!=', 4],
+      ])
+      expect.equal(three, ['r2'], 'all conditions must hold')
+      const none = await titles(context, [
+        ['rank', '=', 1],
+        ['rank', '=', 2],
+      ])
+      expect.equal(none, [], 'two equalities that exclude each other must find nothing')
+    },
+  },
+  {
+    id: 'QUERY-03',
+    must: 'A comparison MUST NOT hold for a missing value; IS null and IS NOT null say it.',
+    async run(context) {
+      await makeAll(context, context.a, 'items', [
+        { title: 'five', rank: 5 },
+        { title: 'six', rank: 6 },
+        { title: 'none' },
+      ])
+      await fits(context, [
+        [['rank', '!=', 5], ['six']],
+        [
+          ['rank', '<', 100],
+          ['five', 'six'],
+        ],
+        [['rank', 'NOT IN', [5]], ['six']],
+        [['rank', 'IS', null], ['none']],
+        [
+          ['rank', 'IS NOT', null],
+          ['five', 'six'],
+        ],
+        [['body', 'NOT LIKE', 'x%'], []],
+      ])
+    },
+  },
+  {
+    id: 'QUERY-04',
+    must: '`= null` and its like MUST be refused as `invalid_query`: nothing is ever equal to null.',
+    async run({ a, expect }) {
+      for (const condition of [
+        ['rank', null],
+        ['rank', '!=', null],
+        ['rank', '>', null],
+        ['rank', 'IN', [1, null]],
+        ['title', 'LIKE', null],
+      ]) {
+        const answer = await a.list('items', { where: [condition] })
+        expect.error(answer, 'invalid_query', `${JSON.stringify(condition)} must be refused`)
+      }
+    },
+  },
+  {
+    id: 'QUERY-05',
+    must: 'IN of nothing MUST find nothing, NOT IN of nothing everything, and IN of 1,000 all of them.',
+    async run(context) {
+      const { a, expect } = context
+      const ids = await makeAll(
+        context,
+        a,
+        'items',
+        Array.from({ length: 40 }, (_, rank) => ({ title: `r${rank}`, rank })),
+      )
+      expect.equal(await titles(context, [['rank', 'IN', []]]), [], 'IN of nothing must find nothing')
+      expect.equal(
+        (await titles(context, [['rank', 'NOT IN', []]])).length,
+        40,
+        'NOT IN of nothing must find everything',
+      )
+      const many = [...ids, ...Array.from({ length: 960 }, (_, at) => `absent-${at}`)]
+      expect.equal(
+        (await titles(context, [['id', 'IN', many]])).length,
+        40,
+        'IN of 1,000 must find what is there',
+      )
+      const odd = ids.filter((_, at) => at % 2)
+      expect.equal(
+        (await titles(context, [['id', 'NOT IN', odd]])).length,
+        20,
+        'NOT IN must leave out its members',
+      )
+      const beyond = await a.list('items', { where: [['id', 'IN', [...many, 'one more']]] })
+      expect.error(beyond, 'invalid_query', 'a list beyond the limit must be refused, not cut')
+    },
+  },
+  {
+    id: 'QUERY-06',
+    must: 'LIKE MUST be anchored at both ends and tell case apart; ILIKE MUST not tell it.',
+    async run(context) {
+      await makeAll(
+        context,
+        context.a,
+        'items',
+        ['apple', 'Apple', 'pineapple', 'apples', 'grape'].map((title) => ({ title })),
+      )
+      await fits(context, [
+        [['title', 'LIKE', 'apple'], ['apple']],
+        [
+          ['title', 'LIKE', 'apple%'],
+          ['apple', 'apples'],
+        ],
+        [
+          ['title', 'LIKE', '%apple'],
+          ['apple', 'pineapple'],
+        ],
+        [
+          ['title', 'LIKE', '_pple'],
+          ['apple', 'Apple'],
+        ],
+        [
+          ['title', 'LIKE', '%p%e'],
+          ['apple', 'Apple', 'pineapple', 'grape'],
+        ],
+        [
+          ['title', 'NOT LIKE', '%apple%'],
+          ['Apple', 'grape'],
+        ],
+        [
+          ['title', 'ILIKE', 'APPLE'],
+          ['apple', 'Apple'],
+        ],
+        [
+          ['title', 'NOT ILIKE', 'a%'],
+          ['pineapple', 'grape'],
+        ],
+      ])
+    },
+  },
+  {
+    id: 'QUERY-07',
+    must: 'In a pattern only % and _ MUST be special, and a backslash take the next character as it is.',
+    async run(context) {
+      const { a, expect } = context
+      const names = ['100%', '100x', 'a_b', 'axb', 'a.b', 'c\\d', '[x]', '(y)*', 'line\nbreak']
+      await makeAll(
+        context,
+        a,
+        'items',
+        names.map((title) => ({ title })),
+      )
+      await fits(context, [
+        [['title', 'LIKE', '100\\%'], ['100%']],
+        [['title', 'LIKE', 'a\\_b'], ['a_b']],
+        [['title', 'LIKE', 'a.b'], ['a.b']],
+        [['title', 'LIKE', 'c\\\\d'], ['c\\d']],
+        [['title', 'LIKE', '[x]'], ['[x]']],
+        [['title', 'LIKE', '(y)*'], ['(y)*']],
+        [['title', 'LIKE', 'line_break'], ['line\nbreak']],
+        [['title', 'LIKE', 'l%k'], ['line\nbreak']],
+      ])
+      const open = await a.list('items', { where: [['title', 'LIKE', 'x\\']] })
+      expect.error(open, 'invalid_query', 'a pattern that ends with its escape character must be refused')
+    },
+  },
+  {
+    id: 'QUERY-08',
+    must: 'Values in conditions MUST never become part of a statement.',
+    async run(context) {
+      const names = ["' or '1'='1", '"; drop table conformance_items; --', '$1', '%', 'x']
+      await makeAll(
+        context,
+        context.a,
+        'items',
+        names.map((title) => ({ title })),
+      )
+      await fits(
+        context,
+        names.map((title) => [['title', '=', title], [title]] as const),
+      )
+      for (const bad of [
+        'title; --',
+        'title" or 1=1',
+        '*',
+        'secret',
+        'organization_id',
+        '__proto__',
+        'id::text',
+      ]) {
+        const { expect, a } = context
+        expect.error(
+          await a.list('items', { where: [[bad, 'x']] }),
+          'invalid_query',
+          `the field ${bad} must be refused`,
+        )
+        expect.error(
+          await a.list('items', { orderBy: bad }),
+          'invalid_query',
+          `ordering by ${bad} must be refused`,
+        )
+      }
+    },
+  },
+  {
+    id: 'QUERY-20',
+    must: 'A query that the schema does not allow MUST be refused as `invalid_query`, with every fault and its place.',
+    models: ['items', 'values'],
+    async run({ a, expect }) {
+      const bad = [
+        { where: [['nothing', 1]] },
+        { where: [['rank', '~', 1]] },
+        { where: [['rank', 'like', 'x']] },
+        { where: [['rank', '=', 'x']] },
+        { where: [['rank', 'LIKE', '1%']] },
+        { where: [['rank', 'IN', 1]] },
+        { where: [['rank']] },
+        { where: ['rank', '=', 1] },
+        { where: { rank: 1 } },
+        { where: Array.from({ length: 51 }, () => ['rank', 1]) },
+        { order: 'ascending' },
+        { orderBy: 7 },
+        { related: ['nothing'] },
+        { related: 'shared' },
+      ]
+      for (const query of bad) {
+        const shown = JSON.stringify(query).slice(0, 60)
+        expect.error(await a.list('items', query), 'invalid_query', `${shown} must be refused`)
+      }
+      for (const query of [
+        { where: [['doc', '=', {}]] },
+        { orderBy: 'doc' },
+        { orderBy: 'tags' },
+        { where: [['tags', 'IN', []]] },
+      ]) {
+        expect.error(
+          await a.list('values', query),
+          'invalid_query',
+          'JSON and arrays have no order and no equality here',
+        )
+      }
+      const two = await a.list('items', {
+        where: [
+          ['nothing', 1],
+          ['rank', '=', 'x'],
+        ],
+        order: 'up',
+      })
+      const issues = (two.details.issues ?? []) as { pointer: string }[]
+      const expected = ['/query/where/0/0', '/query/where/1/2', '/query/order']
+      expect.equal(
+        issues.map(({ pointer }) => pointer),
+        expected,
+        'all faults must be told at once',
+      )
+    },
+  },
+])

@@ -1,0 +1,90 @@
+import { z } from 'zod'
+import { defineSchema } from '../core/schema/define.ts'
+import { field } from '../core/schema/field.ts'
+import { model } from '../core/schema/model.ts'
+import { relation } from '../core/schema/relation.ts'
+
+/** The longest name that `parts` may have, by the schema's own rule. */
+export const NAME_MAX = 40
+
+/**
+ * The models that every check runs on. An adapter is made with this schema, on a store that has the tables of
+ * `conformanceTables` or their like; an endpoint that is certified over HTTP serves it, or at least `items`.
+ */
+export const conformanceSchema = defineSchema({
+  /** An ordinary model: rows of a tenant, whose column the shape does not even declare. */
+  items: model(
+    {
+      title: z.string().min(1),
+      status: z.enum(['todo', 'doing', 'done']).default('todo'),
+      rank: z.int32().optional(),
+      body: z.string().optional(),
+      sharedId: z.string().optional(),
+      origin: z.string().optional(),
+      updatedAt: field.timestamp().optional(),
+      archivedAt: field.timestamp().optional(),
+    },
+    { shared: relation.belongsTo('shared', 'sharedId'), parts: relation.hasMany('parts', 'itemId') },
+    { table: 'conformance_items', touch: 'updatedAt', readOnly: ['origin'] },
+  ),
+  /** Rows whose tenant is their parent's. */
+  parts: model(
+    { itemId: z.string(), name: z.string().max(NAME_MAX), weight: z.int32().optional() },
+    { item: relation.belongsTo('items', 'itemId') },
+    { table: 'conformance_parts', policy: { by: 'parent', fk: 'itemId', parent: 'items' } },
+  ),
+  /** Rows of nobody. */
+  shared: model(
+    { name: z.string() },
+    { items: relation.hasMany('items', 'sharedId') },
+    { table: 'conformance_shared', policy: { by: 'none' } },
+  ),
+  /** Every kind of value, each optional. The tenant's column is a field here. */
+  values: model(
+    {
+      organizationId: z.string().optional(),
+      text: z.string().optional(),
+      flag: z.boolean().optional(),
+      count: z.int32().optional(),
+      ratio: z.number().optional(),
+      big: field.bigint().optional(),
+      exact: field.numeric().optional(),
+      /** Two decimals in the store: what has more must not be rounded in silence. */
+      price: field.numeric().optional(),
+      at: field.timestamp().optional(),
+      day: field.date().optional(),
+      ref: field.uuid().optional(),
+      bytes: field.bytes().optional(),
+      doc: field.json().optional(),
+      tags: z.array(z.string().nullable()).optional(),
+      bigs: z.array(field.bigint().nullable()).optional(),
+      mood: z.enum(['calm', 'wild', 'très content']).optional(),
+    },
+    {},
+    { table: 'conformance_values' },
+  ),
+  /** Constraints of the database that the schema knows nothing of. */
+  rules: model(
+    {
+      code: z.string().optional(),
+      size: z.int32().optional(),
+      slot: z.int32().optional(),
+      owner: z.string().optional(),
+      sharedId: z.string().optional(),
+    },
+    {},
+    { table: 'conformance_rules' },
+  ),
+  /** Can only be created. */
+  entries: model({ line: z.string() }, {}, { table: 'conformance_entries', mutable: ['CREATE'] }),
+  /** A key that is a number, made by the database when a create sends none. */
+  counters: model({ id: field.bigint(), value: z.int32().default(0) }, {}, { table: 'conformance_counters' }),
+  /** Writes that bypass the endpoint are logged too, where the store can. */
+  watched: model({ title: z.string() }, {}, { table: 'conformance_watched', capture: true }),
+  /** Commits that touch it can be held at their very end, see `PausePoint`. */
+  gated: model(
+    { title: z.string(), value: z.int32().default(0), note: z.string().optional() },
+    {},
+    { table: 'conformance_gated' },
+  ),
+})
