@@ -1,0 +1,203 @@
+import { setTimeout } from 'node:timers/promises'
+import { PGlite } from '@electric-sql/pglite'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import pg from 'pg'
+import { expect, test } from 'vitest'
+import { drizzleDataSource } from '../../src/adapters/drizzle.ts'
+import { pgDataSource } from '../../src/adapters/pg.ts'
+import { dataSource, defineSchema, model, SourceRejection, z } from '../../src/index.ts'
+import { freshDatabase } from '../support/db.ts'
+import { apiKey, ask } from '../support/source.ts'
+import { embedded, type Library, type LibraryOptions, libraries, type Opened, type Run } from './libraries.ts'
+
+const schema = defineSchema({ orders: model({ total: z.int32() }, {}, { policy: { by: 'none' } }) })
+
+const tables = `
+create table orders (id text primary key, total int not null);
+create table audit (id serial primary key, note text not null);
+`
+
+interface Place {
+  open(options: LibraryOptions): Opened | Promise<Opened>
+  query: (text: string) => Promise<Record<string, unknown>[]>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+const onServer = (library: Library) => ({
+  name: library.name,
+  make: async (): Promise<Place> => {
+    const database = await freshDatabase()
+    const client = new pg.Client(database.url)
+    await client.connect()
+    await client.query(tables)
+    return {
+      open: (options) => library.open(database.url, options),
+      query: async (text) => (await client.query(text)).rows,
+      async [Symbol.asyncDispose]() {
+        await client.end()
+        await database.drop()
+      },
+    }
+  },
+})
+
+const places = [
+  ...libraries.map(onServer),
+  ...embedded.map((library) => ({
+    name: library.name,
+    make: async (): Promise<Place> => {
+      const client = await PGlite.create()
+      await client.exec(tables)
+      return {
+        open: (options) => library.open(client, options),
+        query: async (text) => (await client.query<Record<string, unknown>>(text)).rows,
+        [Symbol.asyncDispose]: async () => {},
+      }
+    },
+  })),
+]
+
+test.each(places)(
+  '$name: what a hook writes stands or falls with the commit',
+  async ({ make }) => {
+    await using place = await make()
+    const note = (sql: Run, text: string) =>
+      sql(`insert into audit (note) values ('${text}') returning id::text`)
+    let afterwards: (sql: Run) => Promise<unknown> = async () => {}
+    let runs = 0
+    const { source, close } = await place.open({
+      schema,
+      hooks: {
+        async beforeCommit(sql) {
+          runs += 1
+          await note(sql, 'before')
+        },
+        async afterCommit(sql) {
+          await note(sql, 'after')
+          await afterwards(sql)
+        },
+      },
+    })
+    try {
+      await source.migrate()
+      const endpoint = dataSource({ schema, adapter: source, apiKey })
+      const create = (id: string, correlationId = id) =>
+        ask(endpoint, {
+          type: 'commit',
+          correlationId,
+          operations: [{ type: 'CREATE', model: 'orders', id, input: { total: 5 } }],
+        })
+      const written = async () => ({
+        orders: (await place.query('select id from orders order by id')).map(({ id }) => id),
+        notes: (await place.query('select note from audit order by id')).map((row) => row.note),
+        ledger: (await place.query('select key from postern.ledger order by key')).map(({ key }) => key),
+        events: (await place.query('select entity_id from postern.outbox order by position')).map(
+          (row) => row.entity_id,
+        ),
+      })
+
+      expect((await create('a')).status).toBe(200)
+      const first = { orders: ['a'], notes: ['before', 'after'], ledger: ['a'], events: ['a'] }
+      expect(await written()).toEqual(first)
+
+      // a replay is the old answer, and runs no rule again
+      expect((await create('a')).status).toBe(200)
+      expect(runs).toBe(1)
+      expect(await written()).toEqual(first)
+
+      // the customer's own refusal, with the code and status that he gave it
+      afterwards = () => {
+        throw new SourceRejection('over_budget', 'No budget left.', { status: 409, details: { left: 2 } })
+      }
+      expect(await create('b')).toMatchObject({
+        status: 409,
+        body: { error: 'over_budget', message: 'No budget left.', retryable: false, details: { left: 2 } },
+      })
+      expect(await written()).toEqual(first)
+
+      // a bug of the hook is no refusal
+      afterwards = async () => {
+        throw new TypeError('secret of the hook')
+      }
+      const bug = await create('b')
+      expect(bug).toMatchObject({ status: 500, body: { error: 'internal_error' } })
+      expect(JSON.stringify(bug.body)).not.toContain('secret')
+      expect(await written()).toEqual(first)
+
+      // an error of the database that a hook keeps to itself has undone the transaction: nothing may be acknowledged
+      afterwards = (sql) => sql('select 1 / 0').catch(() => {})
+      expect((await create('b')).status).toBeGreaterThanOrEqual(400)
+      expect(await written()).toEqual(first)
+
+      // a constraint that a hook meets is the caller's
+      afterwards = (sql) => sql(`insert into orders values ('a', 1)`)
+      expect(await create('b')).toMatchObject({ status: 409, body: { error: 'unique_violation' } })
+      expect(await written()).toEqual(first)
+
+      // none of it has burnt the key
+      afterwards = async () => {}
+      expect((await create('b')).status).toBe(200)
+      expect(await written()).toMatchObject({ orders: ['a', 'b'], ledger: ['a', 'b'], events: ['a', 'b'] })
+    } finally {
+      await close()
+    }
+  },
+  60_000,
+)
+
+const single: Library[] = [
+  {
+    name: 'pg, one client',
+    open: (_url, given) =>
+      overClient(_url, (client) => pgDataSource(client, given.schema, { hooks: given.hooks } as object)),
+  },
+  {
+    name: 'drizzle, one client',
+    open: (url, given) =>
+      overClient(url, (client) =>
+        drizzleDataSource(drizzle(client), given.schema, { hooks: given.hooks } as object),
+      ),
+  },
+]
+
+async function overClient(url: string, open: (client: pg.Client) => unknown): Promise<Opened> {
+  const client = new pg.Client(url)
+  await client.connect()
+  return { source: open(client) as Opened['source'], close: () => client.end() }
+}
+
+test.each([...single.map(onServer), ...places.filter(({ name }) => name.includes('pglite'))])(
+  '$name: on one connection, no request comes between the statements of another',
+  async ({ make }) => {
+    await using place = await make()
+    let second: Promise<{ status: number }> | undefined
+    const { source, close } = await place.open({
+      schema,
+      hooks: {
+        async afterCommit() {
+          if (second !== undefined) return
+          // asked for while the first is inside its transaction, which is then rolled back
+          second = commit('second')
+          await setTimeout(20)
+          throw new SourceRejection('no', 'No.')
+        },
+      },
+    })
+    const endpoint = dataSource({ schema, adapter: source, apiKey })
+    const commit = (id: string) =>
+      ask(endpoint, {
+        type: 'commit',
+        correlationId: id,
+        operations: [{ type: 'CREATE', model: 'orders', id, input: { total: 1 } }],
+      })
+    try {
+      await source.migrate()
+      expect((await commit('first')).status).toBe(422)
+      expect((await second)?.status).toBe(200)
+      expect(await place.query('select id from orders')).toEqual([{ id: 'second' }])
+    } finally {
+      await close()
+    }
+  },
+  60_000,
+)

@@ -1,0 +1,93 @@
+import { PGlite } from '@electric-sql/pglite'
+import pg from 'pg'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { PostgresSource } from '../../src/adapters/postgres/index.ts'
+import { dataSource } from '../../src/index.ts'
+import { programOf } from '../differential/program.ts'
+import type { Transcript } from '../differential/run.ts'
+import { difference, run } from '../differential/run.ts'
+import { schema, tables } from '../differential/schema.ts'
+import { dumps, emptyAll } from '../differential/subjects.ts'
+import { freshDatabase, type PgMajor } from '../support/db.ts'
+import { apiKey } from '../support/source.ts'
+import { embedded, libraries } from './libraries.ts'
+
+/** Enough to meet every operation, operator and kind of value; the differential test has thousands. */
+const programs = Array.from({ length: 8 }, (_, index) => programOf(90_000 + index))
+
+type Query = (text: string) => Promise<{ row: unknown }[]>
+
+async function transcripts(source: PostgresSource, query: Query, empty: () => Promise<unknown>) {
+  await source.migrate()
+  const endpoint = dataSource({ schema, adapter: source, apiKey })
+  const subject = {
+    name: '',
+    exact: true,
+    async open() {
+      await empty()
+      return endpoint
+    },
+    dump: async () => {
+      const parts: unknown[] = []
+      for (const text of dumps) parts.push((await query(text)).map(({ row }) => row))
+      return parts
+    },
+    close: async () => {},
+  }
+  const found: Transcript[] = []
+  for (const program of programs) found.push(await run(program, subject))
+  return found
+}
+
+async function onServer(library: (typeof libraries)[number], major: PgMajor): Promise<Transcript[]> {
+  await using database = await freshDatabase({ major })
+  const client = new pg.Client(database.url)
+  await client.connect()
+  await client.query(tables)
+  const { source, close } = await library.open(database.url, { schema })
+  try {
+    const query: Query = async (text) => (await client.query(text)).rows
+    return await transcripts(source, query, () => client.query(emptyAll))
+  } finally {
+    await close()
+    await client.end()
+  }
+}
+
+function same(expected: readonly Transcript[], found: readonly Transcript[], name: string): void {
+  for (const [index, program] of programs.entries()) {
+    const subject = { name, exact: true }
+    expect(
+      difference(program, expected[index] as Transcript, found[index] as Transcript, subject),
+    ).toBeUndefined()
+  }
+}
+
+describe.each([18, 15] as const)('on Postgres %i', (major) => {
+  let expected: Transcript[]
+  beforeAll(async () => {
+    expected = await onServer(libraries[0] as (typeof libraries)[number], major)
+  }, 120_000)
+
+  test.each(libraries.slice(1))(
+    '$name answers and writes what node-postgres does, byte for byte',
+    async (library) => {
+      same(expected, await onServer(library, major), library.name)
+    },
+  )
+
+  if (major !== 18) return
+  test.each(embedded)(
+    '$name answers and writes what node-postgres does, byte for byte',
+    async (library) => {
+      const client = await PGlite.create()
+      await client.exec(tables)
+      const { source, close } = library.open(client, { schema })
+      const query: Query = async (text) => (await client.query<{ row: unknown }>(text)).rows
+      const found = await transcripts(source, query, () => client.exec(emptyAll))
+      await close()
+      same(expected, found, library.name)
+    },
+    120_000,
+  )
+})

@@ -1,0 +1,214 @@
+import type { PGlite } from '@electric-sql/pglite'
+import { Pool as NeonPool, neonConfig } from '@neondatabase/serverless'
+import { PrismaPg } from '@prisma/adapter-pg'
+import { drizzle as drizzleNeon } from 'drizzle-orm/neon-serverless'
+import { drizzle as drizzlePg } from 'drizzle-orm/node-postgres'
+import { drizzle as drizzlePglite } from 'drizzle-orm/pglite'
+import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
+import { CamelCasePlugin, CompiledQuery, Kysely, PGliteDialect, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import postgres from 'postgres'
+import { drizzleDataSource } from '../../src/adapters/drizzle.ts'
+import { kyselyDataSource } from '../../src/adapters/kysely.ts'
+import { pgDataSource } from '../../src/adapters/pg.ts'
+import { pgliteDataSource } from '../../src/adapters/pglite.ts'
+import type { PostgresSource, PostgresSourceOptions } from '../../src/adapters/postgres/index.ts'
+import { postgresJsDataSource } from '../../src/adapters/postgres-js.ts'
+import { prismaDataSource } from '../../src/adapters/prisma.ts'
+import type { Schema } from '../../src/index.ts'
+import { TcpWebSocket } from './neon-socket.ts'
+import { generatePrismaClient } from './prisma/generate.ts'
+
+neonConfig.webSocketConstructor = TcpWebSocket as unknown as typeof WebSocket
+neonConfig.wsProxy = (host, port) => `${host}:${port}`
+neonConfig.useSecureWebSocket = false
+neonConfig.pipelineConnect = false
+
+/** Options whose hooks write one row of their own, through the transaction handle of whatever library it is. */
+export interface LibraryOptions {
+  readonly schema: Schema
+  readonly options?: Omit<PostgresSourceOptions, 'hooks'>
+  readonly hooks?: {
+    beforeCommit?(sql: Run): Promise<void>
+    afterCommit?(sql: Run): Promise<void>
+  }
+  /** Connections at most. Default 4. */
+  readonly max?: number
+}
+
+/** Runs SQL through a library's own transaction. */
+export type Run = (text: string) => Promise<unknown>
+
+export interface Opened {
+  readonly source: PostgresSource
+  close(): Promise<unknown>
+}
+
+/** A client library in one of its forms, over a server. */
+export interface Library {
+  readonly name: string
+  open(url: string, options: LibraryOptions): Opened | Promise<Opened>
+}
+
+/** Gives a library's hooks their `Run`. */
+function hooked<Tx>({ options, hooks }: LibraryOptions, run: (tx: Tx) => Run): PostgresSourceOptions<Tx> {
+  if (hooks === undefined) return options ?? {}
+  return {
+    ...options,
+    hooks: {
+      ...(hooks.beforeCommit && { beforeCommit: ({ tx }) => hooks.beforeCommit?.(run(tx)) }),
+      ...(hooks.afterCommit && { afterCommit: ({ tx }) => hooks.afterCommit?.(run(tx)) }),
+    },
+  }
+}
+
+/** Kysely listens to no errors of a client that it uses: see docs/adapters.md. */
+function dialect(url: string, given: LibraryOptions): PostgresDialect {
+  const made = pool(url, given)
+  made.on('connect', (client) => client.on('error', () => {}))
+  return new PostgresDialect({ pool: made })
+}
+
+const plain = (source: unknown): PostgresSource => source as PostgresSource
+
+function pool(url: string, { max = 4 }: LibraryOptions): pg.Pool {
+  const made = new pg.Pool({ connectionString: url, max })
+  made.on('error', () => {}) // tests kill backends
+  return made
+}
+
+function sqlOf(url: string, { max = 4 }: LibraryOptions): postgres.Sql {
+  return postgres(url, { max, onnotice: () => {}, connect_timeout: 5 })
+}
+
+export const libraries: readonly Library[] = [
+  {
+    name: 'pg',
+    open(url, given) {
+      const client = pool(url, given)
+      const source = pgDataSource(
+        client,
+        given.schema,
+        hooked(given, (tx) => (text) => tx.query({ text, values: [] })),
+      )
+      return { source: plain(source), close: () => client.end() }
+    },
+  },
+  {
+    name: 'postgres.js',
+    open(url, given) {
+      const sql = sqlOf(url, given)
+      const source = postgresJsDataSource(
+        sql,
+        given.schema,
+        hooked(given, (tx) => async (text) => tx.unsafe(text)),
+      )
+      return { source: plain(source), close: () => sql.end({ timeout: 5 }) }
+    },
+  },
+  {
+    name: 'drizzle, node-postgres',
+    open(url, given) {
+      const client = pool(url, given)
+      const source = drizzleDataSource(
+        drizzlePg(client),
+        given.schema,
+        hooked(given, (tx) => async (text) => tx.execute(text)),
+      )
+      return { source: plain(source), close: () => client.end() }
+    },
+  },
+  {
+    name: 'drizzle, postgres.js',
+    open(url, given) {
+      const sql = sqlOf(url, given)
+      const source = drizzleDataSource(
+        drizzlePostgresJs(sql),
+        given.schema,
+        hooked(given, (tx) => async (text) => tx.execute(text)),
+      )
+      return { source: plain(source), close: () => sql.end({ timeout: 5 }) }
+    },
+  },
+  {
+    name: 'drizzle, neon-serverless',
+    open(url, given) {
+      const client = new NeonPool({ connectionString: url, max: given.max ?? 4 })
+      client.on('error', () => {})
+      const source = drizzleDataSource(
+        drizzleNeon(client),
+        given.schema,
+        hooked(given, (tx) => async (text) => tx.execute(text)),
+      )
+      return { source: plain(source), close: () => client.end() }
+    },
+  },
+  {
+    name: 'kysely',
+    open: (url, given) => openKysely(dialect(url, given), [], given),
+  },
+  {
+    name: 'kysely, CamelCasePlugin',
+    open: (url, given) => openKysely(dialect(url, given), [new CamelCasePlugin()], given),
+  },
+  {
+    name: 'prisma',
+    async open(url, given) {
+      await generatePrismaClient()
+      const { PrismaClient } = await import('./prisma/generated/client.ts')
+      const prisma = new PrismaClient({
+        adapter: new PrismaPg({ connectionString: url, max: given.max ?? 4 }),
+      })
+      const options = hooked(
+        given,
+        (tx: Pick<typeof prisma, '$queryRawUnsafe'>) => async (text) => tx.$queryRawUnsafe(text),
+      )
+      return {
+        source: plain(prismaDataSource(prisma, given.schema, options)),
+        close: () => prisma.$disconnect(),
+      }
+    },
+  },
+]
+
+function openKysely(
+  dialect: PostgresDialect | PGliteDialect,
+  plugins: CamelCasePlugin[],
+  given: LibraryOptions,
+): Opened {
+  const db = new Kysely<object>({ dialect, plugins })
+  const options = hooked(given, (tx: Kysely<object>) => (text) => tx.executeQuery(rawQuery(text)))
+  return { source: plain(kyselyDataSource(db, given.schema, options)), close: () => db.destroy() }
+}
+
+const rawQuery = (text: string) => CompiledQuery.raw(text, [])
+
+/** The libraries that run on PGlite: a database in this process, one connection. */
+export const embedded: readonly { name: string; open(client: PGlite, options: LibraryOptions): Opened }[] = [
+  {
+    name: 'pglite',
+    open(client, given) {
+      const source = pgliteDataSource(
+        client,
+        given.schema,
+        hooked(given, (tx) => (text) => tx.query(text)),
+      )
+      return { source: plain(source), close: () => client.close() }
+    },
+  },
+  {
+    name: 'drizzle, pglite',
+    open(client, given) {
+      const source = drizzleDataSource(
+        drizzlePglite(client),
+        given.schema,
+        hooked(given, (tx) => async (text) => tx.execute(text)),
+      )
+      return { source: plain(source), close: () => client.close() }
+    },
+  },
+  {
+    name: 'kysely, pglite',
+    open: (client, given) => openKysely(new PGliteDialect({ pglite: client }), [], given),
+  },
+]

@@ -1,0 +1,3 @@
+import { defineSchema, model, z } from 'postern'
+
+export const schema = defineSchema({ tasks: model({ title: z.string() }) })

@@ -1,0 +1,98 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import { commands, standalone } from '../../src/cli/commands.ts'
+import { type Block, blocksOf, pages, root } from './markdown.ts'
+
+const blocks = pages.flatMap(blocksOf)
+const place = ({ page, line }: Block): string => `${page}:${line}`
+
+test('every block of code says its language, and one that is checked', () => {
+  const known = ['ts', 'tsx', 'json', 'sh', 'sql', 'http', 'text', 'diff']
+  const strange = blocks.filter(({ language, file }) => !known.includes(language) && file !== '.env')
+  expect(strange.map(place)).toEqual([])
+})
+
+test('every block of JSON is JSON', () => {
+  const json = blocks.filter(({ language }) => language === 'json')
+  expect(json.length).toBeGreaterThan(0)
+  for (const block of json) expect(() => JSON.parse(block.text), place(block)).not.toThrow()
+})
+
+test('every command of npm and of ours that a page shows exists, and installs what the package works with', () => {
+  const { name, scripts, peerDependencies, devDependencies } = JSON.parse(
+    readFileSync(join(root, 'package.json'), 'utf8'),
+  )
+  const installable = new Set([name, ...Object.keys({ ...peerDependencies, ...devDependencies })])
+  const faults: string[] = []
+  for (const block of blocks.filter(({ language }) => language === 'sh')) {
+    for (const line of block.text.split('\n')) {
+      const script = /\bnpm run (?:-s )?([\w:-]+)/.exec(line)?.[1]
+      if (script !== undefined && !(script in scripts)) faults.push(`${place(block)}: npm run ${script}`)
+      const packages = /\bnpm install ([^&|#]+)/.exec(line)?.[1]?.trim().split(/\s+/) ?? []
+      for (const one of packages.filter((word) => !word.startsWith('-') && !word.includes('/'))) {
+        if (!installable.has(one)) faults.push(`${place(block)}: npm install ${one}`)
+      }
+      const command = /\bnpx postern (\S+)/.exec(line)?.[1]
+      if (command !== undefined && !(command in { ...commands, ...standalone }))
+        faults.push(`${place(block)}: postern ${command}`)
+    }
+  }
+  expect(faults).toEqual([])
+})
+
+// TypeScript: a page is a directory, a block that begins with `// name.ts` is that file of it.
+const project = join(root, '.test-results/docs')
+const typescript = blocks.filter(({ language }) => language === 'ts' || language === 'tsx')
+
+interface Diagnostic {
+  block: string
+  message: string
+}
+let diagnostics: Diagnostic[] = []
+
+beforeAll(() => {
+  rmSync(project, { recursive: true, force: true })
+  const written = new Map<string, Block>()
+  for (const block of typescript) {
+    const name = join(block.page.replace(/\.md$/, ''), block.file ?? `line-${block.line}.${block.language}`)
+    if (written.has(name)) throw new Error(`${place(block)}: ${block.file} is in this page twice`)
+    written.set(name, block)
+    mkdirSync(join(project, dirname(name)), { recursive: true })
+    // Without an import or export two blocks would share their names.
+    writeFileSync(join(project, name), `${block.text}\nexport {}\n`)
+  }
+  const config = {
+    extends: join(root, 'tsconfig.json'),
+    compilerOptions: {
+      module: 'esnext',
+      moduleResolution: 'bundler',
+      allowImportingTsExtensions: true,
+      rewriteRelativeImportExtensions: false,
+      noUnusedLocals: false,
+      typeRoots: [join(root, 'node_modules/@types')],
+      types: ['node'],
+    },
+    include: ['.', join(root, 'test/docs/globals.d.ts')],
+    exclude: [],
+  }
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(config))
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const { stdout } = spawnSync(process.execPath, [tsc, '-p', '.', '--pretty', 'false'], {
+    cwd: project,
+    encoding: 'utf8',
+  })
+  // Only what is wrong in the pages: the sources have a check of their own.
+  diagnostics = stdout.split('\n').flatMap((line) => {
+    const [, file = '', at = '', message = ''] = /^([^(]+)\((\d+),\d+\): error (.*)$/.exec(line) ?? []
+    const block = written.get(file)
+    return block === undefined ? [] : [{ block: `${block.page}:${block.line + Number(at)}`, message }]
+  })
+  if (stdout.includes('error TS5') || stdout.includes('error TS18')) throw new Error(stdout)
+}, 120_000)
+
+test('every block of TypeScript compiles against the library as it is', () => {
+  expect(typescript.length).toBeGreaterThan(0)
+  expect(diagnostics).toEqual([])
+})

@@ -1,0 +1,6 @@
+// schema.ts
+import { defineSchema, model, z } from 'postern'
+
+export const schema = defineSchema({
+  tasks: model({ title: z.string().min(1), done: z.boolean().default(false) }),
+})
