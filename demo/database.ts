@@ -1,0 +1,52 @@
+import pg from 'pg'
+import { pgDataSource } from 'postern/pg'
+import type { PostgresSource } from 'postern/postgres'
+import { startPostgres } from '../test/support/pg-server.ts'
+import { schema, tables } from './schema.ts'
+
+type Row = Record<string, unknown>
+
+/** A database that exists for as long as the demo runs. */
+export interface DemoDatabase {
+  readonly description: string
+  readonly source: PostgresSource
+  /** Past the endpoint, as psql would: the demo does not take the endpoint's word for what was written. */
+  sql(text: string): Promise<Row[]>
+  stop(): Promise<void>
+}
+
+/** Real Postgres, from binaries that npm installed, in a temporary directory. */
+export async function startEmbeddedPostgres(): Promise<DemoDatabase> {
+  const server = await startPostgres({ durable: true })
+  const pool = new pg.Pool({ connectionString: server.url })
+  const sql = async (text: string): Promise<Row[]> => (await pool.query(text)).rows
+  await sql(tables)
+  const [version] = await sql('show server_version')
+  return {
+    description: `Postgres ${version?.server_version}, on ${new URL(server.url).host}`,
+    source: pgDataSource(pool, schema),
+    sql,
+    stop: async () => {
+      await pool.end()
+      await server.stop()
+    },
+  }
+}
+
+/** Postgres compiled to WebAssembly, inside this process: one connection, no server. */
+export async function startPglite(): Promise<DemoDatabase> {
+  const [{ PGlite }, { pgliteDataSource }] = await Promise.all([
+    import('@electric-sql/pglite'),
+    import('postern/pglite'),
+  ])
+  const db = await PGlite.create()
+  const sql = async (text: string): Promise<Row[]> => (await db.query<Row>(text)).rows
+  await db.exec(tables)
+  const [version] = await sql('show server_version')
+  return {
+    description: `PGlite, Postgres ${version?.server_version} inside this process`,
+    source: pgliteDataSource(db, schema),
+    sql,
+    stop: () => db.close(),
+  }
+}

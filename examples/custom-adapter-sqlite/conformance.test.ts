@@ -1,0 +1,31 @@
+// node --test examples/custom-adapter-sqlite/conformance.test.ts
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { after, describe, it } from 'node:test'
+import { conformance, conformanceSchema } from 'postern/conformance'
+import { sqliteDataSource } from './adapter.ts'
+import { sqliteProbe } from './probe.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'postern-sqlite-'))
+const open = (): DatabaseSync => {
+  const db = new DatabaseSync(join(directory, 'conformance.db'))
+  // what is thrown away at the end need not survive a power cut
+  db.exec('pragma synchronous = off')
+  return db
+}
+
+const tables = open()
+tables.exec(readFileSync(join(import.meta.dirname, 'tables.sql'), 'utf8'))
+tables.close()
+
+const adapter = sqliteDataSource(open, conformanceSchema)
+const probe = sqliteProbe(open)
+after(async () => {
+  await probe.close?.()
+  adapter.close()
+  rmSync(directory, { recursive: true })
+})
+
+conformance({ describe, it }, { adapter, probe, profile: 'full' })

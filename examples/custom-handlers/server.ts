@@ -1,0 +1,30 @@
+import express from 'express'
+import pg from 'pg'
+import { dataSourceExpress } from 'postern/express'
+import { schema, tables } from './schema.ts'
+import { Tickets } from './tickets.ts'
+
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL })
+pool.on('error', (error) => console.error(error.message))
+await pool.query(tables)
+const tickets = new Tickets(pool)
+
+const app = express()
+app.post(
+  '/source',
+  dataSourceExpress({
+    schema,
+    apiKey: process.env.SOURCE_KEY,
+    models: {
+      tickets: {
+        load: ({ id, context }) => tickets.load(id, context.tenant),
+        list: ({ query, context }) => tickets.list(query, context.tenant),
+        commit: (parameters) => tickets.commit(parameters),
+      },
+    },
+    onError: (error) => console.error(error),
+  }),
+)
+
+const port = Number(process.env.PORT ?? 3000)
+app.listen(port, () => console.log(`http://localhost:${port}/source`))
