@@ -44,7 +44,7 @@ describe('the command line', () => {
     expect(await postern()).toMatchObject({ code: 2, stdout: expect.stringContaining('migrate') })
     expect(await postern('fly', '--schema', schema)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('no command fly'),
+      stderr: expect.stringContaining("unknown command 'fly'"),
     })
     expect(await postern('check')).toMatchObject({ code: 2, stderr: expect.stringContaining('--schema') })
     expect(await postern('check', '--schema', schema, '--nope')).toMatchObject({ code: 2 })

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { commands, standalone } from '../../src/cli/commands.ts'
+import { createProgram } from '../../src/cli/program.ts'
 import { type Block, blocksOf, pages, root } from './markdown.ts'
 
 const blocks = pages.flatMap(blocksOf)
@@ -25,6 +25,7 @@ test('every command of npm and of ours that a page shows exists, and installs wh
     readFileSync(join(root, 'package.json'), 'utf8'),
   )
   const installable = new Set([name, ...Object.keys({ ...peerDependencies, ...devDependencies })])
+  const commands = createProgram().commands.flatMap((one) => [one.name(), ...one.aliases()])
   const faults: string[] = []
   for (const block of blocks.filter(({ language }) => language === 'sh')) {
     for (const line of block.text.split('\n')) {
@@ -35,7 +36,7 @@ test('every command of npm and of ours that a page shows exists, and installs wh
         if (!installable.has(one)) faults.push(`${place(block)}: npm install ${one}`)
       }
       const command = /\bnpx postern (\S+)/.exec(line)?.[1]
-      if (command !== undefined && !(command in { ...commands, ...standalone }))
+      if (command !== undefined && !commands.includes(command))
         faults.push(`${place(block)}: postern ${command}`)
     }
   }

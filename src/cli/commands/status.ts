@@ -1,0 +1,27 @@
+import type { Command } from 'commander'
+import { type DatabaseOptions, databaseOptions, withSource } from '../database.ts'
+import { tell } from '../outcome.ts'
+
+/** `postern status`. */
+export function addStatus(program: Command): void {
+  databaseOptions(
+    program.command('status').description('Show how far the feed is, and what holds it back.'),
+  ).action((options: DatabaseOptions) =>
+    withSource(options, async (source) => {
+      const status = await source.feedStatus()
+      const { position, horizon, prunedThrough, blockers, followers, bytes } = status
+      const lines = [
+        `position ${position}, readable up to ${horizon}, pruned up to ${prunedThrough}`,
+        `outbox ${bytes.outbox} bytes, ledger ${bytes.ledger} bytes`,
+        ...blockers.map(
+          (one) =>
+            `in flight from ${one.position}: backend ${one.pid ?? one.prepared}, ${one.ageSeconds ?? '?'} s, ${one.state ?? ''}`,
+        ),
+        ...followers.map(
+          ({ name, behind, seenAt }) => `follower ${name}: ${behind} behind, last seen ${seenAt}`,
+        ),
+      ]
+      tell({ result: status, lines }, options)
+    }),
+  )
+}
