@@ -1,67 +1,110 @@
-import { pathToFileURL } from 'node:url'
 import { type Command, Option } from 'commander'
+import type { PostgresConnection } from '../adapters/postgres/connection.ts'
 import type { PostgresSource } from '../adapters/postgres/source.ts'
 import type { Schema } from '../core/schema/define.ts'
+import { loadProject } from './module.ts'
 import { UsageError } from './outcome.ts'
 
-/** The options of every command that works on a database, and `--json`. */
+/** The options that name a schema and its database, and `--json`. */
 export interface DatabaseOptions {
+  readonly config?: string
   readonly schema?: string
   readonly database?: string
   readonly url?: string
-  readonly install: string
+  readonly install?: string
   readonly json: boolean
 }
 
+/** A source, what it is made of, and how its connections are closed. */
+export interface Opened {
+  readonly source: PostgresSource
+  readonly connection: PostgresConnection
+  readonly schema: Schema
+  /** Our own schema in the database. */
+  readonly install: string
+  /** The address of the database, where the call or the environment says one. */
+  readonly database: string | undefined
+}
+
 /**
- * Adds the options of a command that works on a database; see `withSource`.
+ * Adds the options of a command that works on a schema and a database; see `withSource`.
  *
  * @example
- * databaseOptions(program.command('prune')).action((options: DatabaseOptions) => withSource(options, ...))
+ * databaseOptions(program.command('prune')).action((options: DatabaseOptions) => withSource(options, work))
  */
 export function databaseOptions(command: Command): Command {
+  return connectionOptions(
+    command
+      .option('--config <file>', 'a module that exports your source or schema; default: postern.config.ts')
+      .addOption(new Option('--schema <file>', 'the same, for a module that has a schema alone')),
+  )
+}
+
+/** The options that name a database, and `--json`. */
+export function connectionOptions(command: Command): Command {
+  command.option('--database <url>', "the database; default: the source's own, or DATABASE_URL")
+  // what --database was called before; `check` has an endpoint of that name
+  if (!command.options.some(({ long }) => long === '--url')) {
+    command.addOption(new Option('--url <database>').hideHelp())
+  }
   return command
-    .option('--schema <file>', 'a module that exports the schema (as `schema` or by default)')
-    .option('--database <url>', 'the database; default: DATABASE_URL')
-    .addOption(new Option('--url <database>').hideHelp())
-    .option('--install <name>', 'our own schema in the database', 'postern')
+    .option('--install <name>', 'our own schema in the database (default: postern)')
     .option('--json', 'one JSON value on standard output, for machines', false)
 }
 
-/**
- * Runs `work` with the source that the options name, and closes its connections afterwards.
- *
- * @throws UsageError when the options name none.
- */
-export async function withSource<T>(
+/** Runs `work` with the source that the options name; see `withOpened`. */
+export function withSource<T>(
   options: DatabaseOptions,
   work: (source: PostgresSource) => Promise<T>,
 ): Promise<T> {
-  const url = options.database ?? options.url ?? process.env.DATABASE_URL
-  if (url === undefined) throw new UsageError('give --database, or set DATABASE_URL')
-  if (options.schema === undefined) throw new UsageError('give --schema')
-  await using source = await connect(url, await loadSchema(options.schema), options.install)
-  return await work(source)
+  return withOpened(options, ({ source }) => work(source))
 }
 
-async function loadSchema(file: string): Promise<Schema> {
-  const module = (await import(pathToFileURL(file).href)) as { schema?: Schema; default?: Schema }
-  const schema = module.schema ?? module.default
-  if (!(schema?.models instanceof Map)) throw new UsageError(`${file} exports no schema`)
-  return schema
+/**
+ * Runs `work` on what the options name. A module's source is used as it is, on the application's own connection;
+ * `--database` brings its schema, under the names of its ORM, to another one, for example of the role that migrates.
+ *
+ * @throws UsageError when the options name no schema or no database.
+ */
+export async function withOpened<T>(
+  options: DatabaseOptions,
+  work: (opened: Opened) => Promise<T>,
+): Promise<T> {
+  const { schema, source, parts } = await loadProject(options.config ?? options.schema)
+  const install = options.install ?? parts?.options.schema ?? 'postern'
+  const named = options.database ?? options.url
+  const database = named ?? process.env.DATABASE_URL
+  const other = options.install !== undefined && options.install !== (parts?.options.schema ?? 'postern')
+  if (source !== undefined && parts !== undefined && named === undefined && !other) {
+    return work({ source, connection: parts.connection, schema, install, database })
+  }
+  return withConnection(database, async (connection) => {
+    const { postgresSource } = await import('../adapters/postgres/source.ts')
+    const opened = postgresSource(connection, schema, { ...parts?.options, schema: install })
+    return work({ source: opened, connection, schema, install, database })
+  })
 }
 
-/** node-postgres is the caller's own; it is asked for only when there is something to connect to. */
-async function connect(
-  url: string,
-  schema: Schema,
-  install: string,
-): Promise<PostgresSource & AsyncDisposable> {
+/**
+ * Runs `work` on a connection of our own, and closes it afterwards. node-postgres is the caller's own; it is asked for
+ * only when there is something to connect to.
+ *
+ * @throws UsageError without an address.
+ */
+export async function withConnection<T>(
+  database: string | undefined,
+  work: (connection: PostgresConnection) => Promise<T>,
+): Promise<T> {
+  if (database === undefined) throw new UsageError('give --database, or set DATABASE_URL')
   const { default: pg } = await import('pg').catch(() => {
     throw new UsageError('the command line needs node-postgres: npm install pg')
   })
-  const { pgDataSource } = await import('../adapters/pg.ts')
-  const pool = new pg.Pool({ connectionString: url, max: 2 })
+  const { pgConnection } = await import('../adapters/pg.ts')
+  const pool = new pg.Pool({ connectionString: database, max: 2, connectionTimeoutMillis: 10_000 })
   pool.on('error', () => {})
-  return { ...pgDataSource(pool, schema, { schema: install }), [Symbol.asyncDispose]: () => pool.end() }
+  try {
+    return await work(pgConnection(pool) as PostgresConnection)
+  } finally {
+    await pool.end()
+  }
 }

@@ -1,19 +1,10 @@
-import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freshDatabase } from '../support/db.ts'
+import * as cli from './support.ts'
 
-const run = promisify(execFile)
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const schema = fileURLToPath(new URL('./schema.ts', import.meta.url))
-
-interface Ran {
-  code: number
-  stdout: string
-  stderr: string
-}
 
 describe('the command line', () => {
   let database: Awaited<ReturnType<typeof freshDatabase>>
@@ -31,14 +22,7 @@ describe('the command line', () => {
     await database.drop()
   })
 
-  const postern = async (...args: string[]): Promise<Ran> => {
-    const whole = ['--conditions=postern-source', main, ...args]
-    const env = { ...process.env, DATABASE_URL: database.url, NODE_NO_WARNINGS: '1' }
-    return run(process.execPath, whole, { env }).then(
-      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-      (error: Ran) => ({ code: error.code, stdout: error.stdout, stderr: error.stderr }),
-    )
-  }
+  const postern = (...args: string[]) => cli.postern(args, { env: { DATABASE_URL: database.url } })
 
   test('a wrong call exits with 2 and says what is wrong', async () => {
     expect(await postern()).toMatchObject({ code: 2, stdout: expect.stringContaining('migrate') })

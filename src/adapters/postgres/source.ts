@@ -17,6 +17,7 @@ import type { InstallOptions, MigrationReport } from './migrate.ts'
 import { DEFAULT_LOCK_TIMEOUT_MS, functionName, installSchema, migrate } from './migrate.ts'
 import type { Change, FeedStatus, PruneOptions, PruneReport } from './operate.ts'
 import { acknowledge, feedStatus, prune, recordChange } from './operate.ts'
+import { withParts } from './parts.ts'
 import { events, list, load } from './reads.ts'
 import type { Settings } from './settings.ts'
 import { sqlstateOf, toSourceError } from './sqlstate.ts'
@@ -88,7 +89,7 @@ export function postgresSource<Tx>(
       ? {}
       : { statement_timeout: String(statementTimeoutMs) }
 
-  return {
+  const source: PostgresSource<Tx> = {
     load: async (request) => reading(load(connection, request, await manifest(), s, settings(request))),
 
     async list(request) {
@@ -135,6 +136,7 @@ export function postgresSource<Tx>(
       await reading(acknowledge(connection, s, name, tenant, position))
     },
   }
+  return withParts(source, { connection: connection as PostgresConnection, schema, options })
 }
 
 async function reading<T>(work: Promise<T>): Promise<T> {

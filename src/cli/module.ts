@@ -1,0 +1,84 @@
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { partsOf, type SourceParts } from '../adapters/postgres/parts.ts'
+import type { PostgresSource } from '../adapters/postgres/source.ts'
+import type { Schema } from '../core/schema/define.ts'
+import { UsageError } from './outcome.ts'
+
+/** What a module gives the command line: a schema, or a source, which has one under the names of its ORM. */
+export interface Project {
+  readonly file: string
+  readonly schema: Schema
+  readonly source: PostgresSource | undefined
+  readonly parts: SourceParts | undefined
+}
+
+/** Files that are looked for where the call names none. */
+const configs = ['ts', 'mts', 'js', 'mjs'].map((ending) => `postern.config.${ending}`)
+
+/**
+ * Imports the module that the call names, or `postern.config.*`, and takes its source or schema.
+ *
+ * @throws UsageError when there is none, or more than one that could be meant.
+ */
+export async function loadProject(named: string | undefined): Promise<Project> {
+  const file = named ?? configs.find((name) => existsSync(name))
+  if (file === undefined) {
+    throw new UsageError(
+      `give --config or --schema: a module that exports your source or schema; or have a ${configs[0]}`,
+    )
+  }
+  const path = resolve(file)
+  if (!existsSync(path)) throw new UsageError(`there is no file ${file}`)
+  if (/\.m?ts$/.test(path)) {
+    const { registerTypeScript } = await import('./typescript.ts')
+    registerTypeScript(dirname(path))
+  }
+  const exported = await imported(path, file)
+  const source = pick(exported, ['source', 'adapter', 'default'], isSource, file)
+  if (source !== undefined) {
+    const parts = partsOf(source)
+    if (parts === undefined) {
+      throw new UsageError(`the source of ${file} is not of this version of postern, or not on Postgres`)
+    }
+    return { file, schema: parts.schema, source, parts }
+  }
+  const schema = pick(exported, ['schema', 'default'], isSchema, file)
+  if (schema === undefined) throw new UsageError(`${file} exports no schema and no source`)
+  return { file, schema, source: undefined, parts: undefined }
+}
+
+async function imported(path: string, file: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(pathToFileURL(path).href)) as Record<string, unknown>
+  } catch (cause) {
+    throw new Error(`${file} cannot be imported`, { cause })
+  }
+}
+
+/** By name, else the only one. */
+function pick<T>(
+  exported: Record<string, unknown>,
+  names: readonly string[],
+  is: (value: unknown) => value is T,
+  file: string,
+): T | undefined {
+  for (const name of names) if (is(exported[name])) return exported[name]
+  const found = Object.entries(exported).filter(([, value]) => is(value))
+  if (found.length > 1) {
+    throw new UsageError(
+      `${file} exports ${found.map(([name]) => name).join(', ')}: call the one that is meant ${names[0]}`,
+    )
+  }
+  return found[0]?.[1] as T | undefined
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null
+
+const isSource = (value: unknown): value is PostgresSource =>
+  isObject(value) && typeof value.migrate === 'function' && typeof value.feedStatus === 'function'
+
+const isSchema = (value: unknown): value is Schema =>
+  isObject(value) && value.models instanceof Map && isObject(value.definitions)
