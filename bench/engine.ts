@@ -1,0 +1,87 @@
+import type { ListRequest, SourceAdapter } from '../src/core/adapter.ts'
+import { defaultLimits } from '../src/core/limits.ts'
+import { parseRequest } from '../src/core/protocol.ts'
+import { prepareWork } from '../src/core/work.ts'
+import { commitRequest, fresh, items, requestContext, Stamps, someRow, someRows } from './requests.ts'
+import type { Contestant } from './rounds.ts'
+import { rowId, schema } from './schema.ts'
+
+/** The engine at its adapters, in the shapes that the endpoint hands to them. */
+
+/** Stamps of the engine's log, whichever library wrote it. */
+export const stamps = new Stamps()
+
+export const engineUpdate = (
+  name: string,
+  source: SourceAdapter,
+  clients: number,
+  readAt = false,
+): Contestant => ({
+  name,
+  async step(client) {
+    const id = someRow(client, clients)
+    const { body } = await source.commit(
+      commitRequest([{ type: 'UPDATE', id, readAt: readAt ? stamps.of(id) : null }]),
+    )
+    stamps.note([id], body)
+  },
+})
+
+export const engineCreate = (name: string, source: SourceAdapter): Contestant => ({
+  name,
+  step: () => source.commit(commitRequest([{ type: 'CREATE', id: `new-${process.pid}-${fresh()}` }])),
+})
+
+/** A commit of so many updates, each with the stamp that its row was read at. */
+export const engineMany = (name: string, source: SourceAdapter, n: number, clients: number): Contestant => ({
+  name,
+  async step(client) {
+    const ids = someRows(n, client, clients)
+    const { body } = await source.commit(
+      commitRequest(ids.map((id) => ({ type: 'UPDATE', id, readAt: stamps.of(id) }))),
+    )
+    stamps.note(ids, body)
+  },
+})
+
+/** Half creates, half updates, taking turns. */
+export const engineMixed = (name: string, source: SourceAdapter, n: number, clients: number): Contestant => ({
+  name,
+  async step(client) {
+    const ids = someRows(n / 2, client, clients).flatMap((id) => [id, `new-${process.pid}-${fresh()}`])
+    const { body } = await source.commit(
+      commitRequest(
+        ids.map((id, at) =>
+          at % 2 === 0 ? { type: 'UPDATE', id, readAt: stamps.of(id) } : { type: 'CREATE', id },
+        ),
+      ),
+    )
+    stamps.note(ids, body)
+  },
+})
+
+/** The same commit again and again: what a caller gets that lost an answer. */
+export function engineReplay(name: string, source: SourceAdapter): Contestant {
+  const request = commitRequest([{ type: 'UPDATE', id: rowId(0) }])
+  return { name, step: () => source.commit(request) }
+}
+
+export const engineLoad = (name: string, source: SourceAdapter, clients: number): Contestant => ({
+  name,
+  step: (client) => source.load({ ...requestContext, model: items, id: someRow(client, clients) }),
+})
+
+export const engineList = (name: string, source: SourceAdapter): Contestant => ({
+  name,
+  step() {
+    const where = [['id', '>', rowId(Math.floor(Math.random() * 10_000))]]
+    const body = parseRequest({ type: 'list', model: items.name, query: { where, limit: 100 } })
+    const work = prepareWork(body, requestContext, { schema, limits: defaultLimits, ownCursors: false })
+    return source.list(work.request as ListRequest)
+  },
+})
+
+export const engineFeed = (name: string, source: SourceAdapter): Contestant => ({
+  name,
+  step: () => source.events({ ...requestContext, cursor: undefined, limit: 1000 }),
+})

@@ -1,0 +1,81 @@
+import { PrismaPg } from '@prisma/adapter-pg'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import postgres from 'postgres'
+import { drizzleConnection, drizzleDataSource } from '../src/adapters/drizzle.ts'
+import { kyselyConnection, kyselyDataSource } from '../src/adapters/kysely.ts'
+import { pgConnection, pgDataSource } from '../src/adapters/pg.ts'
+import type { PostgresConnection } from '../src/adapters/postgres/connection.ts'
+import { postgresJsConnection, postgresJsDataSource } from '../src/adapters/postgres-js.ts'
+import { prismaConnection, prismaDataSource } from '../src/adapters/prisma.ts'
+import type { SourceAdapter } from '../src/core/adapter.ts'
+import { generatePrismaClient } from '../test/adapters/prisma/generate.ts'
+import { schema } from './schema.ts'
+
+/** A client library with the engine on it, and the library by itself: "run this text with these parameters". */
+export interface Library {
+  readonly source: SourceAdapter
+  readonly connection: PostgresConnection
+  close(): Promise<unknown>
+}
+
+export type LibraryName = 'pg' | 'postgres.js' | 'drizzle' | 'kysely' | 'prisma'
+
+export const libraryNames: readonly LibraryName[] = ['pg', 'postgres.js', 'drizzle', 'kysely', 'prisma']
+
+const plain = (connection: unknown): PostgresConnection => connection as PostgresConnection
+
+export async function openLibrary(name: LibraryName, url: string, max: number): Promise<Library> {
+  switch (name) {
+    case 'pg': {
+      const pool = poolOf(url, max)
+      return {
+        source: pgDataSource(pool, schema),
+        connection: plain(pgConnection(pool)),
+        close: () => pool.end(),
+      }
+    }
+    case 'postgres.js': {
+      const sql = postgres(url, { max, onnotice: () => {} })
+      return {
+        source: postgresJsDataSource(sql, schema),
+        connection: plain(postgresJsConnection(sql)),
+        close: () => sql.end({ timeout: 5 }),
+      }
+    }
+    case 'drizzle': {
+      const pool = poolOf(url, max)
+      const db = drizzle(pool)
+      return {
+        source: drizzleDataSource(db, schema),
+        connection: plain(drizzleConnection(db)),
+        close: () => pool.end(),
+      }
+    }
+    case 'kysely': {
+      const db = new Kysely<object>({ dialect: new PostgresDialect({ pool: poolOf(url, max) }) })
+      return {
+        source: kyselyDataSource(db, schema),
+        connection: plain(kyselyConnection(db)),
+        close: () => db.destroy(),
+      }
+    }
+    case 'prisma': {
+      await generatePrismaClient()
+      const { PrismaClient } = await import('../test/adapters/prisma/generated/client.ts')
+      const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: url, max }) })
+      return {
+        source: prismaDataSource(prisma, schema),
+        connection: plain(prismaConnection(prisma)),
+        close: () => prisma.$disconnect(),
+      }
+    }
+  }
+}
+
+export function poolOf(url: string, max: number): pg.Pool {
+  const pool = new pg.Pool({ connectionString: url, max })
+  pool.on('error', () => {})
+  return pool
+}

@@ -1,0 +1,79 @@
+// npm run bench -- [--quick] [--json] [--smoke] [--only <pattern>] [--rounds 7] [--slice <ms>] [--clients 1,4,16] [--delays 0,1]
+// npm run bench -- --growth [--rows 10000000]
+import { mkdirSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { chartOf } from './chart.ts'
+import { startDatabase } from './database.ts'
+import { Progress } from './progress.ts'
+import { type Result, ratiosOf, resultOf, tableOf } from './report.ts'
+import { measure, type Pace, watchSessions } from './rounds.ts'
+import { sections } from './sections.ts'
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    smoke: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    rounds: { type: 'string' },
+    slice: { type: 'string' },
+    clients: { type: 'string' },
+    delays: { type: 'string' },
+    out: { type: 'string', default: path.join(import.meta.dirname, 'results') },
+  },
+})
+
+const list = (text: string): number[] => text.split(',').map(Number)
+const pace: Pace = {
+  rounds: Number(values.rounds ?? (values.smoke ? 1 : values.quick ? 3 : 7)),
+  sliceMs: Number(values.slice ?? (values.smoke ? 10 : values.quick ? 120 : 250)),
+}
+const choice = {
+  clients: list(values.clients ?? (values.smoke ? '1' : values.quick ? '1,16' : '1,4,16')),
+  delays: list(values.delays ?? (values.smoke ? '0' : '0,1')),
+  only: values.only === undefined ? undefined : new RegExp(values.only),
+}
+
+const progress = new Progress()
+const database = await startDatabase()
+const results: Result[] = []
+try {
+  const warm = async (): Promise<void> => {
+    const { rows } = await database.admin.query(
+      `select pid from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`,
+    )
+    watchSessions(rows.map(({ pid }) => pid))
+  }
+  for await (const section of sections(database, choice)) {
+    progress.begin(section, pace)
+    const result = resultOf(section, await measure(section, pace, warm, () => progress.tick()))
+    progress.end()
+    results.push(result)
+    console.log(tableOf(result))
+  }
+} finally {
+  await database.stop()
+}
+
+const report = {
+  at: new Date().toISOString(),
+  machine: {
+    cpus: os.cpus().length,
+    cpu: os.cpus()[0]?.model,
+    memoryGb: Math.round(os.totalmem() / 2 ** 30),
+  },
+  versions: { node: process.version, postgres: database.version },
+  pace,
+  ratios: ratiosOf(results),
+}
+if (!values.smoke) {
+  mkdirSync(values.out, { recursive: true })
+  const file = path.join(values.out, report.at.slice(0, 10))
+  writeFileSync(`${file}.json`, `${JSON.stringify({ ...report, results }, null, 2)}\n`)
+  writeFileSync(`${file}.html`, chartOf(report, results))
+  console.log(`Written: ${path.relative('.', file)}.json and .html`)
+}
+if (values.json) console.log(JSON.stringify(report))
+else for (const [name, ratio] of Object.entries(report.ratios)) console.log(`${name.padEnd(40)} ${ratio}`)
