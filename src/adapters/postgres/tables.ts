@@ -1,3 +1,5 @@
+import { relayTables } from './relay-tables.ts'
+
 /**
  * Our tables, as numbered migrations: a number is written once and never changed; what comes later gets the next.
  * The functions are not part of them, see `functions.ts`: they are replaced by every migration run.
@@ -82,5 +84,6 @@ export function migrations(s: string): readonly Migration[] {
 )`,
       ],
     },
+    { version: 2, title: 'relays and dead letters', statements: relayTables(s) },
   ]
 }
