@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
-import { freePort } from './port.ts'
+import { freePort } from '../support/port.ts'
 import type { AdapterName } from './sources.ts'
 
 /** What the endpoint's process is told. */

@@ -5,20 +5,20 @@ import { conformance, conformanceSchema, postgresProbe } from '../../src/conform
 import { generatePrismaClient } from '../adapters/prisma/generate.ts'
 import { prepareDatabase, probeConnection } from '../conformance/server.ts'
 import { freshDatabase } from '../support/db.ts'
+import { missingPgBouncer, type PgBouncer, startPgBouncer } from '../support/pgbouncer.ts'
 import { createDatabase, type Database } from './database.ts'
 import { journal, journalTables } from './journal.ts'
-import { type PgBouncer, startPgBouncer, whyNoPgBouncer } from './pgbouncer.ts'
 import { adapters, openAdapter } from './sources.ts'
 import { speak } from './speak.ts'
 
-const missing = whyNoPgBouncer()
+const missing = missingPgBouncer()
 const why = missing === undefined ? '' : ` (${missing})`
 
 /** The checks on node-postgres by way of PgBouncer; what they look at, they see past it. */
 async function subject(bouncer: PgBouncer) {
   const database = await freshDatabase()
   await prepareDatabase(database.url, 'read committed')
-  const pool = new pg.Pool({ connectionString: bouncer.url(database.url), max: 20 })
+  const pool = new pg.Pool({ connectionString: bouncer.through(database.url), max: 20 })
   pool.on('error', () => {})
   const adapter = pgDataSource(pool, conformanceSchema)
   await adapter.migrate()
@@ -34,7 +34,7 @@ async function subject(bouncer: PgBouncer) {
 
 describe.skipIf(missing)(`PgBouncer in transaction mode, pool of two${why}`, async () => {
   if (missing) return
-  const { adapter, probe } = await subject(await startPgBouncer(inject('pgUrl'), 2))
+  const { adapter, probe } = await subject(await startPgBouncer(inject('pgUrl'), { default_pool_size: 2 }))
   // these hold one commit in its middle and want another answer meanwhile
   conformance({ describe, it }, { adapter, probe, quick: true, only: ['FEED-16', 'RACE-07'] })
 })
@@ -56,7 +56,7 @@ describe.skipIf(missing)(`PgBouncer in transaction mode, pool of one${why}`, asy
 
     test.each(adapters)('%s: commits, refuses, replays, reads and follows', async (name) => {
       const opened = await openAdapter(name, {
-        databaseUrl: bouncer.url(own.url),
+        databaseUrl: bouncer.through(own.url),
         schema: journal,
         connections: 4,
         pooler: true,
@@ -83,7 +83,7 @@ describe.skipIf(missing)(`PgBouncer in transaction mode, pool of one${why}`, asy
     })
 
     test('leaves nothing behind on the connection that the next one gets', async () => {
-      const stranger = new pg.Client(bouncer.url(own.url))
+      const stranger = new pg.Client(bouncer.through(own.url))
       await stranger.connect()
       try {
         const ask = async (text: string) => (await stranger.query(text)).rows

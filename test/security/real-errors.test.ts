@@ -5,9 +5,9 @@ import { pgDataSource } from '../../src/adapters/pg.ts'
 import { type ErrorCode, errors } from '../../src/core/errors.ts'
 import { defineSchema, field, model, z } from '../../src/index.ts'
 import { freshDatabase } from '../support/db.ts'
+import { missingPgBouncer, startPgBouncer } from '../support/pgbouncer.ts'
 import { type OpenSource, openSource } from '../support/postgres-source.ts'
 import { type Answer, commit, type Door, key, openDoor, openPool } from './door.ts'
-import { missingPgBouncer, startPgBouncer } from './pgbouncer.ts'
 
 /** Values that stand in rows and in what is sent: none may come back in an error or a log line. */
 const VALUE = 'CANARY-91c3'

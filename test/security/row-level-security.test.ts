@@ -5,9 +5,9 @@ import { type PgSourceOptions, pgDataSource } from '../../src/adapters/pg.ts'
 import { grants } from '../../src/adapters/postgres/grants.ts'
 import { defineSchema, model, relation, z } from '../../src/index.ts'
 import { freshDatabase, type TestDatabase } from '../support/db.ts'
+import { missingPgBouncer, startPgBouncer } from '../support/pgbouncer.ts'
 import { freshKey } from '../support/postgres-source.ts'
 import { commit, type Door, openDoor, openPool, org, sameBut } from './door.ts'
-import { missingPgBouncer, startPgBouncer } from './pgbouncer.ts'
 
 const schema = defineSchema({
   notes: model({ text: z.string(), author: z.string().optional() }, {}, { capture: true }),

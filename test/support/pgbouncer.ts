@@ -4,6 +4,7 @@ import fs from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { freePort } from './port.ts'
 
 /** Why there is no PgBouncer here, for the name of a test that is skipped; undefined when there is one. */
 export function missingPgBouncer(): string | undefined {
@@ -15,8 +16,10 @@ export function missingPgBouncer(): string | undefined {
 const binary = (): string => ['/usr/sbin/pgbouncer'].find((file) => fs.existsSync(file)) ?? 'pgbouncer'
 
 export interface PgBouncer extends AsyncDisposable {
-  /** The database behind it, by way of the pooler. */
+  /** The database that it was started for, by way of the pooler. */
   readonly url: string
+  /** Another database of the same server, by way of the pooler. */
+  through(databaseUrl: string): string
 }
 
 /** Ends the pooler with this process, however that ends: `read` sees the end of our pipe. */
@@ -60,9 +63,15 @@ export async function startPgBouncer(
   })
   const exited = once(child, 'exit')
   await listening(port)
-  url.port = String(port)
+  const through = (databaseUrl: string): string => {
+    const url = new URL(databaseUrl)
+    url.hostname = '127.0.0.1'
+    url.port = String(port)
+    return url.href
+  }
   return {
-    url: url.href,
+    url: through(databaseUrl),
+    through,
     async [Symbol.asyncDispose]() {
       child.stdin.end()
       await exited
@@ -84,13 +93,4 @@ async function listening(port: number): Promise<void> {
       socket.destroy()
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
