@@ -14,6 +14,7 @@ const headings: Record<number, string> = {
   410: 'Gone',
   413: 'Too large',
   415: 'Wrong encoding',
+  429: 'Too many at once',
   500: "The endpoint's own fault",
   503: 'Not now',
 }

@@ -43,8 +43,10 @@ export type {
   SourceTracer,
 } from './core/observe.ts'
 export type {
+  AdapterContext,
   AuthorizeContext,
   DataSourceOptions,
+  PickAdapter,
   ResolvedScopes,
   ResolveKeys,
   ScopesContext,

@@ -7,7 +7,7 @@ import { decodeJson } from './json.ts'
 import { keySource } from './key-source.ts'
 import { resolveLimits } from './limits.ts'
 import { createObserver, type SourceMetrics, type Trace } from './observe.ts'
-import type { DataSourceOptions, VerifiedContext } from './options.ts'
+import type { DataSourceOptions, PickAdapter, VerifiedContext } from './options.ts'
 import { parseRequest, type SourceRequest } from './protocol.ts'
 import { respond, respondFailure } from './respond.ts'
 import type { Schema } from './schema/define.ts'
@@ -95,11 +95,12 @@ export function dataSource<S extends Schema, Auth = unknown>(
     const work = prepareWork(body, { tenant, scope, requestId: verified.requestId }, setting)
     trace.work = work
     const auth = authorize && (await granted(authorize, work, body, verified))
-    const result = await observer.span(trace, work, () =>
-      byHand
-        ? runHandler(options as AnyHandlers, options.schema, work, { ...verified, auth, scope, tenant })
-        : callAdapter(adapterFor(options, scope), work),
-    )
+    const result = await observer.span(trace, work, async () => {
+      if (byHand)
+        return runHandler(options as AnyHandlers, options.schema, work, { ...verified, auth, scope, tenant })
+      const found = adapterFor(options, scope)
+      return callAdapter(typeof found === 'function' ? await found({ ...verified, scope }) : found, work)
+    })
     observer.succeeded(trace, work, result.replayed)
     return result
   }
@@ -141,7 +142,7 @@ async function granted(
 
 type Adapters = Pick<DataSourceOptions, 'adapter' | 'adapters'>
 
-function adapterFor({ adapter, adapters }: Adapters, { mode }: Scope): SourceAdapter {
+function adapterFor({ adapter, adapters }: Adapters, { mode }: Scope): SourceAdapter | PickAdapter {
   const named = adapters && Object.hasOwn(adapters, mode ?? 'live') ? adapters[mode ?? 'live'] : undefined
   if (named !== undefined) return named
   // Without `adapters` a mode is just a word of the caller's.

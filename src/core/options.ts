@@ -55,6 +55,15 @@ export interface AuthorizeContext extends VerifiedContext {
   readonly operations: readonly SourceOperation[]
 }
 
+/** What is known when the adapter of a request is picked. */
+export interface AdapterContext extends VerifiedContext {
+  /** The trusted scope. */
+  readonly scope: Scope
+}
+
+/** Picks the adapter of one request; a `SourceError` that it throws is the answer. */
+export type PickAdapter = (context: AdapterContext) => SourceAdapter | Promise<SourceAdapter>
+
 /** Options of `dataSource` and of every mount. */
 export interface DataSourceOptions<S extends Schema = Schema, Auth = unknown>
   extends Handlers<S, Auth>,
@@ -69,14 +78,17 @@ export interface DataSourceOptions<S extends Schema = Schema, Auth = unknown>
   /** Keys looked up for each request. In place of `apiKey`. */
   readonly resolveKeys?: ResolveKeys | undefined
 
-  /** What the endpoint runs on, for example `pgDataSource(pool, schema)`. In place of hand-written handlers. */
-  readonly adapter?: SourceAdapter | undefined
+  /**
+   * What the endpoint runs on, for example `pgDataSource(pool, schema)`, or a function that picks it for each
+   * request. In place of hand-written handlers.
+   */
+  readonly adapter?: SourceAdapter | PickAdapter | undefined
   /**
    * Adapters by `scope.mode`, for example `{ sandbox: ... }`. `adapter` then answers requests without a mode and
    * those of mode `live`, unless `live` stands here; any other mode is refused, so that a mistyped `sandbox` never
    * reaches the live store.
    */
-  readonly adapters?: Readonly<Record<string, SourceAdapter>> | undefined
+  readonly adapters?: Readonly<Record<string, SourceAdapter | PickAdapter>> | undefined
 
   /**
    * Decides whose request this is, from what you know of the key or a header of your own, instead of what the

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { memoryDataSource } from '../../src/adapters/memory.ts'
 import type { AuthorizeContext, DataSourceOptions } from '../../src/index.ts'
-import { dataSource, SourceRejection } from '../../src/index.ts'
+import { dataSource, SourceError, SourceRejection } from '../../src/index.ts'
 import { apiKey, ask, org, schema } from '../support/source.ts'
 
 const rows = {
@@ -196,6 +196,17 @@ describe('scope.mode', () => {
     expect(await nameUnder(options)).toBe('live')
     expect(await nameUnder(options, 'live')).toBe('live')
     expect(await nameUnder({ adapters: { live, sandbox } })).toBe('live')
+  })
+
+  test('a function picks the adapter of a request, or refuses it', async () => {
+    const pick: DataSourceOptions['adapter'] = ({ scope, request }) => {
+      expect(request.headers.get('webhook-id')).toMatch(/^msg_/)
+      if (scope.mode === 'sandbox') return sandbox
+      throw new SourceError('test_session_invalid')
+    }
+    expect(await nameUnder({ adapters: { live, sandbox: pick } }, 'sandbox')).toBe('sandbox')
+    expect(await nameUnder({ adapter: pick }, 'sandbox')).toBe('sandbox')
+    expect(await nameUnder({ adapter: pick })).toBe('test_session_invalid')
   })
 
   test('a mistyped mode never reaches the live store', async () => {

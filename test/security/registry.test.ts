@@ -52,11 +52,20 @@ const protocol: Readonly<Record<string, readonly [status: number, retryable: boo
 /** What a transport can say besides. */
 const transport: typeof protocol = { request_timeout: [408, true], request_truncated: [400, true] }
 
+/** What only test sessions are answered with; off unless an application switches them on. */
+const testing: typeof protocol = {
+  test_session_invalid: [401, false],
+  fingerprint_mismatch: [409, false],
+  fixture_not_sealed: [409, false],
+  fixture_fingerprint_changed: [409, false],
+  test_session_limit: [429, true],
+}
+
 test('every code of the protocol is in the registry with its status and whether to send again, and no other is', () => {
   const registry = Object.fromEntries(
     Object.entries(errors).map(([code, { status, retryable }]) => [code, [status, retryable]]),
   )
-  expect(registry).toEqual({ ...protocol, ...transport })
+  expect(registry).toEqual({ ...protocol, ...transport, ...testing })
 })
 
 test('each entry says what happened and what to do, in a sentence', () => {
