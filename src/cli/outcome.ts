@@ -14,3 +14,10 @@ export function tell({ result, lines, ok = true }: Outcome, { json = false }: { 
   console.log(json ? JSON.stringify(result) : lines.join('\n'))
   if (!ok) process.exitCode = 1
 }
+
+/** `1.4 MB`. */
+export function bytes(count: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  const power = count === 0 ? 0 : Math.min(Math.floor(Math.log10(count) / 3), units.length - 1)
+  return `${Number((count / 1000 ** power).toFixed(power === 0 ? 0 : 1))} ${units[power]}`
+}

@@ -67,7 +67,7 @@ describe('the command line', () => {
       ({ level }) => level === 'error',
     )
     expect(messages.map(({ message }) => message)).toEqual([
-      expect.stringContaining('tasks: the table changed'),
+      expect.stringContaining('the table changed since'),
       expect.stringContaining('position_seq has CACHE 10'),
     ])
     await client.query('alter sequence postern.position_seq cache 1')

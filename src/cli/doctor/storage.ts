@@ -1,0 +1,57 @@
+import type { PostgresConnection } from '../../adapters/postgres/connection.ts'
+import type { PostgresSource } from '../../adapters/postgres/source.ts'
+import { bytes } from '../outcome.ts'
+import type { Line } from './line.ts'
+
+/** How far the feed is, how much is kept, and whether anybody prunes. */
+export async function lookAtLog(
+  source: PostgresSource,
+  connection: PostgresConnection,
+  s: string,
+): Promise<Line[]> {
+  const { position, horizon, blockers, followers, bytes: size } = await source.feedStatus()
+  const [row] = await connection.query(
+    `select m.outbox_retention::text as outbox, m.ledger_retention::text as ledger,
+  -- keys replay for one retention and are dropped after the second
+  (select (min(l.at) < now() - 2 * m.ledger_retention - interval '7 days')::text from ${s}.ledger l) as overdue,
+  (select string_agg(f.name, ', ') from ${s}.follower f where f.seen_at < now() - m.outbox_retention) as silent,
+  current_setting('server_version') as version
+from ${s}.meta m`,
+    [],
+  )
+  const lag = position - horizon
+  const behind = followers.map((one) => `${one.name} ${one.behind} behind`).join(', ')
+  const lines: Line[] = [
+    { level: 'ok', subject: 'server', message: `Postgres ${row?.version}` },
+    {
+      level: 'ok',
+      subject: 'feed',
+      message:
+        lag === 0
+          ? `up to date at position ${position}${behind && `; followers: ${behind}`}`
+          : `${lag} positions behind ${position}, held by ${blockers.map((one) => one.pid ?? one.prepared).join(', ') || 'writers in flight'}`,
+    },
+    {
+      level: 'ok',
+      subject: 'storage',
+      message: `outbox ${bytes(size.outbox)}, kept ${row?.outbox}; ledger ${bytes(size.ledger)}, kept ${row?.ledger}`,
+    },
+  ]
+  if (row?.overdue === 'true') {
+    lines.push({
+      level: 'warning',
+      subject: 'storage',
+      message: 'nobody prunes: there are keys past twice their retention',
+      fix: 'Have a scheduler run `npx postern prune` once a day.',
+    })
+  }
+  if (row?.silent != null) {
+    lines.push({
+      level: 'warning',
+      subject: 'feed',
+      message: `followers not seen for longer than the outbox is kept hold pruning: ${row.silent}`,
+      fix: 'Start them, or forget the names: source.acknowledge(name, null)',
+    })
+  }
+  return lines
+}

@@ -1,0 +1,231 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { grants } from '../../src/adapters/postgres/grants.ts'
+import { defineSchema, field, model, z } from '../../src/index.ts'
+import { dataSourceNode } from '../../src/node/index.ts'
+import { missingPgBouncer, startPgBouncer } from '../support/pgbouncer.ts'
+import { type OpenSource, openSource } from '../support/postgres-source.ts'
+import { type Project, project } from './support.ts'
+
+const schema = defineSchema({
+  notes: model({ text: z.string(), score: field.numeric().optional() }, {}, { capture: true }),
+  drafts: model({ text: z.string() }, {}, { mutable: ['CREATE', 'DELETE'] }),
+})
+const asText = `import { defineSchema, field, model, z } from 'postern'
+export const schema = defineSchema({
+  notes: model({ text: z.string(), score: field.numeric().optional() }, {}, { capture: true }),
+  drafts: model({ text: z.string() }, {}, { mutable: ['CREATE', 'DELETE'] }),
+})
+`
+// Nobody has anything by default, as careful operators have it.
+const tables = `
+alter default privileges revoke execute on functions from public;
+revoke all on schema public from public;
+create table notes (id text primary key, organization_id text not null, text text not null, score numeric);
+create table drafts (id text primary key, organization_id text not null, text text not null);`
+
+const key = 'sk_of_the_door'
+const role = `postern_app_${randomBytes(4).toString('hex')}`
+let open: OpenSource
+let app: Project
+let server: Server
+let url: URL
+let endpoint: string
+
+beforeAll(async () => {
+  open = await openSource({ schema, tables })
+  await open.sql(`create role ${role} login`)
+  await open.sql(`alter role ${role} set statement_timeout = 10000`)
+  for (const statement of grants(role, { tables: schema })) await open.sql(statement)
+  await open.sql(`grant usage on schema public to ${role}`)
+  url = new URL(open.url)
+  url.username = role
+  app = project({ 'postern.config.ts': asText })
+  server = createServer(dataSourceNode({ schema, apiKey: key, adapter: open.source })).listen(0)
+  await once(server, 'listening')
+  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/source`
+})
+
+afterAll(async () => {
+  server.closeAllConnections()
+  server.close()
+  app[Symbol.dispose]()
+  await open.sql(`drop owned by ${role}`)
+  await open.sql(`drop role ${role}`)
+  await open[Symbol.asyncDispose]()
+})
+
+interface Line {
+  level: string
+  subject: string
+  message: string
+  fix?: string
+}
+
+async function look(command: 'check' | 'doctor', ...args: string[]) {
+  const ran = await app.run([command, '--json', ...args], { DATABASE_URL: url.href })
+  expect(ran.stderr).toBe('')
+  const lines = JSON.parse(ran.stdout) as Line[]
+  return { code: ran.code, lines, errors: lines.filter(({ level }) => level === 'error') }
+}
+
+test('an ordinary role with the grants of `grants` has nothing to mend; doctor says how everything stands', async () => {
+  const { code, lines, errors } = await look('doctor', '--url', endpoint, '--key', key)
+  expect({ code, errors }).toEqual({ code: 0, errors: [] })
+  expect(lines.filter(({ level }) => level === 'ok').map(({ subject }) => subject)).toEqual([
+    'notes',
+    'drafts',
+    'pooler',
+    'server',
+    'feed',
+    'storage',
+    'endpoint',
+  ])
+  const people = await app.run(['doctor'], { DATABASE_URL: url.href })
+  expect(people.stdout).toContain('✓ pooler   direct connection, no pooler between')
+})
+
+/** What is planted, how it is taken out, and what must be said of it. */
+const faults: [name: string, plant: string, undo: string, subject: string, message: string, fix: string][] = [
+  [
+    'a missing grant on our tables',
+    `revoke insert on postern.outbox from ROLE`,
+    `grant insert on postern.outbox to ROLE`,
+    'postern',
+    'lacks insert on postern.outbox',
+    'grant insert on postern.outbox to',
+  ],
+  [
+    'a missing grant on a table of the application',
+    `revoke delete on drafts from ROLE`,
+    `grant delete on drafts to ROLE`,
+    'drafts',
+    'lacks delete on public.drafts',
+    'grant delete on public.drafts to',
+  ],
+  [
+    'a schema that the role may not use',
+    `revoke usage on schema postern from ROLE`,
+    `grant usage on schema postern to ROLE`,
+    'postern',
+    'lacks usage on schema postern',
+    'grant usage on schema postern to',
+  ],
+  [
+    'a missing column',
+    `alter table notes rename score to points`,
+    `alter table notes rename points to score`,
+    'notes',
+    'has no column score',
+    'alter table public.notes add column score',
+  ],
+  [
+    'a column of the wrong type',
+    `alter table notes alter score type boolean using false`,
+    `alter table notes alter score type numeric using null`,
+    'notes',
+    'column score of type boolean cannot hold',
+    'npx postern pull --table notes',
+  ],
+  [
+    'a missing function',
+    `alter function postern.horizon() rename to horizon_gone`,
+    `alter function postern.horizon_gone() rename to horizon`,
+    'postern',
+    'functions are missing: horizon',
+    'npx postern migrate',
+  ],
+  [
+    'tables of an older version',
+    `update postern.migration set version = version - 100; grant select on postern.migration to ROLE`,
+    `update postern.migration set version = version + 100`,
+    'postern',
+    'our tables are of version',
+    'npx postern migrate',
+  ],
+  [
+    'row-level security that the role passes by',
+    `alter table drafts enable row level security; alter role ROLE bypassrls`,
+    `alter table drafts disable row level security; alter role ROLE nobypassrls`,
+    'drafts',
+    'this role passes by its policies',
+    'force row level security',
+  ],
+  [
+    'a missing primary key',
+    `alter table drafts drop constraint drafts_pkey`,
+    `alter table drafts add primary key (id)`,
+    'drafts',
+    'id is not the primary key',
+    'alter table public.drafts add primary key (id)',
+  ],
+  [
+    'a missing capture trigger',
+    `alter table notes disable trigger postern_capture`,
+    `alter table notes enable trigger postern_capture`,
+    'notes',
+    'lacks our triggers, or they are switched off',
+    'enable trigger postern_capture',
+  ],
+  [
+    'a column that no create can fill',
+    `alter table drafts add column owner text not null`,
+    `alter table drafts drop column owner`,
+    'drafts',
+    'column owner of public.drafts takes no null and has no default',
+    'alter column owner set default',
+  ],
+  [
+    'a sequence that followers would skip events of',
+    `alter sequence postern.position_seq cache 10`,
+    `alter sequence postern.position_seq cache 1`,
+    'postern',
+    'CACHE 10',
+    'alter sequence postern.position_seq cache 1',
+  ],
+]
+
+describe('check finds, names and tells how to mend', () => {
+  test.each(faults)('%s', async (_, plant, undo, subject, message, fix) => {
+    const statements = (text: string): string => text.replaceAll('ROLE', role)
+    await open.sql(statements(plant))
+    try {
+      const { code, errors } = await look('check')
+      expect(errors).toContainEqual({
+        level: 'error',
+        subject,
+        message: expect.stringContaining(message),
+        fix: expect.stringContaining(fix),
+      })
+      expect(code).toBe(1)
+    } finally {
+      await open.sql(statements(undo))
+    }
+  })
+
+  test('a wrong key, no endpoint, nobody at all', async () => {
+    const wrong = await look('check', '--url', endpoint, '--key', 'sk_of_another_door')
+    expect(wrong).toMatchObject({
+      code: 1,
+      errors: [{ subject: 'endpoint', message: expect.stringContaining('does not accept this key') }],
+    })
+    const [nothing, nobody] = await Promise.all([
+      look('check', '--url', 'http://127.0.0.1:1/source', '--key', key),
+      app.run(['check', '--url', endpoint], { DATABASE_URL: url.href }),
+    ])
+    expect(nothing.errors).toEqual([
+      expect.objectContaining({ message: 'nobody answers at http://127.0.0.1:1/source' }),
+    ])
+    expect(nobody).toMatchObject({ code: 2, stderr: expect.stringContaining('give --key') })
+  })
+})
+
+const missing = missingPgBouncer()
+test.skipIf(missing)(`doctor knows a pooler by itself${missing ? `: ${missing}` : ''}`, async () => {
+  await using pooler = await startPgBouncer(open.url, { default_pool_size: 2 })
+  const { stdout } = await app.run(['doctor'], { DATABASE_URL: pooler.url })
+  expect(stdout).toContain('a pooler in transaction mode')
+})
