@@ -11,7 +11,6 @@ import type { Schema } from '../core/schema/define.ts'
  * @throws TypeError as `dataSource`
  * @example
  * // app/api/source/route.ts
- * export const runtime = 'nodejs'
  * export const { POST } = dataSourceNext({ schema, apiKey: process.env.SOURCE_KEY, adapter: memoryDataSource(schema) })
  */
 export function dataSourceNext<S extends Schema, Auth = unknown>(

@@ -1,15 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { createProgram } from '../../src/cli/program.ts'
-import { type Block, blocksOf, pages, root } from './markdown.ts'
+import { type Block, blocksOf, pages, quickStarts, root } from './markdown.ts'
 
 const blocks = pages.flatMap(blocksOf)
 const place = ({ page, line }: Block): string => `${page}:${line}`
 
 test('every block of code says its language, and one that is checked', () => {
-  const known = ['ts', 'tsx', 'json', 'sh', 'sql', 'http', 'text', 'diff']
+  const known = ['ts', 'tsx', 'json', 'sh', 'sql', 'http', 'text', 'diff', 'prisma']
   const strange = blocks.filter(({ language, file }) => !known.includes(language) && file !== '.env')
   expect(strange.map(place)).toEqual([])
 })
@@ -20,17 +20,26 @@ test('every block of JSON is JSON', () => {
   for (const block of json) expect(() => JSON.parse(block.text), place(block)).not.toThrow()
 })
 
+/** The scripts of the application whose README it is. */
+function scriptsOf({ page }: Block): object {
+  const manifest = join(root, dirname(page), 'package.json')
+  return existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')).scripts : {}
+}
+
 test('every command of npm and of ours that a page shows exists, and installs what the package works with', () => {
   const { name, scripts, peerDependencies, devDependencies } = JSON.parse(
     readFileSync(join(root, 'package.json'), 'utf8'),
   )
-  const installable = new Set([name, ...Object.keys({ ...peerDependencies, ...devDependencies })])
+  // Beside what is installed here: what the quick starts need, and test/quickstarts installs.
+  const beside = ['drizzle-kit', 'dotenv']
+  const installable = new Set([name, ...beside, ...Object.keys({ ...peerDependencies, ...devDependencies })])
   const commands = createProgram().commands.flatMap((one) => [one.name(), ...one.aliases()])
   const faults: string[] = []
   for (const block of blocks.filter(({ language }) => language === 'sh')) {
     for (const line of block.text.split('\n')) {
       const script = /\bnpm run (?:-s )?([\w:-]+)/.exec(line)?.[1]
-      if (script !== undefined && !(script in scripts)) faults.push(`${place(block)}: npm run ${script}`)
+      if (script !== undefined && !(script in { ...scripts, ...scriptsOf(block) }))
+        faults.push(`${place(block)}: npm run ${script}`)
       const packages = /\bnpm install ([^&|#]+)/.exec(line)?.[1]?.trim().split(/\s+/) ?? []
       for (const one of packages.filter((word) => !word.startsWith('-') && !word.includes('/'))) {
         if (!installable.has(one)) faults.push(`${place(block)}: npm install ${one}`)
@@ -45,7 +54,10 @@ test('every command of npm and of ours that a page shows exists, and installs wh
 
 // TypeScript: a page is a directory, a block that begins with `// name.ts` is that file of it.
 const project = join(root, '.test-results/docs')
-const typescript = blocks.filter(({ language }) => language === 'ts' || language === 'tsx')
+// The files of an application of Next.js are compiled with the example that they are: see quick-starts.test.ts.
+const built = (block: Block): boolean =>
+  block.file !== undefined && quickStarts[block.page]?.includes('next') === true
+const typescript = blocks.filter((block) => /^tsx?$/.test(block.language) && !built(block))
 
 interface Diagnostic {
   block: string

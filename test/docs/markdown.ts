@@ -4,6 +4,13 @@ import { join } from 'node:path'
 
 export const root = join(import.meta.dirname, '../..')
 
+/** Quick starts, and the example that each ends with. */
+export const quickStarts: Readonly<Record<string, string>> = {
+  'docs/quick-start-next.md': 'examples/next-drizzle',
+  'docs/quick-start-next-prisma.md': 'examples/next-prisma',
+  'docs/quick-start-express.md': 'examples/express-kysely',
+}
+
 /** A fenced block of code in a page. */
 export interface Block {
   /** The page, as a path from the repository's root. */

@@ -1,0 +1,15 @@
+import { db } from './db.ts'
+import { adapter } from './source.ts'
+
+await db.schema
+  .createTable('tasks')
+  .ifNotExists()
+  .addColumn('id', 'text', (column) => column.primaryKey())
+  .addColumn('organization_id', 'text', (column) => column.notNull())
+  .addColumn('title', 'text', (column) => column.notNull())
+  .addColumn('status', 'text', (column) => column.notNull().defaultTo('todo'))
+  .execute()
+
+await adapter.migrate()
+console.log('migrated')
+await db.destroy()

@@ -1,0 +1,40 @@
+import { createSourceClient, SourceClientError } from 'postern/client'
+import type { schema } from './schema.ts'
+
+const source = createSourceClient<typeof schema>({
+  url: process.env.SOURCE_URL ?? 'http://localhost:3000/source',
+  key: process.env.SOURCE_KEY,
+  scope: { organizationId: 'org_1' },
+})
+
+await source.commit({
+  key: 'task:t1:create',
+  operations: [{ type: 'CREATE', model: 'tasks', id: 't1', input: { title: 'Paint the door' } }],
+})
+
+// Two parties read the same state, and both decide on it.
+const { row, stamp } = await source.load('tasks', 't1')
+console.log('read', row?.status, 'at stamp', stamp)
+const write = (key: string, status: 'doing' | 'done') =>
+  source.commit({
+    key,
+    operations: [{ type: 'UPDATE', model: 'tasks', id: 't1', input: { status }, readAt: stamp }],
+  })
+
+const first = await write('task:t1:start', 'doing')
+console.log('accepted', first.rows[0]?.status)
+// The network lost that answer? The same key gives it again, and changes nothing.
+console.log('replayed', (await write('task:t1:start', 'doing')).replayed)
+// The other one decided on a state that is no more.
+try {
+  await write('task:t1:finish', 'done')
+} catch (error) {
+  if (!(error instanceof SourceClientError)) throw error
+  console.log('refused', error.status, error.code)
+}
+
+// What changed, in order, for whoever follows.
+for await (const { events } of source.events()) {
+  for (const { stamp, type, entityId, changed } of events)
+    console.log('event', stamp, type, entityId, changed)
+}

@@ -1,0 +1,8 @@
+import { defineSchema, model, z } from 'postern'
+
+export const schema = defineSchema({
+  tasks: model({
+    title: z.string().min(1),
+    status: z.enum(['todo', 'doing', 'done']).default('todo'),
+  }),
+})

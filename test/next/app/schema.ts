@@ -1,5 +1,0 @@
-import { defineSchema, model, z } from 'postern'
-
-export const schema = defineSchema({
-  tasks: model({ title: z.string().min(1) }),
-})
