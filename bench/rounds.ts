@@ -28,7 +28,10 @@ export interface Measured {
   readonly p99: number
   /** Microseconds of processor time that the server's sessions took for one step; null where /proc does not say. */
   readonly serverMicros: number | null
-  /** By base: this one's steps a second to the base's in the same round, the median of the rounds. */
+  /**
+   * By base: how long a step of the base takes to one of this, by the medians of the same round; the median of the
+   * rounds. Medians, for on a machine that does other things too a mean tells of the other things.
+   */
   readonly ratios: Readonly<Record<string, number>>
 }
 
@@ -40,6 +43,7 @@ export interface Pace {
 
 interface Slice {
   readonly perSecond: number
+  readonly p50: number
   readonly latencies: readonly number[]
   readonly cpu: number | null
 }
@@ -95,6 +99,7 @@ async function slice({ step }: Contestant, clients: number, ms: number, atLeast:
   const after = sessionsCpu()
   return {
     perSecond: latencies.length / seconds,
+    p50: quantile(latencies, 0.5),
     latencies,
     cpu: before === null || after === null ? null : (after - before) / 1000 / latencies.length,
   }
@@ -110,7 +115,7 @@ function summary(
   const cpu = mine.flatMap((one) => one.cpu ?? [])
   const ratios = bases.map((base) => {
     const theirs = slices.get(base) ?? []
-    const perRound = mine.map((one, round) => one.perSecond / (theirs[round]?.perSecond ?? Number.NaN))
+    const perRound = mine.map((one, round) => (theirs[round]?.p50 ?? Number.NaN) / one.p50)
     return [base, quantile(perRound, 0.5)] as const
   })
   return {
