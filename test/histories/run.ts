@@ -85,9 +85,15 @@ export async function run(stage: Stage, program: Program, observer: Observer = {
     )
     await Promise.all(players.map((player) => player.play()))
   } finally {
-    for (const stop of followers) await stop()
+    await stopAll(followers)
   }
   return history
+}
+
+/** One that fails leaves no other behind, which would follow for ever. */
+async function stopAll(stops: readonly (() => Promise<void>)[]): Promise<void> {
+  const stopped = await Promise.allSettled(stops.map((stop) => stop()))
+  for (const { reason } of stopped.filter((one) => one.status === 'rejected')) throw reason
 }
 
 const tenantOf = (history: History, tenant: Tenant): string => `${history.run}-${tenant}`
