@@ -12,6 +12,8 @@ export interface GrantOptions extends Pick<InstallOptions, 'schema'> {
   prune?: boolean
   /** `acknowledge`, too: it writes named cursors. Default false. */
   acknowledge?: boolean
+  /** Relays, too: it leads them, and sends, forgets and lists dead letters. Default false. */
+  relay?: boolean
 }
 
 /**
@@ -48,6 +50,12 @@ export function grants(role: string, options: GrantOptions = {}): string[] {
     )
   }
   if (options.acknowledge) statements.push(`grant insert, update, delete on ${s}.follower ${to}`)
+  if (options.relay) {
+    statements.push(
+      `grant select, insert, update, delete on ${s}.relay, ${s}.dead_letter ${to}`,
+      `grant insert, update, delete on ${s}.follower ${to}`,
+    )
+  }
   for (const model of options.tables?.models.values() ?? []) statements.push(...ofTable(model, to))
   return [...new Set(statements)]
 }

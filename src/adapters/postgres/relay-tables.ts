@@ -4,8 +4,6 @@ export function relayTables(s: string): readonly string[] {
     `create table ${s}.relay (
   -- one sink
   name text collate "C" primary key,
-  -- null: everybody's feed
-  tenant text collate "C",
   -- delivered up to here; the three of a cursor, null before the first page
   epoch text collate "C",
   position bigint not null default 0,

@@ -74,8 +74,6 @@ create type postern.applied as (
 create table postern.relay (
   -- one sink
   name text collate "C" primary key,
-  -- null: everybody's feed
-  tenant text collate "C",
   -- delivered up to here; the three of a cursor, null before the first page
   epoch text collate "C",
   position bigint not null default 0,

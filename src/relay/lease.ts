@@ -1,0 +1,93 @@
+import type { RelayStore } from '../adapters/postgres/relay-store.ts'
+
+/** Another process delivers by now, or may: whatever this one had in mind is not done. */
+export class LeaseLost extends Error {
+  override readonly name = 'LeaseLost'
+}
+
+/**
+ * Being the one that delivers. The database knows until when, and gives the lease to somebody else afterwards; this
+ * side counts on its own clock from before it asked, so that it stops earlier than anybody can start. A process that
+ * was frozen finds its time over before it sends anything more, and its fence outdated should it write.
+ */
+export class HeldLease {
+  readonly fence: string
+  readonly #store: RelayStore
+  readonly #ms: number
+  readonly #controller = new AbortController()
+  readonly #heartbeat: ReturnType<typeof setInterval>
+  readonly #onResumed: (askedAt: number) => void
+  #until = 0
+  #deadline: ReturnType<typeof setTimeout> | undefined
+
+  /**
+   * @param askedAt `performance.now()` from before the lease was asked for
+   * @param onResumed the database knew of no failure at that time: an operator may have asked to try again
+   */
+  constructor(
+    store: RelayStore,
+    fence: string,
+    ms: number,
+    askedAt: number,
+    onResumed: (askedAt: number) => void,
+  ) {
+    this.fence = fence
+    this.#store = store
+    this.#ms = ms
+    this.#onResumed = onResumed
+    this.#extend(askedAt)
+    this.#heartbeat = setInterval(() => void this.#renew(), ms / 3)
+  }
+
+  /** Aborted when the lease is lost. */
+  get lost(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** @throws LeaseLost; a timer alone would come too late in a process that was frozen. */
+  assert(): void {
+    if (performance.now() >= this.#until) this.#lose()
+    if (this.lost.aborted) throw this.lost.reason
+  }
+
+  /** What a write under the fence answered: false is the news that somebody else has the lease. */
+  wrote(outcome: boolean): void {
+    if (!outcome) this.#lose()
+    this.assert()
+  }
+
+  /** Gives the lease back, if it is still held. */
+  async end(): Promise<void> {
+    clearInterval(this.#heartbeat)
+    clearTimeout(this.#deadline)
+    // when the database cannot be asked, the lease runs out by itself
+    if (!this.lost.aborted) await this.#store.release(this.fence).catch(() => {})
+  }
+
+  #extend(askedAt: number): void {
+    // a tenth less, for what it takes to stop
+    this.#until = Math.max(this.#until, askedAt + this.#ms * 0.9)
+    clearTimeout(this.#deadline)
+    this.#deadline = setTimeout(() => this.#lose(), this.#until - performance.now())
+  }
+
+  async #renew(): Promise<void> {
+    const askedAt = performance.now()
+    try {
+      const renewed = await this.#store.renew(this.fence, this.#ms)
+      if (renewed === null) this.#lose()
+      else if (!this.lost.aborted) {
+        this.#extend(askedAt)
+        if (renewed.attempt === 0) this.#onResumed(askedAt)
+      }
+    } catch {
+      // the next heartbeat may get through; if none does, the deadline comes
+    }
+  }
+
+  #lose(): void {
+    clearInterval(this.#heartbeat)
+    clearTimeout(this.#deadline)
+    this.#controller.abort(new LeaseLost('Another process delivers by now.'))
+  }
+}

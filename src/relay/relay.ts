@@ -1,0 +1,190 @@
+import { randomUUID } from 'node:crypto'
+import { relaysOf } from '../adapters/postgres/relay-operate.ts'
+import type { RelayLease, RelayStore } from '../adapters/postgres/relay-store.ts'
+import { relayDatabase, relayStore } from '../adapters/postgres/relay-store.ts'
+import { SourceError } from '../core/errors.ts'
+import { Nap, systemClock } from './clock.ts'
+import { Delivery } from './delivery.ts'
+import { quietly } from './hooks.ts'
+import { HeldLease, LeaseLost } from './lease.ts'
+import type { Relay, RelayOptions, RelayState } from './options.ts'
+import { RelayHalted } from './options.ts'
+import { standardSchedule } from './schedule.ts'
+
+/** Between two attempts to become the one that delivers, in milliseconds. */
+const STANDBY_MS = 1000
+/** The longest sleep at a time: a laptop that slept meanwhile must not sleep on. */
+const NAP_MS = 300_000
+
+/**
+ * Follows the feed of a source and delivers every event to a sink, at least once, each row's in the order of the log.
+ * Where it stands is kept in the database, so it goes on after any crash, in any process.
+ *
+ * One batch is under way at a time, and later ones wait for it: a batch that fails is tried again by the schedule.
+ * When that ends, its events become dead letters and the relay goes on; rows with dead letters get nothing more until
+ * these were sent (`redrive`) or given up (`discard`), see `relaysOf`.
+ *
+ * @throws TypeError for a name or a number that cannot be right
+ * @throws SourceError `source_adapter_misconfigured` for a source that is not on Postgres
+ * @example
+ * const relay = createRelay({ source: adapter, name: 'search', sink: async ({ events }) => index.write(events) })
+ * await relay.run()
+ */
+export function createRelay(options: RelayOptions): Relay {
+  checkOptions(options)
+  const { name, source } = options
+  const store = relayStore(relayDatabase(source), name)
+  const clock = options.clock ?? systemClock
+  const holder = randomUUID()
+  let nap = new Nap(clock)
+  let stopping = false
+  let running: Promise<void> | undefined
+
+  return {
+    run({ signal, once = false } = {}) {
+      if (running !== undefined) throw new Error(`The relay ${name} is running in this process already.`)
+      const stop = (): void => {
+        stopping = true
+        nap.wake()
+      }
+      stopping = signal?.aborted ?? false
+      nap = new Nap(clock)
+      signal?.addEventListener('abort', stop, { once: true })
+      running = work({ options, store, holder, nap, once, stopping: () => stopping }).finally(() => {
+        signal?.removeEventListener('abort', stop)
+        running = undefined
+        tell(options, 'stopped')
+      })
+      return running
+    },
+    async stop() {
+      stopping = true
+      nap.wake()
+      // why it ended is told to whoever called `run`
+      await running?.catch(() => {})
+    },
+    wake: () => nap.wake(),
+    status: async () => (await relaysOf(source).status()).find((relay) => relay.name === name),
+  }
+}
+
+function checkOptions({
+  name,
+  batchSize,
+  batchBytes,
+  leaseMs,
+  deliveryTimeoutMs,
+  schedule,
+  pollMs,
+}: RelayOptions) {
+  if (!/^[A-Za-z0-9._:-]{1,100}$/.test(name))
+    throw new TypeError('A relay’s name has 1 to 100 letters, digits, dots, colons, _ and -.')
+  const numbers = { batchSize, batchBytes, deliveryTimeoutMs, leaseMs }
+  for (const [option, value] of Object.entries(numbers)) {
+    if (value !== undefined && !(Number.isSafeInteger(value) && value > 0))
+      throw new TypeError(`${option} must be a whole number above 0.`)
+  }
+  if (leaseMs !== undefined && leaseMs < 300) throw new TypeError('leaseMs must be 300 at least.')
+  const waits = [...(schedule ?? [0]), ...(pollMs ?? [1])]
+  if (schedule?.length === 0 || !waits.every((ms) => Number.isFinite(ms) && ms >= 0))
+    throw new TypeError('schedule and pollMs must be waits in milliseconds, one at least.')
+}
+
+interface Work {
+  readonly options: RelayOptions
+  readonly store: RelayStore
+  readonly holder: string
+  readonly nap: Nap
+  readonly once: boolean
+  stopping(): boolean
+}
+
+/** Waits for the lease, and delivers as long as it has it; again and again until it is stopped. */
+async function work(at: Work): Promise<void> {
+  const { options, store, holder, nap } = at
+  const leaseMs = options.leaseMs ?? 5000
+  let opened = false
+  let trouble = 0
+  while (!at.stopping()) {
+    try {
+      if (!opened) await store.open(options.from ?? 'beginning')
+      opened = true
+      const askedAt = performance.now()
+      const lease = await store.acquire(holder, leaseMs)
+      trouble = 0
+      if (lease === null) {
+        tell(options, 'standby')
+        await nap.rest(STANDBY_MS)
+      } else if ('disabled' in lease) throw new RelayHalted(lease.disabled)
+      else await lead(at, lease, askedAt, leaseMs)
+      if (at.once && lease !== null) return
+    } catch (error) {
+      if (error instanceof LeaseLost) continue
+      const hopeless = error instanceof SourceError && error.code === 'source_adapter_misconfigured'
+      if (error instanceof RelayHalted || hopeless || at.once) throw error
+      quietly(() => options.onError?.(error))
+      trouble += 1
+      await nap.rest(Math.min(100 * 2 ** trouble, 5000))
+    }
+  }
+}
+
+/** Delivers while it has the lease. */
+async function lead(at: Work, lease: RelayLease, askedAt: number, leaseMs: number): Promise<void> {
+  const { options, store, nap, once } = at
+  const clock = options.clock ?? systemClock
+  const [shortest = 25, longest = 1000] = options.pollMs ?? []
+  const held = new HeldLease(store, lease.fence, leaseMs, askedAt, (asked) => {
+    if (delivery.resumed(asked)) nap.wake()
+  })
+  const delivery = new Delivery(
+    {
+      ...options,
+      store,
+      held,
+      leaseMs,
+      clock,
+      schedule: options.schedule ?? standardSchedule,
+      batchSize: options.batchSize ?? 500,
+      batchBytes: options.batchBytes ?? 1_048_576,
+      deliveryTimeoutMs: options.deliveryTimeoutMs ?? 30_000,
+    },
+    lease,
+  )
+  held.lost.addEventListener('abort', () => nap.wake(), { once: true })
+  let idleMs = shortest
+  try {
+    while (!at.stopping()) {
+      held.assert()
+      const waitMs = delivery.waitMs()
+      if (waitMs > 0) {
+        if (once) throw new RelayHalted(`The relay is failing: ${delivery.lastError}`)
+        tell(options, 'waiting')
+        await nap.rest(Math.min(waitMs, NAP_MS))
+        continue
+      }
+      if (await delivery.step(at.stopping)) {
+        tell(options, 'delivering')
+        idleMs = shortest
+        continue
+      }
+      if (once) break
+      tell(options, 'idle')
+      // what it was woken for may still be in flight
+      const woken = await nap.rest(idleMs)
+      idleMs = woken ? shortest : Math.min(Math.max(idleMs, 1) * 2, longest)
+    }
+    await delivery.settle()
+  } finally {
+    await held.end()
+  }
+}
+
+const states = new WeakMap<RelayOptions, RelayState>()
+
+/** Says what the relay does, once each time that it changes. */
+function tell(options: RelayOptions, state: RelayState): void {
+  if (states.get(options) === state) return
+  states.set(options, state)
+  quietly(() => options.onState?.(state))
+}

@@ -1,0 +1,38 @@
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+
+/**
+ * The schedule that Standard Webhooks recommends: ten attempts in a little over three days. Each number is the wait
+ * in milliseconds before an attempt, counted from the failure of the one before.
+ */
+export const standardSchedule: readonly number[] = [
+  0,
+  5 * SECOND,
+  5 * MINUTE,
+  30 * MINUTE,
+  2 * HOUR,
+  5 * HOUR,
+  10 * HOUR,
+  14 * HOUR,
+  20 * HOUR,
+  24 * HOUR,
+]
+
+/** A sink that asks for a longer wait than this is asked again anyway. */
+const LONGEST_MS = 24 * HOUR
+
+/**
+ * When the batch is tried again, in milliseconds since 1970; undefined when the schedule has ended.
+ *
+ * @param failed how often it has failed, from 1
+ */
+export function nextAttempt(
+  schedule: readonly number[],
+  failed: number,
+  now: number,
+  retryAfterMs = 0,
+): number | undefined {
+  const wait = schedule[failed]
+  return wait === undefined ? undefined : now + Math.max(wait, Math.min(retryAfterMs, LONGEST_MS))
+}

@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto'
+import type { RelayEvent } from '../adapters/postgres/relay-store.ts'
+import type { SourceEvent } from '../core/event.ts'
+
+/** Events on their way to a sink, in the order of the log. */
+export interface RelayBatch {
+  /** Names exactly these events; the same whenever they are sent together again. Fit for a `webhook-id`. */
+  readonly id: string
+  /** The relay's name. */
+  readonly relay: string
+  /** Names the incarnation of the log; positions of two incarnations have nothing to do with each other. */
+  readonly log: string
+  /** How often this batch is tried, from 1. */
+  readonly attempt: number
+  /** The events, parsed. Numbers that a double cannot hold are rounded: `texts` has them as they are. */
+  readonly events: readonly SourceEvent[]
+  /** The same, each as JSON text. */
+  readonly texts: readonly string[]
+  /** The whole as one JSON text, `{"events":[...]}`: what an HTTP sink sends. */
+  readonly body: string
+}
+
+export interface DeliveryContext {
+  /** Aborted when the time is up or when another process delivers by now: stop, and do not send anything more. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Takes a batch, and resolves when all of it has arrived for good. Whatever it throws is a failure, and the batch
+ * comes again; `DeliveryError` says more. A batch, or a part of it, may come more than once: tell events apart by `id`.
+ *
+ * @example
+ * const sink: Sink = async ({ events }, { signal }) => {
+ *   await searchIndex.write(events, { signal })
+ * }
+ */
+export type Sink = (batch: RelayBatch, context: DeliveryContext) => unknown
+
+/**
+ * `failed`: it may work later. `refused`: the sink is there and does not take this batch; it is cut in half until the
+ * event that is refused stands alone. `gone`: nothing is to be sent any more; the relay is disabled.
+ */
+export type DeliveryFault = 'failed' | 'refused' | 'gone'
+
+/** A delivery that failed, with what a sink knows of it. Its message is kept in the database and shown to operators. */
+export class DeliveryError extends Error {
+  override readonly name = 'DeliveryError'
+  readonly fault: DeliveryFault
+  /** Nothing is tried before this time has passed, in milliseconds. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(
+    message: string,
+    options: { fault?: DeliveryFault; retryAfterMs?: number | undefined; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause })
+    this.fault = options.fault ?? 'failed'
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
+
+/** What is made of anything that a sink throws. */
+export function deliveryError(error: unknown): DeliveryError {
+  if (error instanceof DeliveryError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new DeliveryError(message.slice(0, 500), { cause: error })
+}
+
+export function batchOf(
+  relay: string,
+  log: string,
+  events: readonly RelayEvent[],
+  attempt: number,
+): RelayBatch {
+  const hash = createHash('sha256').update(JSON.stringify([relay, log, events.map(({ id }) => id)]))
+  let parsed: readonly SourceEvent[] | undefined
+  return {
+    id: `msg_${hash.digest('hex').slice(0, 32)}`,
+    relay,
+    log,
+    attempt,
+    texts: events.map(({ text }) => text),
+    get events() {
+      parsed ??= events.map(({ text }) => JSON.parse(text) as SourceEvent)
+      return parsed
+    },
+    get body() {
+      return `{"events":[${events.map(({ text }) => text).join(',')}]}`
+    },
+  }
+}
