@@ -42,6 +42,8 @@ const options: SoakOptions = {
 if (options.hooks && options.adapter !== 'pg') throw new Error('--hooks: with --adapter pg only')
 if (values.prove) await prove()
 else await run()
+// after thousands of connections that were reset, Node 24 may spin for ever while it closes handles on a natural end
+process.exit()
 
 async function run(): Promise<void> {
   if (options.adapter === 'prisma') {
