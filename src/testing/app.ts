@@ -1,0 +1,178 @@
+import type { SourceAdapter } from '../core/adapter.ts'
+import { SourceError } from '../core/errors.ts'
+import type { PickAdapter } from '../core/options.ts'
+import type { Schema } from '../core/schema/define.ts'
+import { type AdapterOptions, guarded, openAdapter } from './door.ts'
+import { type EffectSink, type EffectsPolicy, effectSink } from './effects.ts'
+import { notInProduction } from './guard.ts'
+import { baseOf } from './names.ts'
+import { openDatabase, openPool, type Pool, urlOf } from './pg-client.ts'
+import { databases, readBase } from './postgres-store.ts'
+import { baseChanged, localSessions, stands } from './session.ts'
+import type { OpenDatabase } from './store.ts'
+import { readToken, SESSION_HEADER, type SessionClaims, sessionKey } from './token.ts'
+
+export interface TestSessionsOptions extends AdapterOptions {
+  readonly schema: Schema
+  /** Off unless true; then every request without a session's token is refused. */
+  readonly enabled?: boolean | undefined
+  /** The address of any database of the server on which the fixtures are; not needed for PGlite in this process. */
+  readonly connection?: string | undefined
+  /** As given to the fixture. Default: the variable `POSTERN_TEST_SESSION_KEY`. */
+  readonly sessionKey?: string | undefined
+  /** What answers pushes in sessions whose policy is `mock`. */
+  readonly mock?: EffectSink | undefined
+  /** Runs with `NODE_ENV=production` too. */
+  readonly force?: boolean | undefined
+}
+
+/** The session that a request belongs to, as the application under test sees it. */
+export interface RoutedSession {
+  readonly id: string
+  readonly fixture: string
+  readonly expiresAt: Date
+  /** For queries of the application's own; null for PGlite. */
+  readonly databaseUrl: string | null
+  /** The instance, when it is PGlite. */
+  readonly pglite: unknown
+  readonly adapter: SourceAdapter
+  readonly effects: {
+    readonly policy: EffectsPolicy
+    /** What to push through: `real` itself, or what captures in its place. */
+    sink(real: EffectSink): EffectSink
+  }
+}
+
+/** Headers as Fetch and as Node have them. */
+export type HeadersLike = Headers | Readonly<Record<string, string | readonly string[] | undefined>>
+
+/** Routes an application under test into the session that a request names. */
+export interface TestSessions extends AsyncDisposable {
+  readonly enabled: boolean
+  /**
+   * For the endpoint: `adapters: { test: sessions.adapter }`, or `adapter: sessions.adapter` in a deployment that is
+   * only there for tests.
+   */
+  readonly adapter: PickAdapter
+  /** The session that these headers name. */
+  of(headers: HeadersLike): Promise<RoutedSession>
+}
+
+interface Opened {
+  readonly database: OpenDatabase
+  readonly adapter: SourceAdapter
+  close(): Promise<void>
+}
+
+/**
+ * Switches test sessions on in an application. A request without a token, and one whose token is forged, foreign,
+ * over or of a session that is gone, get one and the same `test_session_invalid`.
+ *
+ * @throws TypeError when enabled without a key, and with `NODE_ENV=production` unless forced
+ * @example
+ * const sessions = testSessions({ enabled: process.env.TEST_SESSIONS === 'on', schema, connection: 'postgres://localhost/postgres' })
+ * const endpoint = dataSource({ schema, apiKey: 'sk_the_key', adapter: live, adapters: { test: sessions.adapter } })
+ */
+export function testSessions(options: TestSessionsOptions): TestSessions {
+  const { schema, enabled = false, connection, mock } = options
+  if (enabled) notInProduction('Test sessions', options.force)
+  const key = enabled ? sessionKey(options.sessionKey) : undefined
+  if (enabled && key === undefined) {
+    throw new TypeError('Test sessions need `sessionKey` or POSTERN_TEST_SESSION_KEY, as the fixture has it.')
+  }
+  const opened = new Map<string, Promise<Opened>>()
+  let pool: Promise<Pool> | undefined
+
+  /** @throws SourceError when the session is gone or its base has changed */
+  async function live({ id, database, incarnation, fixture }: SessionClaims): Promise<void> {
+    if (database === null) {
+      const local = localSessions.get(id)
+      if (local === undefined) throw new SourceError('test_session_invalid')
+      return local.live()
+    }
+    pool ??= openPool(connection ?? '', 2)
+    const admin = await pool
+    const [found] = await databases(admin, database, true)
+    const base = await readBase(admin, baseOf(database))
+    // The base first: when it changes, its sessions are dropped, and the reason is what the test must hear.
+    if (!stands(base, incarnation)) throw baseChanged(fixture)
+    if ((found?.note as { id?: string } | null | undefined)?.id !== id) {
+      throw new SourceError('test_session_invalid')
+    }
+  }
+
+  async function open({ id, database: name }: SessionClaims): Promise<Opened> {
+    const local = localSessions.get(id)?.copy
+    const database =
+      name === null ? (local as OpenDatabase) : await openDatabase(urlOf(connection ?? '', name), 4)
+    const { adapter, close } = await openAdapter(database, schema, options)
+    return {
+      database,
+      adapter,
+      async close() {
+        await close()
+        if (name !== null) await database[Symbol.asyncDispose]()
+      },
+    }
+  }
+
+  async function shut(id: string): Promise<void> {
+    const one = opened.get(id)
+    opened.delete(id)
+    await (await one?.catch(() => undefined))?.close()
+  }
+
+  async function of(headers: HeadersLike): Promise<RoutedSession> {
+    if (key === undefined) throw new SourceError('test_session_invalid')
+    const claims = await readToken(key, headerOf(headers))
+    if (claims.database !== null && connection === undefined) {
+      throw new SourceError('source_adapter_misconfigured', 'Test sessions on Postgres need `connection`.')
+    }
+    const { id, fixture, expiresAt, effects: policy } = claims
+    const still = async (): Promise<void> => {
+      try {
+        await live(claims)
+      } catch (error) {
+        await shut(id)
+        throw error
+      }
+    }
+    await still()
+    let one = opened.get(id)
+    if (one === undefined) {
+      one = open(claims)
+      opened.set(id, one)
+      one.catch(() => opened.delete(id))
+      // A pool of a session that nobody ended would stay for as long as the application runs.
+      setTimeout(() => void shut(id), Math.max(expiresAt.getTime() - Date.now(), 0)).unref()
+    }
+    const { database, adapter } = await one
+    return {
+      id,
+      fixture,
+      expiresAt,
+      databaseUrl: database.url,
+      pglite: database.pglite,
+      adapter: guarded(adapter, still),
+      effects: { policy, sink: (real) => effectSink(database, { effects: policy, send: real, mock }) },
+    }
+  }
+
+  return {
+    enabled,
+    of,
+    adapter: async ({ request }) => (await of(request.headers)).adapter,
+    async [Symbol.asyncDispose]() {
+      for (const id of [...opened.keys()]) await shut(id)
+      await (await pool)?.end()
+      pool = undefined
+    },
+  }
+}
+
+function headerOf(headers: HeadersLike): string | null {
+  if (headers instanceof Headers) return headers.get(SESSION_HEADER)
+  const value = headers[SESSION_HEADER]
+  // Sent twice: Fetch would join them into something that is no token.
+  return typeof value === 'string' ? value : null
+}

@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto'
+import {
+  type PostgresSource,
+  type PostgresSourceOptions,
+  postgresSource,
+} from '../adapters/postgres/source.ts'
+import { createSourceClient, type SourceClient } from '../client/index.ts'
+import type { SourceAdapter } from '../core/adapter.ts'
+import { type DataSourceHandler, dataSource } from '../core/endpoint.ts'
+import type { DataSourceOptions } from '../core/options.ts'
+import type { Schema } from '../core/schema/define.ts'
+import type { OpenDatabase } from './store.ts'
+
+/** A database as `adapter` gets it, to make an adapter of your own library on it. */
+export interface FixtureDatabase {
+  /** Its address; null for PGlite. */
+  readonly url: string | null
+  /** The instance, when it is PGlite. */
+  readonly pglite: unknown
+  /** Called when the database is closed: end your pool here. */
+  defer(close: () => unknown): void
+}
+
+/** How an adapter is made; the same in fixtures and in the application under test. */
+export interface AdapterOptions {
+  /**
+   * Makes the adapter of a database. Default: the engine on node-postgres, or on the PGlite instance.
+   *
+   * @example
+   * adapter: ({ url, defer }) => {
+   *   const pool = new pg.Pool({ connectionString: url ?? undefined })
+   *   defer(() => pool.end())
+   *   return drizzleDataSource(drizzle(pool), schema)
+   * }
+   */
+  readonly adapter?: ((database: FixtureDatabase) => PostgresSource | Promise<PostgresSource>) | undefined
+  /** Options of the default adapter: its schema in the database, hooks, time-outs. */
+  readonly source?: PostgresSourceOptions | undefined
+}
+
+export interface OpenAdapter {
+  readonly adapter: PostgresSource
+  close(): Promise<void>
+}
+
+export async function openAdapter(
+  database: OpenDatabase,
+  schema: Schema,
+  { adapter: make, source }: AdapterOptions,
+): Promise<OpenAdapter> {
+  const closers: (() => unknown)[] = []
+  const { url, pglite } = database
+  const adapter =
+    make === undefined
+      ? postgresSource(database.connection, schema, source)
+      : await make({ url, pglite, defer: (close) => closers.push(close) })
+  return {
+    adapter,
+    async close() {
+      for (const closer of closers.splice(0)) await closer()
+    },
+  }
+}
+
+/** The same adapter, with a question before each call, and once more when one has failed. */
+export function guarded(adapter: SourceAdapter, live: () => Promise<void>): SourceAdapter {
+  const ask = async <T>(work: () => Promise<T>): Promise<T> => {
+    await live()
+    try {
+      return await work()
+    } catch (error) {
+      // A session whose base is sealed anew loses its database: that is the news, not the lost connection.
+      await live()
+      throw error
+    }
+  }
+  return {
+    load: (request) => ask(() => adapter.load(request)),
+    list: (request) => ask(() => adapter.list(request)),
+    commit: (request) => ask(() => adapter.commit(request)),
+    events: (request) => ask(() => adapter.events(request)),
+  }
+}
+
+export interface Door<S extends Schema> {
+  readonly endpoint: DataSourceHandler
+  readonly client: SourceClient<S>
+  /** What the client signs with. */
+  readonly apiKey: string
+}
+
+export type EndpointOptions<S extends Schema> = Omit<
+  DataSourceOptions<S>,
+  'schema' | 'adapter' | 'adapters' | 'apiKey' | 'keys' | 'resolveKeys' | 'models' | 'commit' | 'events'
+>
+
+/** An endpoint in this process and a client that signs for it; nothing listens on a port. */
+export function openDoor<S extends Schema>(
+  schema: S,
+  adapter: SourceAdapter,
+  options: EndpointOptions<S> = {},
+): Door<S> {
+  const apiKey = `sk_test_${randomBytes(24).toString('hex')}`
+  const endpoint = dataSource<S>({ ...options, schema, adapter, apiKey })
+  const client = createSourceClient<S>({
+    url: 'http://test-session.invalid/source',
+    key: apiKey,
+    retries: 0,
+    fetch: (url, init) => endpoint(new Request(url, init)),
+  })
+  return { endpoint, client, apiKey }
+}

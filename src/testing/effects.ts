@@ -1,0 +1,138 @@
+import { oneByOne } from '../adapters/postgres/turns.ts'
+import type { SourceAdapter } from '../core/adapter.ts'
+import { readFeedCursor, sealFeedCursor } from '../core/cursor.ts'
+import type { SourceEvent } from '../core/event.ts'
+import type { OpenDatabase } from './store.ts'
+
+/** What becomes of pushes out of a test session: they are sent, written down, or answered by a function of yours. */
+export type EffectsPolicy = 'real' | 'log' | 'mock'
+
+/** Where events are pushed to: a function of one batch. It has arrived when the promise resolves. */
+export type EffectSink = (events: readonly SourceEvent[]) => Promise<unknown>
+
+export interface EffectsOptions {
+  /** Default `log`. */
+  readonly effects?: EffectsPolicy | undefined
+  /** Where `real` sends to. */
+  readonly send?: EffectSink | undefined
+  /** What answers in place of the receiver under `mock`; its answer, or its error, is that of the push. */
+  readonly mock?: EffectSink | undefined
+}
+
+/** A push that was not sent. */
+export interface CapturedPush {
+  /** RFC 3339. */
+  readonly at: string
+  readonly events: readonly SourceEvent[]
+  /** What the mock answered; null under `log`. */
+  readonly answer: unknown
+  /** The message with which the mock refused. */
+  readonly error: string | null
+}
+
+export interface SessionEffects {
+  readonly policy: EffectsPolicy
+  /** For a relay in the place of its real sink. */
+  readonly sink: EffectSink
+  /** Pushes what the outbox holds and this call has not pushed yet; gives the events. Nothing of the base is among them. */
+  deliver(): Promise<readonly SourceEvent[]>
+  /** Every push that was captured in this session, whichever process made it, oldest first. */
+  captured(): Promise<readonly CapturedPush[]>
+}
+
+/** Where captures are kept: in the session's database, so that the test reads what the application pushed. */
+export const effectTables = [
+  'create schema postern_testing',
+  `create table postern_testing.effect (
+  id bigint primary key generated always as identity,
+  at timestamptz not null default clock_timestamp(),
+  events jsonb not null,
+  answer jsonb,
+  error text
+)`,
+]
+
+const PAGE = 500
+
+/** @throws TypeError for `real` without `send`, `mock` without `mock` */
+export function checkEffects({ effects = 'log', send, mock }: EffectsOptions): EffectsPolicy {
+  if (!['real', 'log', 'mock'].includes(effects)) throw new TypeError('`effects` is real, log or mock.')
+  if (effects === 'real' && send === undefined) throw new TypeError("effects: 'real' needs `send`.")
+  if (effects === 'mock' && mock === undefined) throw new TypeError("effects: 'mock' needs `mock`.")
+  return effects
+}
+
+/** The sink of a session. */
+export function effectSink(
+  database: Pick<OpenDatabase, 'connection'>,
+  { effects, send, mock }: EffectsOptions,
+): EffectSink {
+  const policy = checkEffects({ effects, send, mock })
+  if (policy === 'real') return send as EffectSink
+  const keep = async (events: readonly SourceEvent[], answer: unknown, error: string | null) => {
+    await database.connection.query(
+      `insert into postern_testing.effect (events, answer, error) values ($1::text::jsonb, $2::text::jsonb, $3::text)`,
+      [JSON.stringify(events), JSON.stringify(answer) ?? null, error],
+    )
+  }
+  return async (events) => {
+    if (policy === 'log') return keep(events, null, null)
+    try {
+      const answer = await mock?.(events)
+      await keep(events, answer, null)
+      return answer
+    } catch (error) {
+      await keep(events, null, error instanceof Error ? error.message : String(error))
+      throw error
+    }
+  }
+}
+
+export async function capturedPushes(database: Pick<OpenDatabase, 'connection'>): Promise<CapturedPush[]> {
+  const rows = await database.connection.query(
+    `select jsonb_build_object('at', to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+  'events', events, 'answer', answer, 'error', error)::text as push from postern_testing.effect order by id`,
+    [],
+  )
+  return rows.map(({ push }) => JSON.parse(push as string) as CapturedPush)
+}
+
+export function sessionEffects(
+  database: Pick<OpenDatabase, 'connection'>,
+  adapter: SourceAdapter,
+  /** The end of the base's log. */
+  start: number,
+  options: EffectsOptions,
+): SessionEffects {
+  const sink = effectSink(database, options)
+  const turn = oneByOne()
+  let cursor: string | undefined
+
+  const page = async (at: string | undefined, limit: number) => {
+    const request = { tenant: null, scope: {}, requestId: 'effects', cursor: at, limit }
+    return JSON.parse(await adapter.events(request)) as { events: SourceEvent[]; nextCursor: string }
+  }
+  /** A copy is another log than its base, with the same positions. */
+  async function first(): Promise<string> {
+    const { epoch } = readFeedCursor((await page(undefined, 1)).nextCursor, null)
+    return sealFeedCursor(epoch, null, start)
+  }
+
+  return {
+    policy: options.effects ?? 'log',
+    sink,
+    captured: () => capturedPushes(database),
+    deliver: () =>
+      turn(async () => {
+        const delivered: SourceEvent[] = []
+        for (;;) {
+          cursor ??= await first()
+          const { events, nextCursor } = await page(cursor, PAGE)
+          if (events.length === 0) return delivered
+          await sink(events)
+          cursor = nextCursor
+          delivered.push(...events)
+        }
+      }),
+  }
+}

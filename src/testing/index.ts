@@ -1,0 +1,22 @@
+export {
+  type HeadersLike,
+  type RoutedSession,
+  type TestSessions,
+  type TestSessionsOptions,
+  testSessions,
+} from './app.ts'
+export type { AdapterOptions, EndpointOptions, FixtureDatabase } from './door.ts'
+export type {
+  CapturedPush,
+  EffectSink,
+  EffectsOptions,
+  EffectsPolicy,
+  SessionEffects,
+} from './effects.ts'
+export type { FixtureInputs } from './fingerprint.ts'
+export { type BaseDatabase, type Fixture, type FixtureOptions, fixture, type SealedBase } from './fixture.ts'
+export type { PgliteClass, PgliteFixtures } from './pglite-store.ts'
+export { browserSession, type RunnerFixture, sealFixtures, sessionPerTest } from './runners.ts'
+export type { AttachOptions, TestSession } from './session.ts'
+export type { SweepReport } from './store.ts'
+export type { Strategy } from './strategies.ts'

@@ -1,0 +1,200 @@
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pgliteConnection } from '../adapters/pglite.ts'
+import type { PostgresConnection } from '../adapters/postgres/connection.ts'
+import { SourceError } from '../core/errors.ts'
+import { namesOf, newId } from './names.ts'
+import type { Base, BaseRecord, Copy, Fill, FixtureStore, OpenDatabase } from './store.ts'
+
+/** What is called of a PGlite instance. */
+export interface PgliteInstance {
+  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>
+  transaction<T>(work: (tx: PgliteInstance) => Promise<T>): Promise<T>
+  dumpDataDir(compression?: 'none' | 'gzip' | 'auto'): Promise<Blob>
+  close(): Promise<void>
+}
+
+/** The `PGlite` class. */
+export interface PgliteClass {
+  // biome-ignore lint/suspicious/noExplicitAny: options and instance are PGlite's own, generic over its extensions
+  create(options?: any): Promise<any>
+}
+
+/** Bases and sessions inside of this process, on PGlite; see `pgliteFixtures`. */
+export interface PgliteFixtures {
+  readonly PGlite: PgliteClass
+  /** Where sealed bases are kept. Default `.postern/fixtures` below the working directory. */
+  readonly directory?: string | undefined
+  /** Options of every instance, for example `extensions`. */
+  readonly options?: object | undefined
+}
+
+/** Copies of this process, by fixture. */
+const counts = new Map<string, number>()
+
+/** A base is a dump of its data directory with a record beside it; a copy is an instance that begins with the dump. */
+export function pgliteStore(
+  { PGlite, directory = join('.postern', 'fixtures'), options }: PgliteFixtures,
+  fixture: string,
+): FixtureStore {
+  const { base: name } = namesOf(fixture)
+  const recordFile = join(directory, `${name}.json`)
+  const dumpFile = (generation: number): string => join(directory, `${name}.${generation}.tar`)
+
+  async function read(): Promise<Base | null> {
+    try {
+      const record = JSON.parse(await readFile(recordFile, 'utf8')) as BaseRecord
+      return { ...record, incarnation: `${record.sealedAt}.${record.generation}` }
+    } catch {
+      return null
+    }
+  }
+
+  /** Whole or not at all, for who reads meanwhile. */
+  async function write(record: BaseRecord): Promise<void> {
+    await writeFile(`${recordFile}.new`, JSON.stringify(record, null, 2))
+    await rename(`${recordFile}.new`, recordFile)
+  }
+
+  const create = async (loadDataDir?: Blob): Promise<PgliteInstance> =>
+    (await PGlite.create({ ...options, ...(loadDataDir && { loadDataDir }) })) as PgliteInstance
+
+  async function replace(
+    record: Omit<BaseRecord, 'generation' | 'position' | 'strategy'>,
+    fill: Fill,
+  ): Promise<Base> {
+    const old = await read()
+    const generation = (old?.generation ?? 0) + 1
+    const instance = await create()
+    let dump: Blob
+    let position = 0
+    try {
+      position = await fill(opened(instance))
+      dump = await instance.dumpDataDir('none')
+    } finally {
+      await instance.close()
+    }
+    await writeFile(dumpFile(generation), new Uint8Array(await dump.arrayBuffer()))
+    await write({ ...record, generation, position, strategy: 'dump' })
+    if (old !== null) await rm(dumpFile(old.generation), { force: true })
+    return (await read()) as Base
+  }
+
+  async function invalidate(base: Base): Promise<void> {
+    const { incarnation: _, ...record } = base
+    await rm(dumpFile(base.generation), { force: true })
+    await write({ ...record, sealed: false, generation: base.generation + 1 })
+  }
+
+  return {
+    // The dump of another major cannot be loaded, which is found when a session begins; starting an instance only to
+    // ask would take as long again.
+    major: async () => 'pglite',
+    read,
+    sweep: async () => ({ removed: [] }),
+
+    async exclusively(work) {
+      await mkdir(directory, { recursive: true })
+      await using _lock = await fileLock(join(directory, `${name}.lock`))
+      return await work({
+        read,
+        replace,
+        async unseal() {
+          const base = await read()
+          if (base !== null) await invalidate(base)
+        },
+        async destroy() {
+          const base = await read()
+          await rm(recordFile, { force: true })
+          if (base !== null) await rm(dumpFile(base.generation), { force: true })
+        },
+      })
+    },
+
+    async copy({ max, ttlMs, accept }): Promise<Copy> {
+      const others = counts.get(fixture) ?? 0
+      if (others >= max) {
+        throw new SourceError(
+          'test_session_limit',
+          `All ${max} test sessions of fixture ${fixture} are open. Dispose of them (\`await using\`), or raise \`maxSessions\`.`,
+          { details: { fixture, maxSessions: max } },
+        )
+      }
+      counts.set(fixture, others + 1)
+      const leave = (): void => void counts.set(fixture, (counts.get(fixture) ?? 1) - 1)
+      try {
+        const base = await read()
+        await accept(base)
+        if (base === null) throw new SourceError('fixture_not_sealed')
+        const dump = new Blob([await readFile(dumpFile(base.generation))])
+        const instance = await create(dump).catch(async (cause: unknown) => {
+          // of another major, or cut short: nobody can use it, so that the next seal makes a new one
+          await invalidate(base)
+          throw new SourceError(
+            'fingerprint_mismatch',
+            `The sealed base of fixture ${fixture} cannot be loaded by this PGlite: run the set-up again (seal). A retry finds the same.`,
+            { cause },
+          )
+        })
+        const database = opened(instance)
+        let closed: Promise<void> | undefined
+        return {
+          ...database,
+          id: newId(),
+          name: null,
+          base,
+          expiresAt: new Date(Date.now() + ttlMs),
+          [Symbol.asyncDispose]: () => {
+            closed ??= Promise.resolve(database[Symbol.asyncDispose]()).finally(leave)
+            return closed
+          },
+        }
+      } catch (error) {
+        leave()
+        throw error
+      }
+    },
+
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+function opened(instance: PgliteInstance): OpenDatabase {
+  return {
+    url: null,
+    connection: pgliteConnection(instance) as PostgresConnection,
+    pglite: instance,
+    query: async (text, values = []) =>
+      (await instance.query(text, [...values])).rows as Record<string, unknown>[],
+    [Symbol.asyncDispose]: () => instance.close(),
+  }
+}
+
+/** The lock of a process that has died is taken over. */
+async function fileLock(path: string): Promise<AsyncDisposable> {
+  for (;;) {
+    try {
+      const file = await open(path, 'wx')
+      await file.writeFile(String(process.pid))
+      await file.close()
+      return { [Symbol.asyncDispose]: () => rm(path, { force: true }) }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+    if (await abandoned(path)) await rm(path, { force: true })
+    else await sleep(50)
+  }
+}
+
+async function abandoned(path: string): Promise<boolean> {
+  try {
+    const pid = Number(await readFile(path, 'utf8'))
+    // Made a moment ago, and its owner not yet written into it.
+    if (!(pid > 0)) return Date.now() - (await stat(path)).mtimeMs > 10_000
+    process.kill(pid, 0)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
+  }
+}
