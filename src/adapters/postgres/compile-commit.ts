@@ -39,7 +39,7 @@ declare
   _g jsonb; _op record; _model text; _present text[]; _index int[]; _missing text;
   _stale jsonb; _current text; _entry text; _held int[] := '{}'; _notes text; _rejected text;
   _some ${s}.applied[]; _done ${s}.applied[]; _last bigint; _low bigint; _failed int; _explain boolean := _strict;
-  _event ${s}.applied;
+  _event ${s}.applied; _scope text;
 begin
   _answer := ${s}.reserve(_tenant, _key, _intent, _intent_hash);
   if _answer is not null then return _answer; end if;
@@ -48,24 +48,27 @@ begin
   for _g in select g from jsonb_array_elements(_locks) g loop
     _model := _g ->> 'm';
     ${dispatch('_present', 'lock', `_tenant, array(select jsonb_array_elements_text(_g -> 'id')), (_g -> 'del')::boolean`)}
-    if cardinality(_present) < jsonb_array_length(_g -> 'id') then
-      select concat_ws(',', _missing, string_agg('{"i":' || i.x || ',"m":"' || _model || '","id":' || to_json(r.id)::text || '}', ','))
+    if cardinality(_present) < (_g -> 'n')::int then
+      select concat_ws(',', _missing, string_agg('{"i":' || r.i || ',"m":"' || _model || '","id":' || to_json(r.id)::text || '}', ','))
       into _missing
-      from jsonb_array_elements_text(_g -> 'id') with ordinality r(id, n), jsonb_array_elements_text(_g -> 'op' -> (r.n - 1)::int) i(x)
+      from rows from (jsonb_array_elements_text(_g -> 'id'), jsonb_array_elements_text(_g -> 'op')) as r(id, i)
       where r.id <> all(_present);
     end if;
   end loop;
 
   -- judge, in a fresh snapshot: one statement finds the stale ones, only they are looked at closer
+  _last := coalesce(pg_sequence_last_value('${s}.position_seq'), 0);
   for _op in
-    select (o ->> 'i')::int as index, o ->> 'm' as model, o ->> 'id' as id, (o ->> 'r')::bigint as read_at,
-      o ->> 's' as mode, o ->> 't' as type, o ->> 'w' as tenant, o -> 'f' as fields
-    from jsonb_array_elements(_reads) o
-    where (o ->> 'r')::bigint > coalesce(pg_sequence_last_value('${s}.position_seq'), 0)
+    select o.i::int as index, g.m as model, o.id, o.r::bigint as read_at, g.s as mode, g.t as type, g.w as tenant, g.f as fields
+    from (
+      select x ->> 'm' as m, x ->> 's' as s, x ->> 't' as t, x ->> 'w' as w, x -> 'f' as f, x -> 'i' as i, x -> 'id' as id, x -> 'r' as r
+      from jsonb_array_elements(_reads) x offset 0) g,
+      rows from (jsonb_array_elements_text(g.i), jsonb_array_elements_text(g.id), jsonb_array_elements_text(g.r)) as o(i, id, r)
+    where o.r::bigint > _last
       or (select true from ${s}.outbox e
-        where (e.entity_id, e.model, e.position) > (o ->> 'id', o ->> 'm', (o ->> 'r')::bigint)
-          and (e.entity_id, e.model, e.position) < (o ->> 'id', o ->> 'm', 9223372036854775807)
-          and e.tenant = o ->> 'w'
+        where (e.entity_id, e.model, e.position) > (o.id, g.m, o.r::bigint)
+          and (e.entity_id, e.model, e.position) < (o.id, g.m, 9223372036854775807)
+          and e.tenant = g.w
         order by e.entity_id, e.model, e.position limit 1)
     order by 1
   loop
@@ -175,13 +178,14 @@ begin
   end if;
 
   -- positions under the locks, events, answer: registering comes last, see ${s}.record_one
+  _scope := ${s}.key_scope(_tenant, '');
   _last := coalesce(pg_sequence_last_value('${s}.position_seq'), 0);
   if pg_advisory_xact_lock_shared((${options.namespace}::bigint << 48) | _last) is null then null; end if;
   with event as (
     insert into ${s}.outbox (position, tenant, model, entity_id, type, data, changed, key, index, transaction_id,
       participant_id, participant_kind, key_scope)
     select nextval('${s}.position_seq'), u.tenant, u.model, u.entity_id, u.type, u.data, u.changed, _key, u.index,
-      _transactions ->> u.index, _participant_id, _participant_kind, ${s}.key_scope(_tenant, u.tenant)
+      _transactions ->> u.index, _participant_id, _participant_kind, case when u.tenant = '' then _scope end
     from (select d.* from unnest(_done) d order by d.index) u
     returning position, index, data),
   answer as (

@@ -57,11 +57,26 @@ export function callOne(request: CommitRequest, operation: Operation, functionNa
   }
 }
 
+/** Rows of one model. `id` and `op` run parallel, a row once for each operation on it; `n` counts it once. */
 interface Lock {
   m: string
   del: boolean
+  n: number
   id: string[]
-  op: number[][]
+  op: number[]
+}
+
+/** What was decided on which stamp, by all that such operations can have in common: `i`, `id` and `r` run parallel. */
+interface Reads {
+  m: string
+  s: string
+  t: string
+  w: string
+  /** The fields that a merge compares; none where a merge is not possible. */
+  f: readonly (string | undefined)[] | undefined
+  i: number[]
+  id: string[]
+  r: number[]
 }
 
 interface Group {
@@ -119,7 +134,7 @@ const rowOf = ({ model, id }: Operation): string => `${model.name}/${id}`
 /** Rows that must be there when the commit starts: what is not created earlier in it. Models by name, for the lock order. */
 function locks(operations: readonly Operation[]): Lock[] {
   const created = new Set<string>()
-  const places = new Map<string, number[]>()
+  const named = new Set<string>()
   const byModel = new Map<string, Lock>()
   for (const operation of operations) {
     const row = rowOf(operation)
@@ -128,40 +143,45 @@ function locks(operations: readonly Operation[]): Lock[] {
       continue
     }
     if (created.has(row)) continue
-    const known = places.get(row)
-    const lock = byModel.get(operation.model.name) ?? { m: operation.model.name, del: false, id: [], op: [] }
-    byModel.set(operation.model.name, lock)
+    const { name } = operation.model
+    const lock = byModel.get(name) ?? { m: name, del: false, n: 0, id: [], op: [] }
+    byModel.set(name, lock)
     lock.del ||= operation.type === 'DELETE'
-    if (known !== undefined) known.push(operation.index)
-    else {
-      const mine = [operation.index]
-      places.set(row, mine)
-      lock.id.push(operation.id as string)
-      lock.op.push(mine)
-    }
+    if (!named.has(row)) lock.n += 1
+    named.add(row)
+    lock.id.push(operation.id as string)
+    lock.op.push(operation.index)
   }
   return [...byModel.values()].sort((a, b) => (a.m < b.m ? -1 : 1))
 }
 
-function reads(operations: readonly Operation[], tenant: string | null, models: BoundModels): unknown[] {
-  return operations
-    .filter(({ readAt, onStale, id }) => readAt !== null && onStale !== 'overwrite' && id !== null)
-    .map(({ index, model, id, readAt, onStale, type, input }) => ({
-      i: index,
+function reads(operations: readonly Operation[], tenant: string | null, models: BoundModels): Reads[] {
+  const sets = new Map<string, Reads>()
+  for (const { index, model, id, readAt, onStale, type, input } of operations) {
+    if (readAt === null || onStale === 'overwrite' || id === null) continue
+    const fields =
+      type === 'UPDATE'
+        ? Object.keys(input)
+        : type === 'DELETE' || type === 'CREATE'
+          ? undefined
+          : [model.archive?.name]
+    const name = JSON.stringify([model.name, onStale, type, onStale === 'merge' ? fields : null])
+    const set = sets.get(name) ?? {
       m: model.name,
-      id,
-      r: readAt,
       s: onStale,
       t: type,
       w: models.get(model.name)?.model.policy.by === 'none' ? '' : tenantText(tenant),
-      // the fields that a merge compares; none where a merge is not possible
-      f:
-        type === 'UPDATE'
-          ? Object.keys(input)
-          : type === 'DELETE' || type === 'CREATE'
-            ? undefined
-            : [model.archive?.name],
-    }))
+      f: fields,
+      i: [],
+      id: [],
+      r: [],
+    }
+    sets.set(name, set)
+    set.i.push(index)
+    set.id.push(id)
+    set.r.push(readAt)
+  }
+  return [...sets.values()]
 }
 
 /**

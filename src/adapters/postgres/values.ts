@@ -103,14 +103,14 @@ export function scalarValue(base: string, type: string, text: string): string {
 export function inexact(column: Column, input: string, field: string): string | null {
   if (column.base === 'float4') {
     const text = `${input} ->> '${field}'`
-    return `(${text})::float4::text::numeric <> (${text})::numeric`
+    return `(${input} ? '${field}' and (${text})::float4::text::numeric <> (${text})::numeric)`
   }
   if (column.fullType === column.type) return null
   const value = decode(column, input, field)
   // char(n) pads, and compares without the padding: as texts a trailing blank that was sent is seen to be lost
   const text =
     column.base.replace(/^_/, '') === 'bpchar' ? (column.base.startsWith('_') ? '::text[]' : '::text') : ''
-  return `(${value})::${column.fullType}${text} is distinct from (${value})${text}`
+  return `(${input} ? '${field}' and (${value})::${column.fullType}${text} is distinct from (${value})${text})`
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Schema } from './define.ts'
 
 /** Raised when compiled functions of an older version no longer serve: it makes every digest new. */
-const ENGINE = 1
+const ENGINE = 2
 
 const digests = new WeakMap<Schema, string>()
 

@@ -26,7 +26,7 @@ begin
       return 'E{"code":"stale_context","operations":[' || _x || ']}';
     end if;
   end if;
-  if ((_input ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((_input ->> 'estimate')::numeric) then
+  if (_input ? 'estimate' and ((_input ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((_input ->> 'estimate')::numeric)) then
     raise exception 'postern: a value has more digits than its column keeps' using errcode = '22003';
   end if;
 
@@ -85,23 +85,31 @@ begin
   for no key update;
   _found := found;
   if _read_at is not null and _on_stale <> 'overwrite' then
-    _stale := postern.judge('tasks', case when _found then _old.id::text else _id end, _tenant, _read_at, _found);
-    if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array(select jsonb_object_keys(_input))) then
-      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
+    _x := case when _found then _old.id::text else _id end;
+    perform 1 from postern.outbox e
+    where (e.entity_id, e.model, e.position) > (_x, 'tasks', _read_at)
+      and (e.entity_id, e.model, e.position) < (_x, 'tasks', 9223372036854775807)
+      and e.tenant = _tenant
+    order by e.entity_id, e.model, e.position limit 1;
+    if found or _read_at > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then
+      _stale := postern.judge('tasks', _x, _tenant, _read_at, _found);
+      if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array(select jsonb_object_keys(_input))) then
+        _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
         '{"id":' || to_json(_old.id)::text
       || ',"title":' || to_json(_old.title)::text
       || ',"status":' || to_json(_old.status)::text
       || ',"estimate":' || coalesce('"' || _old.estimate || '"', 'null')
       || ',"updatedAt":' || coalesce(to_json(case when isfinite(_old.updated_at) and _old.updated_at >= '0001-01-01 00:00:00+00' then to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.updated_at) #>> '{}' end)::text, 'null')
       || ',"archivedAt":' || coalesce(to_json(case when isfinite(_old.archived_at) and _old.archived_at >= '0001-01-01 00:00:00+00' then to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.archived_at) #>> '{}' end)::text, 'null') || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-      return 'E{"code":"stale_context","operations":[' || _x || ']}';
+        if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+        return 'E{"code":"stale_context","operations":[' || _x || ']}';
+      end if;
     end if;
   end if;
   if not _found then
     return 'E{"code":"entity_not_found","operations":[{"index":0,"model":"tasks","id":' || to_json(_id)::text || '}]}';
   end if;
-  if ((_input ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((_input ->> 'estimate')::numeric) then
+  if (_input ? 'estimate' and ((_input ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((_input ->> 'estimate')::numeric)) then
     raise exception 'postern: a value has more digits than its column keeps' using errcode = '22003';
   end if;
 
@@ -163,17 +171,25 @@ begin
   for update;
   _found := found;
   if _read_at is not null and _on_stale <> 'overwrite' then
-    _stale := postern.judge('tasks', case when _found then _old.id::text else _id end, _tenant, _read_at, _found);
-    if _stale is not null and not (false) then
-      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
+    _x := case when _found then _old.id::text else _id end;
+    perform 1 from postern.outbox e
+    where (e.entity_id, e.model, e.position) > (_x, 'tasks', _read_at)
+      and (e.entity_id, e.model, e.position) < (_x, 'tasks', 9223372036854775807)
+      and e.tenant = _tenant
+    order by e.entity_id, e.model, e.position limit 1;
+    if found or _read_at > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then
+      _stale := postern.judge('tasks', _x, _tenant, _read_at, _found);
+      if _stale is not null and not (false) then
+        _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
         '{"id":' || to_json(_old.id)::text
       || ',"title":' || to_json(_old.title)::text
       || ',"status":' || to_json(_old.status)::text
       || ',"estimate":' || coalesce('"' || _old.estimate || '"', 'null')
       || ',"updatedAt":' || coalesce(to_json(case when isfinite(_old.updated_at) and _old.updated_at >= '0001-01-01 00:00:00+00' then to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.updated_at) #>> '{}' end)::text, 'null')
       || ',"archivedAt":' || coalesce(to_json(case when isfinite(_old.archived_at) and _old.archived_at >= '0001-01-01 00:00:00+00' then to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.archived_at) #>> '{}' end)::text, 'null') || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-      return 'E{"code":"stale_context","operations":[' || _x || ']}';
+        if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+        return 'E{"code":"stale_context","operations":[' || _x || ']}';
+      end if;
     end if;
   end if;
   if not _found then
@@ -228,17 +244,25 @@ begin
   for no key update;
   _found := found;
   if _read_at is not null and _on_stale <> 'overwrite' then
-    _stale := postern.judge('tasks', case when _found then _old.id::text else _id end, _tenant, _read_at, _found);
-    if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array['archivedAt']) then
-      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
+    _x := case when _found then _old.id::text else _id end;
+    perform 1 from postern.outbox e
+    where (e.entity_id, e.model, e.position) > (_x, 'tasks', _read_at)
+      and (e.entity_id, e.model, e.position) < (_x, 'tasks', 9223372036854775807)
+      and e.tenant = _tenant
+    order by e.entity_id, e.model, e.position limit 1;
+    if found or _read_at > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then
+      _stale := postern.judge('tasks', _x, _tenant, _read_at, _found);
+      if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array['archivedAt']) then
+        _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
         '{"id":' || to_json(_old.id)::text
       || ',"title":' || to_json(_old.title)::text
       || ',"status":' || to_json(_old.status)::text
       || ',"estimate":' || coalesce('"' || _old.estimate || '"', 'null')
       || ',"updatedAt":' || coalesce(to_json(case when isfinite(_old.updated_at) and _old.updated_at >= '0001-01-01 00:00:00+00' then to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.updated_at) #>> '{}' end)::text, 'null')
       || ',"archivedAt":' || coalesce(to_json(case when isfinite(_old.archived_at) and _old.archived_at >= '0001-01-01 00:00:00+00' then to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.archived_at) #>> '{}' end)::text, 'null') || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-      return 'E{"code":"stale_context","operations":[' || _x || ']}';
+        if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+        return 'E{"code":"stale_context","operations":[' || _x || ']}';
+      end if;
     end if;
   end if;
   if not _found then
@@ -299,17 +323,25 @@ begin
   for no key update;
   _found := found;
   if _read_at is not null and _on_stale <> 'overwrite' then
-    _stale := postern.judge('tasks', case when _found then _old.id::text else _id end, _tenant, _read_at, _found);
-    if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array['archivedAt']) then
-      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
+    _x := case when _found then _old.id::text else _id end;
+    perform 1 from postern.outbox e
+    where (e.entity_id, e.model, e.position) > (_x, 'tasks', _read_at)
+      and (e.entity_id, e.model, e.position) < (_x, 'tasks', 9223372036854775807)
+      and e.tenant = _tenant
+    order by e.entity_id, e.model, e.position limit 1;
+    if found or _read_at > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then
+      _stale := postern.judge('tasks', _x, _tenant, _read_at, _found);
+      if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array['archivedAt']) then
+        _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
         '{"id":' || to_json(_old.id)::text
       || ',"title":' || to_json(_old.title)::text
       || ',"status":' || to_json(_old.status)::text
       || ',"estimate":' || coalesce('"' || _old.estimate || '"', 'null')
       || ',"updatedAt":' || coalesce(to_json(case when isfinite(_old.updated_at) and _old.updated_at >= '0001-01-01 00:00:00+00' then to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.updated_at) #>> '{}' end)::text, 'null')
       || ',"archivedAt":' || coalesce(to_json(case when isfinite(_old.archived_at) and _old.archived_at >= '0001-01-01 00:00:00+00' then to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.archived_at) #>> '{}' end)::text, 'null') || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-      return 'E{"code":"stale_context","operations":[' || _x || ']}';
+        if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+        return 'E{"code":"stale_context","operations":[' || _x || ']}';
+      end if;
     end if;
   end if;
   if not _found then
@@ -390,7 +422,7 @@ declare _done postern.applied[];
 begin
   case _type
   when 'CREATE' then
-    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where ((op.d ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((op.d ->> 'estimate')::numeric)) then
+    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where (op.d ? 'estimate' and ((op.d ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((op.d ->> 'estimate')::numeric))) then
       raise exception 'postern: a value has more digits than its column keeps' using errcode = '22003';
     end if;
     with op as materialized (
@@ -415,7 +447,7 @@ begin
     select array_agg(row(op.i, 'tasks', w.entity_id, 'CREATE', _tenant, w.data, null)::postern.applied)
     into _done from written w join op on op.id = w.id;
   when 'UPDATE' then
-    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where ((op.d ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((op.d ->> 'estimate')::numeric)) then
+    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where (op.d ? 'estimate' and ((op.d ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((op.d ->> 'estimate')::numeric))) then
       raise exception 'postern: a value has more digits than its column keeps' using errcode = '22003';
     end if;
     with written as (
@@ -598,14 +630,22 @@ begin
   for no key update;
   _found := found;
   if _read_at is not null and _on_stale <> 'overwrite' then
-    _stale := postern.judge('comments', case when _found then _old.id::text else _id end, _tenant, _read_at, _found);
-    if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array(select jsonb_object_keys(_input))) then
-      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, case when _found then
+    _x := case when _found then _old.id::text else _id end;
+    perform 1 from postern.outbox e
+    where (e.entity_id, e.model, e.position) > (_x, 'comments', _read_at)
+      and (e.entity_id, e.model, e.position) < (_x, 'comments', 9223372036854775807)
+      and e.tenant = _tenant
+    order by e.entity_id, e.model, e.position limit 1;
+    if found or _read_at > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then
+      _stale := postern.judge('comments', _x, _tenant, _read_at, _found);
+      if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array(select jsonb_object_keys(_input))) then
+        _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, case when _found then
         '{"id":' || '"' || _old.id || '"'
       || ',"taskId":' || to_json(_old.task_id)::text
       || ',"body":' || to_json(_old.body)::text || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-      return 'E{"code":"stale_context","operations":[' || _x || ']}';
+        if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+        return 'E{"code":"stale_context","operations":[' || _x || ']}';
+      end if;
     end if;
   end if;
   if not _found then
@@ -664,14 +704,22 @@ begin
   for update;
   _found := found;
   if _read_at is not null and _on_stale <> 'overwrite' then
-    _stale := postern.judge('comments', case when _found then _old.id::text else _id end, _tenant, _read_at, _found);
-    if _stale is not null and not (false) then
-      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, case when _found then
+    _x := case when _found then _old.id::text else _id end;
+    perform 1 from postern.outbox e
+    where (e.entity_id, e.model, e.position) > (_x, 'comments', _read_at)
+      and (e.entity_id, e.model, e.position) < (_x, 'comments', 9223372036854775807)
+      and e.tenant = _tenant
+    order by e.entity_id, e.model, e.position limit 1;
+    if found or _read_at > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then
+      _stale := postern.judge('comments', _x, _tenant, _read_at, _found);
+      if _stale is not null and not (false) then
+        _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, case when _found then
         '{"id":' || '"' || _old.id || '"'
       || ',"taskId":' || to_json(_old.task_id)::text
       || ',"body":' || to_json(_old.body)::text || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-      return 'E{"code":"stale_context","operations":[' || _x || ']}';
+        if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+        return 'E{"code":"stale_context","operations":[' || _x || ']}';
+      end if;
     end if;
   end if;
   if not _found then
@@ -949,7 +997,7 @@ declare
   _g jsonb; _op record; _model text; _present text[]; _index int[]; _missing text;
   _stale jsonb; _current text; _entry text; _held int[] := '{}'; _notes text; _rejected text;
   _some postern.applied[]; _done postern.applied[]; _last bigint; _low bigint; _failed int; _explain boolean := _strict;
-  _event postern.applied;
+  _event postern.applied; _scope text;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
   if _answer is not null then return _answer; end if;
@@ -961,24 +1009,27 @@ begin
       when 'tasks' then _present := postern."tasks_lock_digest"(_tenant, array(select jsonb_array_elements_text(_g -> 'id')), (_g -> 'del')::boolean);
       when 'comments' then _present := postern."comments_lock_digest"(_tenant, array(select jsonb_array_elements_text(_g -> 'id')), (_g -> 'del')::boolean);
       end case;
-    if cardinality(_present) < jsonb_array_length(_g -> 'id') then
-      select concat_ws(',', _missing, string_agg('{"i":' || i.x || ',"m":"' || _model || '","id":' || to_json(r.id)::text || '}', ','))
+    if cardinality(_present) < (_g -> 'n')::int then
+      select concat_ws(',', _missing, string_agg('{"i":' || r.i || ',"m":"' || _model || '","id":' || to_json(r.id)::text || '}', ','))
       into _missing
-      from jsonb_array_elements_text(_g -> 'id') with ordinality r(id, n), jsonb_array_elements_text(_g -> 'op' -> (r.n - 1)::int) i(x)
+      from rows from (jsonb_array_elements_text(_g -> 'id'), jsonb_array_elements_text(_g -> 'op')) as r(id, i)
       where r.id <> all(_present);
     end if;
   end loop;
 
   -- judge, in a fresh snapshot: one statement finds the stale ones, only they are looked at closer
+  _last := coalesce(pg_sequence_last_value('postern.position_seq'), 0);
   for _op in
-    select (o ->> 'i')::int as index, o ->> 'm' as model, o ->> 'id' as id, (o ->> 'r')::bigint as read_at,
-      o ->> 's' as mode, o ->> 't' as type, o ->> 'w' as tenant, o -> 'f' as fields
-    from jsonb_array_elements(_reads) o
-    where (o ->> 'r')::bigint > coalesce(pg_sequence_last_value('postern.position_seq'), 0)
+    select o.i::int as index, g.m as model, o.id, o.r::bigint as read_at, g.s as mode, g.t as type, g.w as tenant, g.f as fields
+    from (
+      select x ->> 'm' as m, x ->> 's' as s, x ->> 't' as t, x ->> 'w' as w, x -> 'f' as f, x -> 'i' as i, x -> 'id' as id, x -> 'r' as r
+      from jsonb_array_elements(_reads) x offset 0) g,
+      rows from (jsonb_array_elements_text(g.i), jsonb_array_elements_text(g.id), jsonb_array_elements_text(g.r)) as o(i, id, r)
+    where o.r::bigint > _last
       or (select true from postern.outbox e
-        where (e.entity_id, e.model, e.position) > (o ->> 'id', o ->> 'm', (o ->> 'r')::bigint)
-          and (e.entity_id, e.model, e.position) < (o ->> 'id', o ->> 'm', 9223372036854775807)
-          and e.tenant = o ->> 'w'
+        where (e.entity_id, e.model, e.position) > (o.id, g.m, o.r::bigint)
+          and (e.entity_id, e.model, e.position) < (o.id, g.m, 9223372036854775807)
+          and e.tenant = g.w
         order by e.entity_id, e.model, e.position limit 1)
     order by 1
   loop
@@ -1098,13 +1149,14 @@ begin
   end if;
 
   -- positions under the locks, events, answer: registering comes last, see postern.record_one
+  _scope := postern.key_scope(_tenant, '');
   _last := coalesce(pg_sequence_last_value('postern.position_seq'), 0);
   if pg_advisory_xact_lock_shared((26330::bigint << 48) | _last) is null then null; end if;
   with event as (
     insert into postern.outbox (position, tenant, model, entity_id, type, data, changed, key, index, transaction_id,
       participant_id, participant_kind, key_scope)
     select nextval('postern.position_seq'), u.tenant, u.model, u.entity_id, u.type, u.data, u.changed, _key, u.index,
-      _transactions ->> u.index, _participant_id, _participant_kind, postern.key_scope(_tenant, u.tenant)
+      _transactions ->> u.index, _participant_id, _participant_kind, case when u.tenant = '' then _scope end
     from (select d.* from unnest(_done) d order by d.index) u
     returning position, index, data),
   answer as (

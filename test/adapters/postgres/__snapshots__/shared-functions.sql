@@ -153,7 +153,7 @@ begin
     insert into postern.outbox (position, tenant, model, entity_id, type, data, changed, key, index, transaction_id,
       participant_id, participant_kind, key_scope)
     values (_position, _row_tenant, _model, _entity_id, _type, _data, _changed, _key, 0, _transaction_id,
-      _participant_id, _participant_kind, postern.key_scope(_tenant, _row_tenant)))
+      _participant_id, _participant_kind, case when _row_tenant = '' then postern.key_scope(_tenant, '') end))
   insert into postern.ledger (tenant, key, intent, intent_hash, body)
   values (_tenant, _key, _intent, _intent_hash, _body);
   return 'A' || _body;
