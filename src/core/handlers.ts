@@ -27,7 +27,7 @@ export type HandlerRow<S extends Schema, M extends ModelName<S>> = {
   readonly [F in OptionalName<Row<S, M>>]?: HandlerValue<Row<S, M>[F]> | null | undefined
 }
 
-type OptionalName<R> = { [F in keyof R]: undefined extends R[F] ? F : never }[keyof R]
+type OptionalName<R> = { [F in keyof R]: null extends R[F] ? F : never }[keyof R]
 type HandlerValue<T> = T | (string extends T ? Date | bigint | Uint8Array : never)
 
 /** A list's query, held against the schema, every default filled in. */

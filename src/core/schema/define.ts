@@ -63,14 +63,17 @@ export interface Schema<D extends Definitions = Definitions> {
   readonly definitions: D
 }
 
-/** A row of a model as it travels: bigint, numeric and timestamps are strings. */
+/** A row of a model as it travels: bigint, numeric and timestamps are strings, and a missing value is null. */
 export type Row<S extends Schema, M extends keyof S['definitions'] & string> = {
   [F in keyof S['definitions'][M]['shape'] | 'id']: F extends keyof S['definitions'][M]['shape']
     ? F extends 'id'
       ? NonNullable<z.output<S['definitions'][M]['shape'][F]>>
-      : z.output<S['definitions'][M]['shape'][F]>
+      : OnWire<z.output<S['definitions'][M]['shape'][F]>>
     : string
 }
+
+/** JSON has no undefined: what a create may leave out is there as null when it is read. */
+type OnWire<T> = undefined extends T ? Exclude<T, undefined> | null : T
 
 export type ModelName<S extends Schema> = keyof S['definitions'] & string
 
