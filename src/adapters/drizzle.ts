@@ -32,6 +32,7 @@ interface DrizzleSession {
   ): { execute(): Promise<unknown> }
 }
 
+/** Options of `drizzleDataSource`. */
 export interface DrizzleSourceOptions<Tx> extends PostgresSourceOptions<Tx> {
   /** Tables by model name, for example the module that declares them. Default: the `schema` given to `drizzle()`. */
   tables?: DrizzleTables

@@ -13,6 +13,7 @@ import { compareValues } from './memory/values.ts'
 
 export type { ConstraintOptions, LedgerRow }
 
+/** Options of `memoryDataSource`. */
 export interface MemoryOptions extends ConstraintOptions {
   /** Rows to begin with, by model; they leave no event. See `MemoryDataSource.write` for their form. */
   readonly rows?: Readonly<Record<string, readonly RowValue[]>>
@@ -30,11 +31,13 @@ export interface MemoryInspection {
   log(): Promise<LogEntry[]>
 }
 
+/** Options of a write past the endpoint. */
 export interface RawWriteOptions {
   /** Whether the write leaves an event, as a capture trigger's would. Default: the model's `capture`. */
   readonly log?: boolean
 }
 
+/** The store in memory: an adapter, and beside it what tests want to see and do past the endpoint. */
 export interface MemoryDataSource extends SourceAdapter {
   inspect(): MemoryInspection
   /**

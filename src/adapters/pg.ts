@@ -24,6 +24,7 @@ export interface PgPool {
   readonly totalCount: number
 }
 
+/** Options of `pgDataSource`. */
 export interface PgSourceOptions extends PostgresSourceOptions<PgClient> {
   /** Longest wait for a connection of the pool, in milliseconds. Default 5,000; the answer is then `source_busy`. */
   connectTimeoutMs?: number

@@ -26,6 +26,7 @@ interface TransactionLimits {
   isolationLevel?: 'ReadCommitted'
 }
 
+/** Options of `prismaDataSource`. */
 export interface PrismaSourceOptions<Tx> extends PostgresSourceOptions<Tx>, PrismaMappingOptions {
   /** Longest run of a transaction (hooks, lists, `migrate`), in milliseconds. Default 60,000; Prisma's own is 5,000. */
   transactionTimeoutMs?: number

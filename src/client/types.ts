@@ -5,6 +5,7 @@ import type { ModelName, Row, Schema } from '../core/schema/define.ts'
 import type { SigningInput } from '../core/signature/sign.ts'
 import type { StaleReport } from '../core/staleness.ts'
 
+/** Options of `createSourceClient`. Give `key` or `sign`, not both. */
 export interface SourceClientOptions {
   /** Where the endpoint is mounted, for example `https://app.example.com/api/source`. Redirects are not followed. */
   readonly url: string | URL
@@ -31,6 +32,7 @@ type FieldName<S extends Schema, M extends ModelName<S>> = string extends M
   ? string
   : keyof Row<S, M> & string
 
+/** Which rows `SourceClient.list` asks for, and in what order. */
 export interface ListQuery<S extends Schema = Schema, M extends ModelName<S> = ModelName<S>> {
   /** Each `[field, value]` or `[field, operator, value]`; all of them must hold. */
   readonly where?: readonly (
@@ -48,6 +50,7 @@ export interface ListQuery<S extends Schema = Schema, M extends ModelName<S> = M
   readonly related?: readonly string[]
 }
 
+/** What `SourceClient.load` gives back. */
 export interface Loaded<R> {
   /** Null when there is no such row for this caller. */
   readonly row: R | null
@@ -55,6 +58,7 @@ export interface Loaded<R> {
   readonly stamp: number
 }
 
+/** What `SourceClient.list` gives back. */
 export interface Page<R> {
   readonly rows: readonly R[]
   /** The stamp of each row, in the same order. */
@@ -95,6 +99,7 @@ export type CommitOperation<S extends Schema = Schema> = {
   [M in ModelName<S>]: OperationOf<S, M>
 }[ModelName<S>]
 
+/** What `SourceClient.commit` sends. */
 export interface Commit<S extends Schema = Schema> {
   /** The idempotency key: one intent, one key, whatever the number of attempts. 1 to 255 printable ASCII characters. */
   readonly key: string
@@ -107,6 +112,7 @@ export interface Commit<S extends Schema = Schema> {
 
 type AnyRow<S extends Schema> = { [M in ModelName<S>]: Row<S, M> }[ModelName<S>]
 
+/** What `SourceClient.commit` gives back. */
 export interface Committed<S extends Schema = Schema> {
   /** One an operation, in the order given: the row after it, for a DELETE as it was, null for one held back. */
   readonly rows: readonly (AnyRow<S> | null)[]
@@ -117,6 +123,7 @@ export interface Committed<S extends Schema = Schema> {
   readonly replayed: boolean
 }
 
+/** Where a walk through the feed starts, and whether it ends. */
 export interface EventsQuery {
   /** Where an earlier walk ended. Without it: from the oldest event that is kept. */
   readonly cursor?: string | undefined
@@ -130,6 +137,7 @@ export interface EventsQuery {
   readonly signal?: AbortSignal
 }
 
+/** One page of a walk through the feed. */
 export interface EventsPage {
   /** In log order; never empty. */
   readonly events: readonly SourceEvent[]

@@ -17,6 +17,7 @@ export const levels = [
   'concurrency',
 ] as const
 
+/** One of `levels`. */
 export type Level = (typeof levels)[number]
 
 /** Models of the conformance schema, see `conformanceSchema`. */

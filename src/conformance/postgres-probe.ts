@@ -9,6 +9,7 @@ export interface ProbeConnection {
   close(): Promise<void>
 }
 
+/** Options of `postgresProbe`. */
 export interface PostgresProbeOptions {
   /** Where ledger and outbox are. Default `postern`. */
   readonly schema?: string

@@ -18,6 +18,7 @@ export interface PausePoint {
   hold(id: string): Promise<() => Promise<void>>
 }
 
+/** A kind of constraint that a probe can break on purpose. */
 export type Constraint = 'unique' | 'foreignKey' | 'notNull' | 'check' | 'exclusion'
 
 /**

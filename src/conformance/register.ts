@@ -10,6 +10,7 @@ export interface It {
   skip?: unknown
 }
 
+/** The part of a test runner that is used: `describe` and `it` of vitest, Jest, Mocha, Bun or `node:test`. */
 export interface Runner {
   readonly describe: (name: string, define: () => void) => unknown
   readonly it: It

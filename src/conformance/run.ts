@@ -18,6 +18,7 @@ const SHOWN_LENGTH = 4_000
 
 type Given<T> = T | (() => T | Promise<T>)
 
+/** What is held to the catalogue, and to how much of it. Give one of `adapter`, `url` and `driver`. */
 export interface ConformanceOptions {
   /** What is tried, made with `conformanceSchema`: an adapter, or a function that makes one. */
   readonly adapter?: Given<SourceAdapter>
@@ -47,6 +48,7 @@ export interface ConformanceOptions {
 /** `known`: failed, as `knownFailing` said it would. */
 export type Status = 'passed' | 'failed' | 'skipped' | 'known'
 
+/** Why a check failed. */
 export interface Failure {
   readonly message: string
   readonly expected?: unknown
@@ -55,6 +57,7 @@ export interface Failure {
   readonly exchanges: readonly Exchange[]
 }
 
+/** What came of one check. */
 export interface CheckResult {
   readonly id: string
   readonly level: Level
@@ -77,6 +80,7 @@ export interface Run {
   readonly results: readonly CheckResult[]
 }
 
+/** What is told of a run while it goes on. */
 export interface RunHooks {
   readonly variant?: string
   /** After each check. */

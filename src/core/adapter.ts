@@ -22,12 +22,14 @@ export interface RequestContext {
   readonly requestId: string
 }
 
+/** One row that is asked for. */
 export interface LoadRequest extends RequestContext {
   readonly model: Model
   /** Canonical for the primary key's kind, see `canonicalId`. */
   readonly id: string
 }
 
+/** Operators of a condition. `IN` and `NOT IN` take an array, `IS` and `IS NOT` take null, the `LIKE`s a pattern of SQL. */
 export type Operator =
   | '='
   | '!='
@@ -52,6 +54,7 @@ export interface Condition {
   readonly value: unknown
 }
 
+/** A page of rows that is asked for: every field and relation is one of the model, every value of its field's kind. */
 export interface ListRequest extends RequestContext {
   readonly model: Model
   readonly where: readonly Condition[]
@@ -68,6 +71,12 @@ export interface ListRequest extends RequestContext {
   readonly cursorAfter: (value: unknown, id: string) => string
 }
 
+/**
+ * What becomes of an operation whose row changed after its `readAt`. `reject`, the default, refuses the whole commit;
+ * `overwrite` applies it unjudged; `notify` holds it back and applies the rest; `merge` applies it when the fields that
+ * changed since and the fields that it writes do not meet, and refuses otherwise. On the wire `force` and `flag` are
+ * `overwrite` and `notify`.
+ */
 export type OnStale = 'reject' | 'overwrite' | 'notify' | 'merge'
 
 /** An operation that has passed the allow-list: model known, type permitted, each input value of its field's kind. */
@@ -85,6 +94,7 @@ export interface Operation {
   readonly transactionId: string | null
 }
 
+/** A commit that has passed signature, schema, scope and `authorize`. */
 export interface CommitRequest extends RequestContext {
   /** The idempotency key, unique within the tenant. */
   readonly key: string
@@ -97,6 +107,7 @@ export interface CommitRequest extends RequestContext {
   readonly echo: unknown
 }
 
+/** A page of the feed that is asked for. */
 export interface EventsRequest extends RequestContext {
   readonly cursor: string | undefined
   /** 1 to the endpoint's cap. */

@@ -20,6 +20,10 @@ const entry = (status: number, retryable: boolean, meaning: string, remedy: stri
   remedy,
 })
 
+/**
+ * Every code of the protocol: its HTTP status, whether the same request may succeed later, what it means and what to do.
+ * All of them stand in `docs/errors.md`.
+ */
 export const errors = {
   method_not_allowed: entry(405, false, 'Only POST is answered here.', 'Send the request with POST.'),
   request_too_large: entry(
@@ -272,6 +276,7 @@ export const errors = {
   ),
 } as const satisfies Record<string, ErrorEntry>
 
+/** A code of the protocol: a key of `errors`. */
 export type ErrorCode = keyof typeof errors
 
 export interface SourceErrorOptions {

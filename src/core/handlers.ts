@@ -42,6 +42,7 @@ export interface HandlerQuery {
   readonly related: readonly string[]
 }
 
+/** A page of rows, where a handler has more to say than the rows. */
 export interface HandlerPage<R> {
   readonly rows: readonly R[]
   /** Runs parallel to `rows`; zeros when left out. */
@@ -74,6 +75,7 @@ export type HandlerCommitResult<R> =
     }
   | { readonly deltas: readonly unknown[] }
 
+/** An event of a feed by hand. It is answered with all its members. */
 export interface HandlerEvent {
   readonly id: string
   readonly model: string
@@ -83,6 +85,7 @@ export interface HandlerEvent {
   readonly [member: string]: unknown
 }
 
+/** The functions that answer for one model. What is left out answers 404 `source_*_not_configured`. */
 export interface ModelHandlers<R, Auth = unknown> {
   /** One row of the tenant, or null. */
   load?(parameters: {

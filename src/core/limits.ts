@@ -28,6 +28,7 @@ export interface Limits extends QueryLimits {
   readonly toleranceSeconds: number
 }
 
+/** What an endpoint allows when it is told nothing else. */
 export const defaultLimits: Limits = {
   bodyBytes: 1_048_576,
   bodyTimeoutMs: 10_000,

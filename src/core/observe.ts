@@ -18,6 +18,7 @@ export interface SourceOutcome {
   readonly durationMs: number
 }
 
+/** What `onCommit` and the log are told of a commit that was answered. */
 export interface CommitOutcome extends SourceOutcome {
   /** The idempotency key. */
   readonly key: string

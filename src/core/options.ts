@@ -28,6 +28,7 @@ export interface VerifiedContext {
   readonly keyId: string | undefined
 }
 
+/** What `resolveScopes` decides on: a request whose signature holds. */
 export interface ScopesContext extends VerifiedContext {
   /** The request, its shape checked. Its `scope` is what the caller claims. */
   readonly body: SourceRequest

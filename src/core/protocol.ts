@@ -78,7 +78,9 @@ const events = z.object({
 
 const requests = { load, list, commit, events }
 
+/** The four requests of the protocol. */
 export type RequestType = keyof typeof requests
+/** A request as it came over the wire, its shape checked and its content not. */
 export type SourceRequest = z.output<(typeof requests)[RequestType]>
 export type CommitShape = z.output<typeof commit>
 export type ListShape = z.output<typeof list>

@@ -6,6 +6,7 @@ import { SourceError } from './errors.ts'
 import { eventOf, eventsAnswer } from './event.ts'
 import type { Schema } from './schema/define.ts'
 
+/** Options of `storeAdapter`. */
 export interface StoreAdapterOptions {
   /** The clock of `occurredAt`. Default: the system's. */
   readonly now?: () => Date

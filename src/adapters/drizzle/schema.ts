@@ -26,6 +26,7 @@ export interface DrizzleModelOptions<Columns extends string = string, Omitted ex
   relations?: Readonly<Record<string, Relation>>
 }
 
+/** Options of `schemaFromDrizzle`. */
 export interface DrizzleSchemaOptions<T extends DrizzleTables = DrizzleTables> {
   /** By model. A table that is not named here is exposed with the defaults: leave out of `tables` what is not to be. */
   models?: { [M in TableName<T>]?: DrizzleModelOptions<keyof ShapeOf<T[M]> & string> }

@@ -5,6 +5,7 @@ import type { Field, Model } from '../../core/schema/define.ts'
 import type { Tables } from './tables.ts'
 import { idFrom } from './tables.ts'
 
+/** Constraints that the store in memory keeps, as a database would. */
 export interface ConstraintOptions {
   /** Unique keys by model: a field's name, or an array of names that are unique together. Nulls never collide. */
   readonly unique?: Readonly<Record<string, readonly (string | readonly string[])[]>> | undefined

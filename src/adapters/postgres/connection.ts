@@ -9,6 +9,7 @@ export interface PostgresSession {
   query(text: string, values: readonly (string | null)[]): Promise<readonly TextRow[]>
 }
 
+/** What a transaction of the engine asks of its connection. */
 export interface TransactionOptions {
   /** Read committed whatever the database's default: several rules want a fresh snapshot for each statement. */
   readonly isolation?: 'read committed'

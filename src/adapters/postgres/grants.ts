@@ -2,6 +2,7 @@ import type { Model, Schema } from '../../core/schema/define.ts'
 import type { InstallOptions } from './migrate.ts'
 import { installSchema } from './migrate.ts'
 
+/** How much the role may do beyond answering requests. */
 export interface GrantOptions extends Pick<InstallOptions, 'schema'> {
   /**
    * Also grant what the models' own tables need: select, and insert, update and delete as far as `mutable` goes,

@@ -18,6 +18,7 @@ import { migrations } from './tables.ts'
 
 export const DEFAULT_LOCK_TIMEOUT_MS = 5000
 
+/** Where our tables and functions are, and what is compiled into them. */
 export interface InstallOptions {
   /** Our own schema in the database. Default `postern`. Lower-case letters, digits and _. */
   schema?: string
@@ -25,6 +26,7 @@ export interface InstallOptions {
   lockTimeoutMs?: number
 }
 
+/** Options of `migrate`. */
 export interface MigrateOptions extends InstallOptions {
   /** Run everything and roll it back: the report says what would be done. Default false. */
   dryRun?: boolean

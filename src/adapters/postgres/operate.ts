@@ -26,6 +26,7 @@ export interface FeedStatus {
   readonly bytes: { readonly outbox: number; readonly ledger: number }
 }
 
+/** A writer in flight that the feed waits behind. */
 export interface Blocker {
   /** The feed ends here while this writer is in flight. */
   readonly position: number
@@ -56,6 +57,7 @@ export async function feedStatus(session: PostgresSession, s: string): Promise<F
   return JSON.parse(row?.status as string) as FeedStatus
 }
 
+/** How much one call of `prune` does. */
 export interface PruneOptions {
   /** Positions looked at in one step, each step its own transaction. Default 10,000. */
   window?: number
@@ -63,6 +65,7 @@ export interface PruneOptions {
   steps?: number
 }
 
+/** What `prune` did: how many events and keys went, and up to which position the log is now pruned. */
 export interface PruneReport {
   readonly events: number
   readonly keys: number

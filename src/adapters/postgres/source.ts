@@ -22,6 +22,7 @@ import { events, list, load } from './reads.ts'
 import type { Settings } from './settings.ts'
 import { sqlstateOf, toSourceError } from './sqlstate.ts'
 
+/** Options of every adapter on Postgres. */
 export interface PostgresSourceOptions<Tx = unknown> extends InstallOptions {
   /** Longest run of a `list` statement, in milliseconds. Default 10,000; 0 leaves it to the connection. */
   statementTimeoutMs?: number

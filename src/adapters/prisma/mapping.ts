@@ -6,6 +6,7 @@ import { remapSchema } from '../../core/schema/remap.ts'
 import type { PrismaDataModel, PrismaField, PrismaModel } from './data-model.ts'
 import { readDataModel, stringOf } from './data-model.ts'
 
+/** What cannot be read from a Prisma client. */
 export interface PrismaMappingOptions {
   /** The schema's model to Prisma's, where neither Prisma's name for it nor its table says so: `{ tasks: 'Todo' }`. */
   models?: Readonly<Record<string, string>>
@@ -16,6 +17,7 @@ export interface PrismaMappingOptions {
   generators?: PrismaGenerators
 }
 
+/** Makers of ids that Prisma keeps to itself, by the name of the function in `@default(...)`. */
 export type PrismaGenerators = Partial<
   Record<'cuid' | 'nanoid' | 'ulid', (argument: number | undefined) => string>
 >

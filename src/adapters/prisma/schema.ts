@@ -23,6 +23,7 @@ export interface PrismaModelOptions<Fields extends string = string>
   relations?: Readonly<Record<string, Relation>>
 }
 
+/** Options of `schemaFromPrisma`. */
 export interface PrismaSchemaOptions<Client> {
   /** What is exposed, by the client's name for it: `task` for `prisma.task`. Nothing else is. */
   models: { [M in ModelName<Client>]?: PrismaModelOptions<FieldName<Client, M>> }

@@ -21,12 +21,14 @@ export interface Counts {
   readonly skipped: number
 }
 
+/** How many checks passed, failed and were skipped; those that are known to fail count as skipped. */
 export function countsOf(results: readonly CheckResult[]): Counts {
   const of = (...statuses: CheckResult['status'][]): number =>
     results.filter(({ status }) => statuses.includes(status)).length
   return { passed: of('passed'), failed: of('failed'), skipped: of('skipped', 'known') }
 }
 
+/** The results of all runs of a report, in their order. */
 export const allResults = (report: Report): CheckResult[] => report.runs.flatMap(({ results }) => results)
 
 /** The last line of every run: `conformance <name>: N passed, 0 failed, S skipped`. */

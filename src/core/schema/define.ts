@@ -75,6 +75,7 @@ export type Row<S extends Schema, M extends keyof S['definitions'] & string> = {
 /** JSON has no undefined: what a create may leave out is there as null when it is read. */
 type OnWire<T> = undefined extends T ? Exclude<T, undefined> | null : T
 
+/** The names of a schema's models. */
 export type ModelName<S extends Schema> = keyof S['definitions'] & string
 
 /**

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Relation } from './relation.ts'
 
+/** What an operation does to its row. ARCHIVE sets the model's `archive` field, UNARCHIVE empties it. */
 export type OperationType = 'CREATE' | 'UPDATE' | 'DELETE' | 'ARCHIVE' | 'UNARCHIVE'
 export const operationTypes: readonly OperationType[] = ['CREATE', 'UPDATE', 'DELETE', 'ARCHIVE', 'UNARCHIVE']
 
@@ -16,6 +17,7 @@ export type Policy =
 
 export type Shape = Record<string, z.ZodType>
 
+/** What a model says beside its fields and relations. Each member has a default. */
 export interface ModelOptions<S extends Shape = Shape> {
   /** Whose rows these are. Default `{ by: 'column', column: 'organization_id' }`. */
   policy?: Policy

@@ -43,6 +43,7 @@ export interface JwksEntry extends KeyEntryBase {
   allowInsecure?: boolean | undefined
 }
 
+/** One key of an endpoint: a shared secret, a public key, or where public keys are published. */
 export type KeyEntry = SecretKeyEntry | PublicKeyEntry | JwksEntry
 
 /** What `createKeyRing` takes: one key or several; a text is a `v1` secret, or a `whpk_...` public key. */
