@@ -2,8 +2,11 @@ import { existsSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { addCheck } from './commands/check.ts'
 import { addConform } from './commands/conform.ts'
+import { addGenerate } from './commands/generate.ts'
 import { addMigrate } from './commands/migrate.ts'
 import { addPrune } from './commands/prune.ts'
+import { addPull } from './commands/pull.ts'
+import { addSend } from './commands/send.ts'
 import { addSql } from './commands/sql.ts'
 import { addStatus } from './commands/status.ts'
 import { UsageError } from './outcome.ts'
@@ -21,18 +24,21 @@ export function createProgram(): Command {
     .helpCommand(false)
     .exitOverride()
     .showHelpAfterError('See postern --help.')
-    .configureHelp({ helpWidth: 100, showGlobalOptions: false })
+    .configureHelp({ helpWidth: 100, optionDescription: ({ description }) => description })
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, 'postern: ')),
       getOutHelpWidth: () => 100,
       getErrHelpWidth: () => 100,
     })
     .addHelpText('after', END)
+  addPull(program)
   addMigrate(program)
   addSql(program)
   addCheck(program)
   addStatus(program)
   addPrune(program)
+  addSend(program)
+  addGenerate(program)
   addConform(program)
   return program
 }

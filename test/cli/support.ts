@@ -14,6 +14,9 @@ export interface Ran {
   readonly stderr: string
 }
 
+/** What Node is called with to run the program. */
+export const command = (args: readonly string[]): string[] => ['--conditions=postern-source', main, ...args]
+
 /** Runs the real program as a child process; `input` goes to its standard input. */
 export function postern(
   args: readonly string[],
@@ -27,8 +30,7 @@ export function postern(
     SOURCE_KEY: undefined,
   }
   const env = { ...process.env, NODE_NO_WARNINGS: '1', ...none, ...options.env }
-  const whole = ['--conditions=postern-source', main, ...args]
-  const running = run(process.execPath, whole, { env, ...(options.cwd && { cwd: options.cwd }) })
+  const running = run(process.execPath, command(args), { env, ...(options.cwd && { cwd: options.cwd }) })
   running.child.stdin?.end(options.input)
   return running.then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),

@@ -95,7 +95,11 @@ where c.oid = $1::text::oid`
  * transaction: where the model names no schema, the application's `search_path` finds the table; types and defaults
  * are then read under an empty one, so that they come out qualified and mean the same in every session.
  */
-export async function readTable(session: PostgresSession, model: Model, s: string): Promise<Table | null> {
+export async function readTable(
+  session: PostgresSession,
+  model: Pick<Model, 'table'>,
+  s: string,
+): Promise<Table | null> {
   const { schema, name } = model.table
   const quoted = [schema, name]
     .filter((part) => part !== undefined)

@@ -1,0 +1,61 @@
+import { readTable, type Table } from '../../adapters/postgres/catalogue.ts'
+import type { PostgresConnection } from '../../adapters/postgres/connection.ts'
+
+/** A table with what a schema says of it beside its columns. */
+export interface PulledTable extends Table {
+  readonly schema: string
+  readonly name: string
+  /** Whether its bare name finds it. */
+  readonly visible: boolean
+  /** Labels of each column that is an enum, or an array of one. */
+  readonly labels: Readonly<Record<string, readonly string[]>>
+  /** Foreign keys of one column to the primary key of one column. */
+  readonly references: readonly { readonly column: string; readonly schema: string; readonly table: string }[]
+}
+
+/** What migration tools keep for themselves. */
+const bookkeeping =
+  '^(_prisma_migrations|__drizzle_migrations|kysely_migration(_lock)?|schema_migrations|knex_migrations(_lock)?|pgmigrations|ar_internal_metadata|flyway_schema_history)$'
+
+const list = `select n.nspname as schema, c.relname as name, pg_table_is_visible(c.oid)::text as visible,
+  (select jsonb_object_agg(a.attname, (select jsonb_agg(e.enumlabel order by e.enumsortorder) from pg_enum e
+      where e.enumtypid in (t.oid, t.typelem, t.typbasetype)))
+    from pg_attribute a join pg_type t on t.oid = a.atttypid
+    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+      and exists (select from pg_enum e where e.enumtypid in (t.oid, t.typelem, t.typbasetype)))::text as labels,
+  (select jsonb_agg(jsonb_build_object('column', a.attname, 'schema', fn.nspname, 'table', f.relname) order by a.attnum)
+    from pg_constraint k join pg_class f on f.oid = k.confrelid join pg_namespace fn on fn.oid = f.relnamespace
+    join pg_attribute a on a.attrelid = c.oid and a.attnum = k.conkey[1]
+    join pg_index i on i.indrelid = f.oid and i.indisprimary and i.indnkeyatts = 1 and i.indkey[0] = k.confkey[1]
+    where k.conrelid = c.oid and k.contype = 'f' and k.conparentid = 0 and cardinality(k.conkey) = 1)::text as "references"
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p') and not c.relispartition and c.relname !~ $3::text and n.nspname <> $2::text
+  and n.nspname = any (coalesce($1::text::text[], current_schemas(false)::text[]))
+  and has_table_privilege(c.oid, 'select')
+order by n.nspname, c.relname`
+
+/** The tables of the given schemas, by default those that the connection finds by bare names. */
+export function readCatalogue(
+  connection: PostgresConnection,
+  schemas: readonly string[] | undefined,
+  install: string,
+): Promise<PulledTable[]> {
+  const wanted = schemas === undefined ? null : `{${schemas.map((one) => JSON.stringify(one)).join(',')}}`
+  return connection.transaction(async (session) => {
+    const found: PulledTable[] = []
+    for (const row of await session.query(list, [wanted, install, bookkeeping])) {
+      const { schema, name } = row as { schema: string; name: string }
+      const table = await readTable(session, { table: { schema, name } }, install)
+      if (table === null) continue
+      found.push({
+        ...table,
+        schema,
+        name,
+        visible: row.visible === 'true',
+        labels: JSON.parse(row.labels ?? '{}'),
+        references: JSON.parse(row.references ?? '[]'),
+      })
+    }
+    return found
+  })
+}

@@ -1,0 +1,173 @@
+import { type Column, isMade } from '../../adapters/postgres/catalogue.ts'
+import type { PulledTable } from './catalogue.ts'
+import { unfit } from './fields.ts'
+import { camel, unique } from './names.ts'
+
+/** A table on its way to being a model. */
+export interface PulledModel {
+  readonly name: string
+  readonly table: PulledTable
+  readonly key: Column
+  readonly fields: readonly { readonly name: string; readonly column: Column }[]
+  /** Columns that are not shown, and why. */
+  readonly omitted: readonly { readonly column: Column; readonly why: string }[]
+  policy: PulledPolicy
+  readonly relations: { name: string; type: 'belongsTo' | 'hasMany'; model: string; field: string }[]
+}
+
+export type PulledPolicy =
+  | { readonly by: 'column'; readonly column: string }
+  | { readonly by: 'parent'; readonly fk: string; readonly parent: string }
+  | { readonly by: 'none' }
+
+/** Tables that cannot be models, and why. */
+export interface LeftOut {
+  readonly table: string
+  readonly why: string
+}
+
+const keyTypes = ['text', 'varchar', 'uuid', 'int2', 'int4', 'int8']
+const usual = [
+  'organization_id',
+  'organizationId',
+  'org_id',
+  'orgId',
+  'tenant_id',
+  'tenantId',
+  'workspace_id',
+  'workspaceId',
+  'team_id',
+  'teamId',
+  'account_id',
+  'accountId',
+]
+
+/** The column that most tables have of those that usually hold a tenant. */
+export function guessTenant(tables: readonly PulledTable[]): string | undefined {
+  const counts = usual.map(
+    (name) => tables.filter(({ columns }) => columns.some((one) => one.name === name)).length,
+  )
+  const most = Math.max(...counts)
+  return most === 0 ? undefined : usual[counts.indexOf(most)]
+}
+
+/** Tables to models: names, fields, whose rows they are, how they refer to each other. */
+export function modelsOf(
+  tables: readonly PulledTable[],
+  tenant: string | undefined,
+): { models: PulledModel[]; leftOut: LeftOut[] } {
+  const models: PulledModel[] = []
+  const leftOut: LeftOut[] = []
+  for (const table of tables) {
+    const [key, ...more] = table.primaryKey
+    const column = table.columns.find(({ name }) => name === key)
+    if (column === undefined || more.length > 0 || !keyTypes.includes(column.base)) {
+      const why =
+        column === undefined
+          ? 'no primary key'
+          : more.length > 0
+            ? 'a primary key of several columns'
+            : `a primary key of type ${column.type}`
+      leftOut.push({ table: table.sql, why })
+      continue
+    }
+    const name = unique(camel(table.name), new Set(models.map((one) => one.name)))
+    models.push({
+      name,
+      table,
+      key: column,
+      ...split(table, column, tenant),
+      policy: { by: 'none' },
+      relations: [],
+    })
+  }
+  setPolicies(models, tenant)
+  setRelations(models)
+  return { models, leftOut }
+}
+
+function split(
+  table: PulledTable,
+  key: Column,
+  tenant: string | undefined,
+): Pick<PulledModel, 'fields' | 'omitted'> {
+  const fields: { name: string; column: Column }[] = []
+  const omitted: { column: Column; why: string }[] = []
+  const taken = new Set(key.name === 'id' ? [] : ['id'])
+  for (const column of table.columns) {
+    // the tenant stands in the policy: it needs no field
+    if (column.name === tenant && column !== key) continue
+    const why = column === key ? undefined : unfit(column)
+    if (why !== undefined) {
+      omitted.push({ column, why })
+      continue
+    }
+    const name = unique(column === key && column.name === 'id' ? 'id' : camel(column.name), taken)
+    taken.add(name)
+    fields.push({ name, column })
+  }
+  return { fields, omitted }
+}
+
+/** By its own column; else by a row that it must refer to and that has a tenant; else nobody's. */
+function setPolicies(models: readonly PulledModel[], tenant: string | undefined): void {
+  if (tenant === undefined) return
+  const scoped = new Set<PulledModel>()
+  const tenants = new Set<string>()
+  for (const model of models) {
+    const column = model.table.columns.find(({ name }) => name === tenant)
+    if (column === undefined) continue
+    model.policy = { by: 'column', column: tenant }
+    scoped.add(model)
+    const at = model.table.references.find((one) => one.column === tenant)
+    if (at !== undefined) tenants.add(`${at.schema}.${at.table}`)
+  }
+  for (const model of models) {
+    // the tenants themselves: a row is its own
+    if (scoped.has(model) || !tenants.has(`${model.table.schema}.${model.table.name}`)) continue
+    model.policy = { by: 'column', column: model.key.name }
+    scoped.add(model)
+  }
+  for (let grown = true; grown; ) {
+    grown = false
+    for (const model of models) {
+      if (scoped.has(model)) continue
+      for (const { column, schema, table } of model.table.references) {
+        const field = model.fields.find((one) => one.column.name === column)
+        const parent = models.find((one) => one.table.schema === schema && one.table.name === table)
+        if (field === undefined || !field.column.notNull || parent === undefined || !scoped.has(parent))
+          continue
+        model.policy = { by: 'parent', fk: field.name, parent: parent.name }
+        scoped.add(model)
+        grown = true
+        break
+      }
+    }
+  }
+}
+
+function setRelations(models: readonly PulledModel[]): void {
+  const taken = (model: PulledModel): Set<string> =>
+    new Set(['id', ...model.fields.map(({ name }) => name), ...model.relations.map(({ name }) => name)])
+  for (const model of models) {
+    for (const { column, schema, table } of model.table.references) {
+      const field = model.fields.find((one) => one.column.name === column)
+      const other = models.find((one) => one.table.schema === schema && one.table.name === table)
+      if (field === undefined || other === undefined) continue
+      const short = field.name.replace(/(Id|_id|ID)$/, '')
+      const name = short === field.name || short === '' ? `${field.name}Row` : short
+      model.relations.push({
+        name: unique(name, taken(model)),
+        type: 'belongsTo',
+        model: other.name,
+        field: field.name,
+      })
+      const back = unique(model.name, taken(other))
+      other.relations.push({ name: back, type: 'hasMany', model: model.name, field: field.name })
+    }
+  }
+}
+
+/** Whether a create would lack a value that only an omitted column could hold. */
+export const cannotCreate = ({ omitted }: PulledModel): boolean =>
+  omitted.some(({ column }) => column.notNull && column.default === null && !isMade(column))

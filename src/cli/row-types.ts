@@ -1,0 +1,71 @@
+import type { Field, Model, Schema } from '../core/schema/define.ts'
+import { type Kind, unwrap } from '../core/schema/kind.ts'
+import { keyText, quoted } from './pull/names.ts'
+
+/** The rows of every model as they travel, as a module of types that imports nothing. */
+export function rowTypes(schema: Schema): string {
+  const models = [...schema.models.values()]
+  return [
+    '// Made by `npx postern generate`. Do not edit: change the schema and make it again.',
+    '',
+    ...models.flatMap((model) => [
+      `/** A row of ${model.name}, as it travels. */`,
+      `export interface ${typeName(model)} {`,
+      ...[...model.fields.values()].map((field) => `  ${keyText(field.name)}: ${valueType(field)}`),
+      '}',
+      '',
+    ]),
+    '/** Rows by model name. */',
+    'export interface Rows {',
+    ...models.map((model) => `  ${keyText(model.name)}: ${typeName(model)}`),
+    '}',
+    '',
+  ].join('\n')
+}
+
+const typeName = ({ name }: Model): string => `${name.charAt(0).toUpperCase()}${name.slice(1)}Row`
+
+/** What JSON cannot carry without loss is a text. */
+const types: Readonly<Record<Exclude<Kind, 'array'>, string>> = {
+  text: 'string',
+  integer: 'number',
+  number: 'number',
+  bigint: 'string',
+  numeric: 'string',
+  boolean: 'boolean',
+  timestamp: 'string',
+  date: 'string',
+  uuid: 'string',
+  bytes: 'string',
+  json: 'unknown',
+}
+
+function valueType({ kind, element, check, nullable }: Field): string {
+  const inner = check === undefined ? undefined : (unwrap(check)._zod.def as Def)
+  const member =
+    kind === 'array'
+      ? inner?.element === undefined
+        ? undefined
+        : (unwrap(inner.element as never)._zod.def as Def)
+      : inner
+  const scalar = kind === 'array' ? (element ?? 'text') : kind
+  const values = valuesOf(member)
+  const one = values ?? types[scalar === 'array' ? 'json' : scalar]
+  const type = kind === 'array' ? (values === undefined ? `${one}[]` : `(${one})[]`) : one
+  return nullable && type !== 'unknown' ? `${type} | null` : type
+}
+
+interface Def {
+  readonly type: string
+  readonly element?: unknown
+  readonly entries?: Readonly<Record<string, unknown>>
+  readonly values?: readonly unknown[]
+}
+
+function valuesOf(def: Def | undefined): string | undefined {
+  if (def?.type !== 'enum' && def?.type !== 'literal') return undefined
+  const values = def.type === 'enum' ? Object.values(def.entries ?? {}) : (def.values ?? [])
+  return values
+    .map((value) => (typeof value === 'string' ? quoted(value) : JSON.stringify(value)))
+    .join(' | ')
+}

@@ -1,0 +1,151 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { pgDataSource } from '../../src/adapters/pg.ts'
+import type { Schema } from '../../src/index.ts'
+import { freshDatabase } from '../support/db.ts'
+import { caller } from '../support/postgres-source.ts'
+import { specimenTables } from '../support/specimens.ts'
+import { type Project, project } from './support.ts'
+
+const tables = `${specimenTables}
+alter table specimens add column organization_id text not null;
+create type status as enum ('to do', 'it''s done');
+create schema "Side";
+create table organizations (id text primary key, name text not null);
+create table people (
+  id bigint generated always as identity primary key, organization_id text not null references organizations,
+  email varchar(80) not null, "passwordHash" text not null, score int default 5);
+create table tasks (
+  id uuid primary key default gen_random_uuid(), organization_id text not null references organizations,
+  title text not null, status status not null default 'to do', done boolean not null default false,
+  price numeric(8,2) not null default 1.50, estimate bigint default '9007199254740993', meta jsonb not null default '{}',
+  "author_id" bigint references people, "reviewer_id" bigint references people,
+  "weird-Name" text, doubled numeric generated always as (price * 2) stored,
+  created_at timestamptz not null default now(), updated_at timestamptz not null);
+create table comments (id text primary key, task_id uuid not null references tasks on delete cascade, body text not null);
+create table colors (code text primary key, label text not null);
+create table "Side"."Oddities" ("Id" text primary key, organization_id text not null, "someText" text);
+create table memberships (a text, b text, primary key (a, b));
+create table loose (a text);
+create table _prisma_migrations (id text primary key);`
+
+let database: Awaited<ReturnType<typeof freshDatabase>>
+let pool: pg.Pool
+let app: Project
+const env = () => ({ DATABASE_URL: database.url })
+
+beforeAll(async () => {
+  database = await freshDatabase()
+  pool = new pg.Pool({ connectionString: database.url, max: 2 })
+  await pool.query(tables)
+  app = project({})
+})
+afterAll(async () => {
+  app[Symbol.dispose]()
+  await pool.end()
+  await database.drop()
+})
+
+test('a database of many types becomes a schema that check passes, and that commits and loads', async () => {
+  const pulled = await app.run(['pull', '--db-schema', 'public', 'Side', '--out', 'schema.ts'], env())
+  expect(pulled).toMatchObject({ code: 0, stderr: '' })
+  expect(pulled.stdout).toContain('7 models, tenant in organization_id')
+  expect(pulled.stdout).toContain('left out: public.memberships, a primary key of several columns')
+  const text = readFileSync(join(app.directory, 'schema.ts'), 'utf8')
+  expect(text.slice(text.indexOf('  tasks: model('))).toBe(`  tasks: model(
+    {
+      id: field.uuid().optional(),
+      title: z.string(),
+      status: z.enum(['to do', 'it\\'s done']).default('to do'),
+      done: z.boolean().default(false),
+      price: field.numeric().default('1.50'),
+      estimate: field.bigint().nullable().default('9007199254740993'),
+      meta: field.json().optional(),
+      authorId: field.bigint().nullable().optional(),
+      reviewerId: field.bigint().nullable().optional(),
+      weirdName: z.string().nullable().optional(),
+      doubled: field.numeric().nullable().optional(),
+      createdAt: field.timestamp().optional(),
+      updatedAt: field.timestamp(),
+    },
+    {
+      comments: relation.hasMany('comments', 'taskId'),
+      author: relation.belongsTo('people', 'authorId'),
+      reviewer: relation.belongsTo('people', 'reviewerId'),
+    },
+    {
+      columns: { weirdName: 'weird-Name' },
+      readOnly: ['doubled'],
+      touch: 'updatedAt',
+    },
+  ),
+  // public.loose is left out: no primary key
+  // public.memberships is left out: a primary key of several columns
+})
+`)
+  expect(text).toContain("policy: { by: 'parent', fk: 'taskId', parent: 'tasks' }")
+  expect(text).toContain('// passwordHash is left out: looks like a secret')
+
+  expect(await app.run(['migrate', '--schema', 'schema.ts'], env())).toMatchObject({ code: 0, stderr: '' })
+  const checked = await app.run(['check', '--schema', 'schema.ts', '--json'], env())
+  const lines = JSON.parse(checked.stdout) as { level: string; subject: string }[]
+  const about = lines.filter(({ subject }) => subject !== 'role' && subject !== 'server')
+  expect(about.map(({ level, subject }) => `${level} ${subject}`)).toEqual(
+    ['oddities', 'colors', 'comments', 'organizations', 'people', 'specimens', 'tasks'].map(
+      (name) => `ok ${name}`,
+    ),
+  )
+  expect(checked.code).toBe(0)
+
+  const { schema } = (await import(pathToFileURL(join(app.directory, 'schema.ts')).href)) as {
+    schema: Schema
+  }
+  const source = pgDataSource(pool, schema)
+  const { commit, load } = caller(source, schema)
+  await pool.query(`insert into organizations values ('org_1', 'One'), ('org_2', 'Two')`)
+  const id = 'abcdefab-cdef-4abc-8def-abcdefabcdef'
+  await commit([
+    { type: 'CREATE', model: 'tasks', id, input: { title: 'Paint' } },
+    { type: 'CREATE', model: 'comments', id: 'c1', input: { taskId: id, body: 'red' } },
+    { type: 'CREATE', model: 'oddities', id: 'o1', input: { someText: 'odd' } },
+    {
+      type: 'CREATE',
+      model: 'specimens',
+      id: 's1',
+      input: { moods: ['happy'], bytes: 'AAEC', nested: [{ a: 1 }] },
+    },
+  ])
+  expect((await load('tasks', id)).row).toMatchObject({
+    title: 'Paint',
+    status: 'to do',
+    price: '1.50',
+    doubled: '3.00',
+    estimate: '9007199254740993',
+    meta: {},
+  })
+  expect((await load('specimens', 's1')).row).toMatchObject({
+    moods: ['happy'],
+    bytes: 'AAEC',
+    nested: [{ a: 1 }],
+  })
+})
+
+test('only the tables that are named, the tenant that is named; and a file that is there stays', async () => {
+  const one = await app.run(['pull', '--table', 'colors', '--tenant-column', 'code'], env())
+  expect(one.stdout).toContain("policy: { by: 'column', column: 'code' }")
+  expect(one.stdout).not.toContain('tasks')
+  const file = ['pull', '--table', 'colors', '--out', 'there.ts']
+  app.write({ 'there.ts': '// mine\n' })
+  expect(await app.run(file, env())).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('there already'),
+  })
+  expect(readFileSync(join(app.directory, 'there.ts'), 'utf8')).toBe('// mine\n')
+  expect(await app.run(['pull', '--table', 'gone'], env())).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('there is no table gone; there are'),
+  })
+})

@@ -1,0 +1,109 @@
+import { execFile, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { defineSchema, model, z } from '../../src/index.ts'
+import { dataSourceNode } from '../../src/node/index.ts'
+import { type OpenSource, openSource } from '../support/postgres-source.ts'
+import { command, postern } from './support.ts'
+
+const schema = defineSchema({ tasks: model({ title: z.string() }) })
+const tables = 'create table tasks (id text primary key, organization_id text not null, title text not null)'
+const key = 'sk_of_the_sender'
+let open: OpenSource
+let server: Server
+let env: Record<string, string>
+
+beforeAll(async () => {
+  open = await openSource({ schema, tables })
+  server = createServer(dataSourceNode({ schema, apiKey: key, adapter: open.source })).listen(0)
+  await once(server, 'listening')
+  env = { POSTERN_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/source`, POSTERN_KEY: key }
+})
+afterAll(async () => {
+  server.closeAllConnections()
+  server.close()
+  await open[Symbol.asyncDispose]()
+})
+
+const send = (args: string[], input?: string) =>
+  postern(['send', ...args, '--tenant', 'org_1'], { env, ...(input !== undefined && { input }) })
+
+test('a commit from standard input, the row and the list that it makes; the same again is a replay', async () => {
+  const create = JSON.stringify({
+    type: 'CREATE',
+    model: 'tasks',
+    id: 't1',
+    input: { title: "Paint the 'door'" },
+  })
+  const first = await send(['commit', '-'], create)
+  expect(first).toMatchObject({
+    code: 0,
+    stderr: '',
+    stdout: expect.stringMatching(/^applied, under the key cli:/),
+  })
+  const [again, loaded, listed, none] = await Promise.all([
+    send(['commit', '-'], create),
+    send(['load', 'tasks', 't1']),
+    send(['list', 'tasks', '--where', '[["id","=","t1"]]', '--json']),
+    send(['load', 'tasks', 't2']),
+  ])
+  expect(again.stdout).toMatch(/^replayed/)
+  expect(loaded.stdout).toBe(`{ id: 't1', title: "Paint the 'door'" } stamp 1\n`)
+  expect(JSON.parse(listed.stdout)).toMatchObject({ rows: [{ id: 't1' }], stamps: [1] })
+  expect(none).toMatchObject({ code: 1, stdout: 'no such row, stamp 0\n' })
+})
+
+test('a refusal is shown with its code and details, exit code 1; a wrong call with 2', async () => {
+  const stale = {
+    key: 'k2',
+    operations: [{ type: 'UPDATE', model: 'tasks', id: 't1', input: { title: 'x' }, readAt: 0 }],
+  }
+  const [refused, forged, file, where] = await Promise.all([
+    send(['commit', '-'], JSON.stringify(stale)),
+    send(['load', 'tasks', 't1', '--key', 'sk_of_another']),
+    send(['commit', 'no-such-file.json']),
+    send(['list', 'tasks', '--where', '[[']),
+  ])
+  expect(refused).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(/^409 stale_context: [\s\S]*readAt: 0/),
+  })
+  expect(forged).toMatchObject({ code: 1, stdout: expect.stringContaining('401 source_signature_invalid') })
+  expect(file).toMatchObject({ code: 2, stderr: expect.stringContaining('no file no-such-file.json') })
+  expect(where).toMatchObject({ code: 2, stderr: expect.stringContaining('--where is no JSON') })
+})
+
+const curl = spawnSync('curl', ['--version']).status === 0
+test.skipIf(!curl)(
+  `--curl prints what curl can send, without the key${curl ? '' : ': curl is not installed'}`,
+  async () => {
+    const { stdout } = await send(['load', 'tasks', 't1', '--curl'])
+    expect(stdout).not.toContain(key)
+    const sent = await promisify(execFile)('sh', ['-c', `${stdout.trimEnd()} -s`])
+    expect(JSON.parse(sent.stdout)).toMatchObject({ row: { id: 't1' }, stamp: 1 })
+  },
+)
+
+test('events --follow shows what comes while it runs, and ends when interrupted with the cursor to go on from', async () => {
+  const args = command(['send', 'events', '--follow', '--json', '--tenant', 'org_1'])
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const next = async () => JSON.parse((await lines.next()).value ?? 'null')
+  expect(await next()).toMatchObject({ type: 'CREATE', entityId: 't1' })
+  await send(
+    ['commit', '-'],
+    JSON.stringify({ type: 'UPDATE', model: 'tasks', id: 't1', input: { title: 'b' } }),
+  )
+  expect(await next()).toMatchObject({ type: 'UPDATE', changed: ['title'] })
+  child.kill('SIGINT')
+  expect(await next()).toMatchObject({ events: 2, cursor: expect.any(String) })
+  await once(child, 'exit')
+  expect(child.exitCode).toBe(0)
+})
