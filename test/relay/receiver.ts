@@ -44,7 +44,13 @@ export async function startReceiver(first: Behaviour = () => 204): Promise<Recei
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     const body = Buffer.concat(chunks).toString()
-    const { events } = webhook.verify(body, request.headers as Record<string, string>) as Received
+    let events: Received['events'] = []
+    try {
+      events = (webhook.verify(body, request.headers as Record<string, string>) as Received).events
+    } catch {
+      response.writeHead(401).end()
+      return
+    }
     const received = { id: request.headers['webhook-id'] as string, events, body, headers: request.headers }
     all.push(received)
     const status = await behaviour(received, response)

@@ -1,18 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { defineSchema, field, model, z } from '../../src/index.ts'
 import type { Clock, Relay, RelayOptions, SourceEvent } from '../../src/relay/index.ts'
 import { createRelay } from '../../src/relay/index.ts'
 import type { PgMajor } from '../support/db.ts'
 import { type OpenSource, openSource } from '../support/postgres-source.ts'
-
-export const notes = defineSchema({
-  notes: model({ text: z.string(), meta: field.json().optional() }),
-  lists: model({ name: z.string() }, {}, { policy: { by: 'none' } }),
-})
-
-export const noteTables = `
-create table notes (id text primary key, organization_id text not null, text text not null, meta jsonb);
-create table lists (id text primary key, name text not null);`
+import { notes, noteTables } from './schema.ts'
 
 export const openNotes = (major: PgMajor = 18): Promise<OpenSource> =>
   openSource({ schema: notes, tables: noteTables, major })

@@ -149,7 +149,7 @@ from ${s}.dead_letter d where d.relay = $1::text and d.id > $2::text::bigint ord
       }))
     },
 
-    redrive(name, letters = {}) {
+    async redrive(name, letters = {}) {
       return changed(
         name,
         `with queued as (update ${s}.dead_letter d set queued_at = now() where ${chosen} returning 1)
@@ -158,7 +158,7 @@ select ${known}, (select count(*) from queued)::text as n`,
       )
     },
 
-    discard(name, letters) {
+    async discard(name, letters) {
       return changed(
         name,
         `with gone as (delete from ${s}.dead_letter d where ${chosen} returning 1)

@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { relayDatabase, relayStore } from '../../src/adapters/postgres/relay-store.ts'
+import { createRelay, type RelayState } from '../../src/relay/index.ts'
+import { startRelayProcess } from './process.ts'
+import { key, startReceiver } from './receiver.ts'
+import { idsOf, openNotes, startRelay, until, write } from './support.ts'
+
+test('of several relays one delivers: no batch twice, none at the same time, and another goes on when it stops', async () => {
+  await using open = await openNotes()
+  let underWay = 0
+  let most = 0
+  const got: number[] = []
+  const by = new Set<number>()
+  const states: RelayState[][] = [[], [], []]
+  const start = (n: number) =>
+    startRelay(open, {
+      batchSize: 3,
+      onState: (state) => states[n]?.push(state),
+      sink: async ({ events }) => {
+        underWay += 1
+        most = Math.max(most, underWay)
+        by.add(n)
+        await sleep(2)
+        got.push(...events.map(({ stamp }) => stamp))
+        underWay -= 1
+      },
+    })
+  for (let n = 0; n < 20; n += 1) await write(open, `n${n % 4}`)
+  const relays = [start(0), start(1), start(2)]
+  await until(() => got.length === 20)
+  const leader = [...by][0] as number
+  await until(() => states.filter((seen) => seen.includes('standby')).length === 2)
+  await relays[leader]?.stop()
+  for (let n = 0; n < 10; n += 1) await write(open, `n${n % 4}`)
+  await until(() => got.length === 30)
+  for (const { stop } of relays) await stop()
+  expect(most).toBe(1)
+  expect(by.size).toBe(2)
+  expect(got).toEqual(got.map((_, n) => n + 1))
+})
+
+test('a holder whose heartbeats do not get through stops before its lease ends, and its writes are without effect', async () => {
+  await using open = await openNotes()
+  await write(open, 'n1')
+  const store = relayStore(relayDatabase(open.source), 'sink')
+  let aborted: (reason: unknown) => void = () => {}
+  const reason = new Promise((resolve) => {
+    aborted = resolve
+  })
+  let calls = 0
+  const running = startRelay(open, {
+    leaseMs: 600,
+    sink: async (_, { signal }) => {
+      calls += 1
+      if (calls > 1) return
+      // somebody else takes the lease, as if this process had been away for longer than it lasts
+      await open.sql(`update postern.relay set lease_until = now() - interval '1 second'`)
+      expect(await store.acquire('another', 60_000)).toMatchObject({ fence: '2' })
+      await new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => resolve())
+      })
+      aborted(signal.reason)
+    },
+  })
+  expect(await reason).toMatchObject({ name: 'LeaseLost' })
+  expect(await running.relay.status()).toMatchObject({ position: 0, delivered: 0, attempt: 0 })
+  // no older fence moves the cursor, buries or disables
+  const cursor = { epoch: 'x', position: 1, base: 0 }
+  const retry = { through: 1, attempt: 1, retryAt: 0, error: 'x' }
+  expect(await store.advance('1', 1000, cursor, { delivered: 1, buried: [] })).toBe(false)
+  expect(await store.postpone('1', retry)).toBe(false)
+  expect(await store.disable('1', 'x')).toBe(false)
+  expect(await store.resolve('1', ['1'])).toBe(false)
+  expect(await store.unqueue('1', { letters: [], row: null, error: 'x' })).toBe(false)
+  expect(await store.renew('1', 1000)).toBe(null)
+  expect(calls).toBe(1)
+  await store.release('2')
+  await until(() => calls === 2)
+  await running.stop()
+})
+
+test('when the holder is killed another takes over within its lease, and nothing is lost', async () => {
+  await using open = await openNotes()
+  await using receiver = await startReceiver()
+  await using holder = await startRelayProcess({
+    database: open.url,
+    sink: 'http',
+    url: receiver.url,
+    key,
+    leaseMs: 1000,
+  })
+  await write(open, 'n1')
+  await until(() => receiver.accepted.length === 1)
+  const { httpSink } = await import('../../src/relay/index.ts')
+  const second = startRelay(open, { sink: httpSink({ url: receiver.url, key }) })
+  holder.kill()
+  await write(open, 'n2')
+  const arrived = () => receiver.accepted.flatMap(({ events }) => events.map(({ entityId }) => entityId))
+  await until(() => arrived().includes('n2'))
+  await second.stop()
+  expect(arrived().at(-1)).toBe('n2')
+})
+
+test('a holder that was frozen for longer than its lease finds it lost before it sends anything more', async () => {
+  await using open = await openNotes()
+  await using receiver = await startReceiver()
+  await using holder = await startRelayProcess({
+    database: open.url,
+    sink: 'http',
+    url: receiver.url,
+    key,
+    leaseMs: 1000,
+  })
+  await write(open, 'n1')
+  await until(() => receiver.accepted.length === 1)
+  holder.freeze()
+  for (let n = 0; n < 5; n += 1) await write(open, `late${n}`)
+  const got: string[] = []
+  const second = startRelay(open, { leaseMs: 60_000, sink: ({ events }) => void got.push(...idsOf(events)) })
+  await until(() => got.length === 5)
+  holder.thaw()
+  // it says so itself; what it sent would have come before
+  await until(() => holder.states.includes('standby'))
+  await second.stop()
+  expect(receiver.all).toHaveLength(1)
+})
+
+test('the lease is given back at the end, so that nobody waits for it', async () => {
+  await using open = await openNotes()
+  const store = relayStore(relayDatabase(open.source), 'sink')
+  await createRelay({ source: open.source, name: 'sink', leaseMs: 600_000, sink: () => {} }).run({
+    once: true,
+  })
+  expect(await store.acquire('another', 1000)).toMatchObject({ fence: '2' })
+})
