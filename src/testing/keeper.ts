@@ -63,6 +63,7 @@ where case when i = any($2::int[]) then false else pg_try_advisory_lock($3::int,
         else {
           const last = client
           client = undefined
+          last?.ref()
           await last?.end().catch(() => {})
         }
       }),

@@ -231,7 +231,7 @@ test('a session is over after its ttl, and its database is dropped', async () =>
     code: 'test_session_invalid',
   })
   const { base: name } = namesOf(base.name)
-  await expect.poll(() => databases(`${name}_s`)).toEqual([])
+  await expect.poll(() => databases(`${name}_s`), { timeout: 20_000 }).toEqual([])
   await expect(base.attach({ ttl: 0 })).rejects.toThrow(TypeError)
 })
 
@@ -245,7 +245,7 @@ test('a sweep drops a session whose time is over though its process holds on to 
     globalThis.setTimeout = timers
   })
   const name = new URL(session.databaseUrl).pathname.slice(1)
-  await expect.poll(async () => (await base.sweep()).removed).toContain(name)
+  await expect.poll(async () => (await base.sweep()).removed, { timeout: 20_000 }).toContain(name)
   expect(await databases(name)).toEqual([])
   await session[Symbol.asyncDispose]()
 })
