@@ -15,6 +15,8 @@ export function compileCommit(options: CompileOptions, name: string): string {
       : `case _model
 ${mutable.map((bound) => `      when '${bound.model.name}' then ${target} := ${options.name(bound, verb)}(${args});`).join('\n')}
       end case;`
+  // rows of nobody, whose events must tell whose key it was
+  const free = mutable.some(({ model }) => model.policy.by === 'none')
   const triggered = mutable.filter((bound) => bound.triggers).map((bound) => `'${bound.model.name}'`)
   const watched =
     triggered.length === 0
@@ -178,14 +180,13 @@ begin
   end if;
 
   -- positions under the locks, events, answer: registering comes last, see ${s}.record_one
-  _scope := ${s}.key_scope(_tenant, '');
-  _last := coalesce(pg_sequence_last_value('${s}.position_seq'), 0);
+${free ? `  _scope := ${s}.key_scope(_tenant, '');\n` : ''}  _last := coalesce(pg_sequence_last_value('${s}.position_seq'), 0);
   if pg_advisory_xact_lock_shared((${options.namespace}::bigint << 48) | _last) is null then null; end if;
   with event as (
     insert into ${s}.outbox (position, tenant, model, entity_id, type, data, changed, key, index, transaction_id,
       participant_id, participant_kind, key_scope)
     select nextval('${s}.position_seq'), u.tenant, u.model, u.entity_id, u.type, u.data, u.changed, _key, u.index,
-      _transactions ->> u.index, _participant_id, _participant_kind, case when u.tenant = '' then _scope end
+      _transactions ->> u.index, _participant_id, _participant_kind, ${free ? `case when u.tenant = '' then _scope end` : 'null'}
     from (select d.* from unnest(_done) d order by d.index) u
     returning position, index, data),
   answer as (

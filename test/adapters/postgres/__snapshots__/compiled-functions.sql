@@ -1149,14 +1149,13 @@ begin
   end if;
 
   -- positions under the locks, events, answer: registering comes last, see postern.record_one
-  _scope := postern.key_scope(_tenant, '');
   _last := coalesce(pg_sequence_last_value('postern.position_seq'), 0);
   if pg_advisory_xact_lock_shared((26330::bigint << 48) | _last) is null then null; end if;
   with event as (
     insert into postern.outbox (position, tenant, model, entity_id, type, data, changed, key, index, transaction_id,
       participant_id, participant_kind, key_scope)
     select nextval('postern.position_seq'), u.tenant, u.model, u.entity_id, u.type, u.data, u.changed, _key, u.index,
-      _transactions ->> u.index, _participant_id, _participant_kind, case when u.tenant = '' then _scope end
+      _transactions ->> u.index, _participant_id, _participant_kind, null
     from (select d.* from unnest(_done) d order by d.index) u
     returning position, index, data),
   answer as (
