@@ -44,7 +44,11 @@ export interface DrizzleSourceOptions<Tx> extends PostgresSourceOptions<Tx> {
  * first.
  *
  * @example
- * const source = drizzleDataSource(drizzle(pool), schema, { tables: { tasks, projects } })
+ * import { drizzle } from 'drizzle-orm/node-postgres'
+ * import { pgTable, text } from 'drizzle-orm/pg-core'
+ *
+ * const tasks = pgTable('tasks', { id: text().primaryKey(), title: text().notNull() })
+ * const source = drizzleDataSource(drizzle(pool), schema, { tables: { tasks } })
  */
 export function drizzleDataSource<Tx extends DrizzleTransaction>(
   db: DrizzleDatabase<Tx>,

@@ -10,7 +10,10 @@ import { postgresSource } from './postgres/source.ts'
  * names are the schema's, whose snake case is what `CamelCasePlugin` writes too.
  *
  * @example
- * const source = kyselyDataSource(new Kysely<Database>({ dialect: new PostgresDialect({ pool }) }), schema)
+ * import { Kysely, PostgresDialect } from 'kysely'
+ *
+ * const db = new Kysely({ dialect: new PostgresDialect({ pool }) })
+ * const source = kyselyDataSource(db, schema)
  */
 export function kyselyDataSource<DB>(
   db: Kysely<DB>,

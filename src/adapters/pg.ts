@@ -34,6 +34,8 @@ export interface PgSourceOptions extends PostgresSourceOptions<PgClient> {
  * The data source on node-postgres: a `Pool`, or one connected `Client` (whose requests then wait for each other).
  *
  * @example
+ * import pg from 'pg'
+ *
  * const source = pgDataSource(new pg.Pool({ connectionString: process.env.DATABASE_URL }), schema)
  */
 export function pgDataSource(

@@ -18,6 +18,8 @@ export interface PgliteClient<Tx extends PgliteTransaction = PgliteTransaction> 
  * instead of its `tx` waits for itself.
  *
  * @example
+ * import { PGlite } from '@electric-sql/pglite'
+ *
  * const source = pgliteDataSource(await PGlite.create(), schema)
  */
 export function pgliteDataSource<Tx extends PgliteTransaction>(

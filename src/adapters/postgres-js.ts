@@ -23,7 +23,9 @@ export interface PostgresJsClient<Tx extends PostgresJsTransaction = PostgresJsT
  * The data source on postgres.js.
  *
  * @example
- * const source = postgresJsDataSource(postgres(process.env.DATABASE_URL), schema)
+ * import postgres from 'postgres'
+ *
+ * const source = postgresJsDataSource(postgres(process.env.DATABASE_URL ?? ''), schema)
  */
 export function postgresJsDataSource<Tx extends PostgresJsTransaction>(
   sql: PostgresJsClient<Tx>,

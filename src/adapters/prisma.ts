@@ -39,7 +39,8 @@ export interface PrismaSourceOptions<Tx> extends PostgresSourceOptions<Tx>, Pris
  * from the client; what the schema says goes first.
  *
  * @example
- * const source = prismaDataSource(new PrismaClient({ adapter: new PrismaPg({ connectionString }) }), schema)
+ * // `prisma` is your application's `new PrismaClient({ adapter: new PrismaPg({ connectionString }) })`
+ * const source = prismaDataSource(prisma, schema)
  */
 export function prismaDataSource<Tx extends PrismaTransaction>(
   prisma: PrismaClient<Tx>,

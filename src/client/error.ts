@@ -16,7 +16,7 @@ export type TransportCode =
  *
  * @example
  * try {
- *   await source.commit({ key, operations })
+ *   await source.commit({ key: 'k1', operations: [{ type: 'DELETE', model: 'tasks', id: 't1', readAt: 7 }] })
  * } catch (error) {
  *   if (error instanceof SourceClientError && error.code === 'stale_context') console.log(error.details)
  *   else throw error

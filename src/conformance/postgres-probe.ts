@@ -23,8 +23,10 @@ export interface PostgresProbeOptions {
  *
  * @param connect opens a connection of its own; called again for each transaction that is held open
  * @example
+ * import pg from 'pg'
+ *
  * const probe = postgresProbe(async () => {
- *   const client = new pg.Client(url)
+ *   const client = new pg.Client(process.env.DATABASE_URL)
  *   await client.connect()
  *   return {
  *     query: async (text, values) => (await client.query(text, [...values])).rows,

@@ -25,7 +25,9 @@ const TEST_MS = 130_000
  *
  * @throws TypeError as `runConformance`
  * @example
+ * import { memoryDataSource } from 'postern/memory'
  * import { describe, it } from 'vitest'
+ *
  * conformance({ describe, it }, { adapter: () => memoryDataSource(conformanceSchema), profile: ['core', 'staleness'] })
  */
 export function conformance({ describe, it }: Runner, options: ConformanceOptions): void {
@@ -61,7 +63,9 @@ export function conformance({ describe, it }: Runner, options: ConformanceOption
  *
  * @param make makes the adapter, on `conformanceSchema`; called once, by the first check
  * @example
+ * import { memoryDataSource } from 'postern/memory'
  * import { it } from 'vitest'
+ *
  * runDataSourceTests(() => memoryDataSource(conformanceSchema), it)
  */
 export function runDataSourceTests(make: () => SourceAdapter | Promise<SourceAdapter>, it: It): void {

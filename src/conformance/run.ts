@@ -145,6 +145,8 @@ export const newSeed = (): string => crypto.randomUUID().slice(0, 8)
  *
  * @throws TypeError as `plan`; and what making the adapter throws
  * @example
+ * import { memoryDataSource } from 'postern/memory'
+ *
  * const run = await runConformance({ adapter: memoryDataSource(conformanceSchema), profile: 'core' })
  * console.log(run.results.filter(({ status }) => status === 'failed'))
  */

@@ -32,8 +32,9 @@ export interface DataSourceHandler {
  *
  * @throws TypeError at once, with a sentence that names the fault, for options that cannot work
  * @example
- * const endpoint = dataSource({ schema, apiKey: process.env.SOURCE_KEY, adapter: memoryDataSource(schema) })
- * const response = await endpoint(new Request('https://example.com/source', { method: 'POST', body, headers }))
+ * // Give it to whatever speaks Fetch: Hono, Bun, Deno, a Worker.
+ * const endpoint = dataSource({ schema, adapter, apiKey: process.env.SOURCE_KEY })
+ * export default { fetch: endpoint }
  */
 export function dataSource<S extends Schema, Auth = unknown>(
   options: DataSourceOptions<S, Auth>,

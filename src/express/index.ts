@@ -14,8 +14,10 @@ export type ExpressDataSource = NodeDataSource
  * @param options see `DataSourceOptions`
  * @throws TypeError as `dataSource`
  * @example
+ * import express from 'express'
+ *
  * const app = express()
- * app.post('/source', dataSourceExpress({ schema, apiKey: process.env.SOURCE_KEY, adapter: memoryDataSource(schema) }))
+ * app.post('/source', dataSourceExpress({ schema, adapter, apiKey: process.env.SOURCE_KEY }))
  * app.use(express.json())
  */
 export function dataSourceExpress<S extends Schema, Auth = unknown>(

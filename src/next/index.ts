@@ -11,7 +11,7 @@ import type { Schema } from '../core/schema/define.ts'
  * @throws TypeError as `dataSource`
  * @example
  * // app/api/source/route.ts
- * export const { POST } = dataSourceNext({ schema, apiKey: process.env.SOURCE_KEY, adapter: memoryDataSource(schema) })
+ * export const { POST } = dataSourceNext({ schema, adapter, apiKey: process.env.SOURCE_KEY })
  */
 export function dataSourceNext<S extends Schema, Auth = unknown>(
   options: DataSourceOptions<S, Auth>,

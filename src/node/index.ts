@@ -15,7 +15,9 @@ export interface NodeDataSource extends Pick<DataSourceHandler, 'metrics'> {
  * @param options see `DataSourceOptions`
  * @throws TypeError as `dataSource`
  * @example
- * createServer(dataSourceNode({ schema, apiKey: process.env.SOURCE_KEY, adapter: memoryDataSource(schema) })).listen(3000)
+ * import { createServer } from 'node:http'
+ *
+ * createServer(dataSourceNode({ schema, adapter, apiKey: process.env.SOURCE_KEY })).listen(3000)
  */
 export function dataSourceNode<S extends Schema, Auth = unknown>(
   options: DataSourceOptions<S, Auth>,

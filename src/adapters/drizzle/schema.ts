@@ -46,7 +46,10 @@ export const tablesOf = (schema: Schema): DrizzleTables | undefined => origins.g
  *
  * @throws TypeError when a table has no primary key of one column.
  * @example
- * const schema = schemaFromDrizzle({ tasks, projects }, { models: { projects: { policy: { by: 'none' } } } })
+ * import { pgTable, text } from 'drizzle-orm/pg-core'
+ *
+ * const projects = pgTable('projects', { id: text().primaryKey(), name: text().notNull() })
+ * const schema = schemaFromDrizzle({ projects }, { models: { projects: { policy: { by: 'none' } } } })
  */
 export function schemaFromDrizzle<
   const T extends DrizzleTables,

@@ -29,7 +29,7 @@ export interface GrantOptions extends Pick<InstallOptions, 'schema'> {
  * @param role the role's name as it stands in the catalogue; it is quoted here.
  * @throws SourceError `source_adapter_misconfigured` for a `schema` that `migrate` would not take.
  * @example
- * for (const statement of grants('app', { tables: schema })) await owner.query(statement)
+ * for (const statement of grants('app', { tables: schema })) await pool.query(statement)
  */
 export function grants(role: string, options: GrantOptions = {}): string[] {
   const s = installSchema(options)

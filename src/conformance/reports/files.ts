@@ -10,6 +10,7 @@ import { jsonReport, type Report } from './report.ts'
  *
  * @returns the path of the page that a person would open
  * @example
+ * const run = await runConformance({ url: 'http://localhost:3000/source', key: 'sk_the_key' })
  * await writeReports('reports/mine', { subject: 'mine', startedAt: new Date().toISOString(), runs: [run] })
  */
 export async function writeReports(directory: string, report: Report): Promise<string> {
