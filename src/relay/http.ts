@@ -3,6 +3,7 @@ import { createSigner } from '../core/signature/sign.ts'
 import type { DeliveryFault, RelayBatch, Sink } from './sink.ts'
 import { DeliveryError } from './sink.ts'
 
+/** Options of `httpSink`. */
 export interface HttpSinkOptions {
   /** Where batches are posted to. `https:`, or `http:` to this machine; see `allowHttp`. */
   readonly url: string | URL

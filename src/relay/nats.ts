@@ -5,6 +5,7 @@ import type { SourceEvent } from '../core/event.ts'
 import type { RelayBatch, Sink } from './sink.ts'
 import { DeliveryError } from './sink.ts'
 
+/** Options of `natsSink`. */
 export interface NatsSinkOptions {
   /** Of `connect()` of `@nats-io/transport-node`; it stays yours to close. */
   readonly connection: NatsConnection
@@ -29,6 +30,9 @@ const HEADERS = 2048
  * the same time.
  *
  * @example
+ * import { connect } from '@nats-io/transport-node'
+ * import { createRelay } from 'postern/relay'
+ *
  * const connection = await connect({ servers: 'nats://127.0.0.1:4222' })
  * const relay = createRelay({ source: adapter, name: 'nats', sink: natsSink({ connection }) })
  */

@@ -22,6 +22,7 @@ export interface RelayHooks {
 /** `standby`: another process delivers. `waiting`: a batch has failed, and its time has not come. */
 export type RelayState = 'standby' | 'delivering' | 'waiting' | 'idle' | 'stopped'
 
+/** Options of `createRelay`. */
 export interface RelayOptions extends RelayHooks {
   /** The data source whose events are relayed: of `postern/pg` or any other adapter on Postgres. */
   readonly source: object
@@ -52,6 +53,7 @@ export interface RelayOptions extends RelayHooks {
   readonly clock?: Clock
 }
 
+/** What `createRelay` makes: one relay, running or not. */
 export interface Relay {
   /**
    * Delivers until it is stopped. Any number of processes may run it under one name: one delivers, the others wait for

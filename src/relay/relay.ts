@@ -27,7 +27,8 @@ const NAP_MS = 300_000
  * @throws TypeError for a name or a number that cannot be right
  * @throws SourceError `source_adapter_misconfigured` for a source that is not on Postgres
  * @example
- * const relay = createRelay({ source: adapter, name: 'search', sink: async ({ events }) => index.write(events) })
+ * const sink: Sink = ({ events }) => fetch('http://search:7700/changes', { method: 'POST', body: JSON.stringify(events) })
+ * const relay = createRelay({ source: adapter, name: 'search', sink })
  * await relay.run()
  */
 export function createRelay(options: RelayOptions): Relay {

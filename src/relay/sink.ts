@@ -20,6 +20,7 @@ export interface RelayBatch {
   readonly body: string
 }
 
+/** What a sink is told beside the batch. */
 export interface DeliveryContext {
   /** Aborted when the time is up or when another process delivers by now: stop, and do not send anything more. */
   readonly signal: AbortSignal
@@ -31,7 +32,9 @@ export interface DeliveryContext {
  *
  * @example
  * const sink: Sink = async ({ events }, { signal }) => {
- *   await searchIndex.write(events, { signal })
+ *   const body = JSON.stringify(events)
+ *   const { ok, status } = await fetch('http://search:7700/changes', { method: 'POST', body, signal })
+ *   if (!ok) throw new DeliveryError(`the index answered ${status}`)
  * }
  */
 export type Sink = (batch: RelayBatch, context: DeliveryContext) => unknown

@@ -12,6 +12,7 @@ import { baseChanged, localSessions, stands } from './session.ts'
 import type { OpenDatabase } from './store.ts'
 import { readToken, SESSION_HEADER, type SessionClaims, sessionKey } from './token.ts'
 
+/** Options of `testSessions`. */
 export interface TestSessionsOptions extends AdapterOptions {
   readonly schema: Schema
   /** Off unless true; then every request without a session's token is refused. */
@@ -70,8 +71,10 @@ interface Opened {
  *
  * @throws TypeError when enabled without a key, and with `NODE_ENV=production` unless forced
  * @example
+ * import { dataSource } from 'postern'
+ *
  * const sessions = testSessions({ enabled: process.env.TEST_SESSIONS === 'on', schema, connection: 'postgres://localhost/postgres' })
- * const endpoint = dataSource({ schema, apiKey: 'sk_the_key', adapter: live, adapters: { test: sessions.adapter } })
+ * const endpoint = dataSource({ schema, apiKey: 'sk_the_key', adapter, adapters: { test: sessions.adapter } })
  */
 export function testSessions(options: TestSessionsOptions): TestSessions {
   const { schema, enabled = false, connection, mock } = options

@@ -89,6 +89,7 @@ export interface Door<S extends Schema> {
   readonly apiKey: string
 }
 
+/** Options of a session's own endpoint: those of `dataSource` that a session does not decide by itself. */
 export type EndpointOptions<S extends Schema> = Omit<
   DataSourceOptions<S>,
   'schema' | 'adapter' | 'adapters' | 'apiKey' | 'keys' | 'resolveKeys' | 'models' | 'commit' | 'events'

@@ -10,6 +10,7 @@ export type EffectsPolicy = 'real' | 'log' | 'mock'
 /** Where events are pushed to: a function of one batch. It has arrived when the promise resolves. */
 export type EffectSink = (events: readonly SourceEvent[]) => Promise<unknown>
 
+/** What becomes of pushes during a session. */
 export interface EffectsOptions {
   /** Default `log`. */
   readonly effects?: EffectsPolicy | undefined
@@ -30,6 +31,7 @@ export interface CapturedPush {
   readonly error: string | null
 }
 
+/** The pushes of one session. */
 export interface SessionEffects {
   readonly policy: EffectsPolicy
   /** For a relay in the place of its real sink. */

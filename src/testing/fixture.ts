@@ -30,6 +30,7 @@ export interface BaseDatabase<S extends Schema = Schema> {
   readonly client: SourceClient<S>
 }
 
+/** Options of `fixture`. */
 export interface FixtureOptions<S extends Schema = Schema> extends AdapterOptions {
   readonly schema: S
   /**
@@ -94,6 +95,8 @@ export interface Fixture<S extends Schema = Schema> extends AsyncDisposable {
  *
  * @throws TypeError for options that cannot work, and with `NODE_ENV=production` unless forced
  * @example
+ * import { readFile } from 'node:fs/promises'
+ *
  * export const shop = fixture('shop', {
  *   schema,
  *   connection: 'postgres://postgres@localhost/postgres',

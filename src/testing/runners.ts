@@ -34,6 +34,8 @@ export type RunnerFixture<T> = (context: {}, use: (value: T) => Promise<void>) =
  * A session for each test, dropped after it; for `test.extend` of vitest and Playwright.
  *
  * @example
+ * import { test as base } from 'vitest'
+ *
  * const test = base.extend<{ session: TestSession<typeof schema> }>({ session: sessionPerTest(shop) })
  * test('an order is placed', async ({ session }) => { await session.client.list('orders') })
  */
@@ -53,6 +55,8 @@ export function sessionPerTest<S extends Schema>(
  * A session for each Playwright test, and its token on every request that the browser and `request` make.
  *
  * @example
+ * import { test as base } from '@playwright/test'
+ *
  * export const test = base.extend(browserSession(shop))
  */
 export function browserSession<S extends Schema>(

@@ -8,6 +8,7 @@ import { checkEffects, type EffectsOptions, type SessionEffects, sessionEffects 
 import type { Base, Copy } from './store.ts'
 import { SESSION_HEADER, signToken } from './token.ts'
 
+/** Options of `attach`. */
 export interface AttachOptions<S extends Schema = Schema> extends EffectsOptions {
   /** The fingerprint that the base must have. Default: that of this fixture's own inputs as they are now. */
   readonly expectedBaseFingerprint?: string | undefined

@@ -65,6 +65,7 @@ export interface HeldBase {
   destroy(): Promise<void>
 }
 
+/** What a sweep removed. */
 export interface SweepReport {
   /** Names of what was removed. */
   readonly removed: readonly string[]
