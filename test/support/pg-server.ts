@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import pg from 'pg'
 import { freePort } from './port.ts'
 
 /** An npm package that carries Postgres binaries; the alias names the major version. */
@@ -22,6 +23,10 @@ export interface PgServerOptions {
 export interface PgServer {
   /** Superuser, database `postgres`. The port stays the same over `restart`. */
   readonly url: string
+  /** Where its programs are. */
+  readonly bin: string
+  /** Where its files are. */
+  readonly directory: string
   /** Stops the server and removes its files. */
   stop(): Promise<void>
   /** Immediate shutdown, as in a crash: no checkpoint, then recovery from the log. Resolves when ready again. */
@@ -63,29 +68,70 @@ export async function startPostgres(options: PgServerOptions = {}): Promise<PgSe
     ]
     execFileSync(path.join(bin, 'initdb'), init, { ...user, stdio: 'pipe', cwd: directory })
 
-    let running: Running | undefined
-    let port = 0
-    for (let attempt = 1; !running; attempt++) {
-      port = await freePort()
-      try {
-        running = await run(bin, directory, { ...settings, port }, user)
-      } catch (error) {
-        // Between our choice of a port and the bind, somebody else may take it.
-        if (attempt === 5 || !String(error).includes('could not bind')) throw error
-      }
-    }
-    let current = running
-    return {
-      url: `postgres://postgres@127.0.0.1:${port}/postgres`,
-      stop: () => current.end('remove'),
-      restart: async () => {
-        await current.end('keep')
-        current = await run(bin, directory, { ...settings, port }, user)
-      },
-    }
+    return await launch(bin, directory, settings, user)
   } catch (error) {
     fs.rmSync(directory, { recursive: true, force: true })
     throw error
+  }
+}
+
+/** A copy of a server's files, as a backup tool takes it while the server goes on. */
+export interface Backup {
+  /** Starts on it: a standby that follows, or a restore that reads an archive. `settings` say which and how far. */
+  start(signal: 'standby' | 'recovery', settings: Record<string, string | number>): Promise<PgServer>
+}
+
+export async function backUp(server: PgServer): Promise<Backup> {
+  const user = unprivilegedUser()
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'postern-pg-'))
+  const client = new pg.Client(server.url)
+  await client.connect()
+  // the backup lasts as long as the session that began it
+  await client.query(`select pg_backup_start('copy', true)`)
+  const left = ['postmaster.pid', 'pg_wal']
+  fs.cpSync(server.directory, directory, {
+    recursive: true,
+    filter: (file) => !left.includes(path.relative(server.directory, file)),
+  })
+  fs.mkdirSync(path.join(directory, 'pg_wal'))
+  const { rows } = await client.query(`select labelfile from pg_backup_stop(false)`)
+  await client.end()
+  fs.writeFileSync(path.join(directory, 'backup_label'), rows[0].labelfile)
+  return {
+    async start(signal, settings) {
+      fs.writeFileSync(path.join(directory, `${signal}.signal`), '')
+      fs.chmodSync(directory, 0o700)
+      if (user) execFileSync('chown', ['-R', `${user.uid}:${user.gid}`, directory])
+      return await launch(server.bin, directory, { ...common, ...fast, ...settings }, user)
+    },
+  }
+}
+
+/** Starts a server on the files of a directory, on a port that nobody has. */
+async function launch(
+  bin: string,
+  directory: string,
+  settings: Record<string, string | number>,
+  user: UserIds | undefined,
+): Promise<PgServer> {
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort()
+    try {
+      let current = await run(bin, directory, { ...settings, port }, user)
+      return {
+        url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+        bin,
+        directory,
+        stop: () => current.end('remove'),
+        restart: async () => {
+          await current.end('keep')
+          current = await run(bin, directory, { ...settings, port }, user)
+        },
+      }
+    } catch (error) {
+      // Between our choice of a port and the bind, somebody else may take it.
+      if (attempt === 5 || !String(error).includes('could not bind')) throw error
+    }
   }
 }
 
@@ -130,7 +176,7 @@ async function run(
   const ready = await new Promise<boolean>((resolve) => {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       log += text
-      if (log.includes('ready to accept connections')) resolve(true)
+      if (/ready to accept (read-only )?connections/.test(log)) resolve(true)
     })
     child.stderr.once('end', () => resolve(false))
   })

@@ -55,9 +55,10 @@ begin
     -- the page must be read in a snapshot that is taken after the horizon
     raise exception '${s}: the feed must be read under READ COMMITTED' using errcode = 'PN501';
   end if;
+  -- first, for it is what refuses on a standby, where the epoch cannot be told either
+  _horizon := ${s}.horizon();
   epoch := ${s}.epoch();
   if epoch <> _epoch then verdict := 'cursor_expired'; return; end if;
-  _horizon := ${s}.horizon();
   select m.pruned_through into _pruned from ${s}.meta m;
   if _position > coalesce(pg_sequence_last_value('${s}.position_seq'), 0) then verdict := 'cursor_invalid'; return; end if;
   if _epoch is null then _base := _pruned; end if;

@@ -217,9 +217,10 @@ begin
     -- the page must be read in a snapshot that is taken after the horizon
     raise exception 'postern: the feed must be read under READ COMMITTED' using errcode = 'PN501';
   end if;
+  -- first, for it is what refuses on a standby, where the epoch cannot be told either
+  _horizon := postern.horizon();
   epoch := postern.epoch();
   if epoch <> _epoch then verdict := 'cursor_expired'; return; end if;
-  _horizon := postern.horizon();
   select m.pruned_through into _pruned from postern.meta m;
   if _position > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then verdict := 'cursor_invalid'; return; end if;
   if _epoch is null then _base := _pruned; end if;
@@ -273,38 +274,37 @@ $$;
 -- Answers how many events went and whether there is more to do; call it until there is not, each in its own transaction.
 create or replace function postern.prune_outbox(_window int, out pruned bigint, out through bigint, out more boolean)
 language plpgsql volatile as $$
-declare _mark bigint; _limit bigint; _young bigint;
+declare _mark bigint; _limit bigint; _young bigint; _since timestamptz;
 begin
   -- one at a time; a second caller has nothing to do
   pruned := 0;
   more := false;
-  select m.pruned_through into _mark from postern.meta m for update skip locked;
+  select m.pruned_through, now() - m.outbox_retention into _mark, _since from postern.meta m for update skip locked;
   if not found then return; end if;
   through := _mark;
   _limit := postern.horizon();
   select least(_limit, min(f.position)) into _limit from postern.follower f;
-  select o.position into _young from postern.outbox o, postern.meta m
-  where o.position > _mark and o.at >= now() - m.outbox_retention
-  order by o.position limit 1;
-  _limit := least(_limit, _young - 1);
   if _limit <= _mark then return; end if;
 
-  select max(w.position) into through from (
-    select o.position from postern.outbox o where o.position > _mark and o.position <= _limit
+  -- the first event that is too young is looked for within the window: it may stand millions of events away
+  select max(w.position), min(w.position) filter (where w.at >= _since) into through, _young from (
+    select o.position, o.at from postern.outbox o where o.position > _mark and o.position <= _limit
     order by o.position limit _window) w;
-  if through is null then
-    through := _limit;
-  else
-    with last as (
-      select o.entity_id, o.model, o.tenant, max(o.position) as position from postern.outbox o
-      where o.position > _mark and o.position <= through
-      group by o.entity_id, o.model, o.tenant),
-    gone as (
-      delete from postern.outbox o using last l
-      where o.entity_id = l.entity_id and o.model = l.model and o.tenant is not distinct from l.tenant and o.position < l.position
-      returning 1)
-    select count(*) into pruned from gone;
+  _limit := least(_limit, _young - 1);
+  through := least(through, _limit);
+  if through <= _mark then
+    through := _mark;
+    return;
   end if;
+  with last as (
+    select o.entity_id, o.model, o.tenant, max(o.position) as position from postern.outbox o
+    where o.position > _mark and o.position <= through
+    group by o.entity_id, o.model, o.tenant),
+  gone as (
+    delete from postern.outbox o using last l
+    where o.entity_id = l.entity_id and o.model = l.model and o.tenant is not distinct from l.tenant and o.position < l.position
+    returning 1)
+  select count(*) into pruned from gone;
   update postern.meta m set pruned_through = through;
   more := through < _limit;
 end $$;
