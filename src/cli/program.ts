@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { addCheck } from './commands/check.ts'
 import { addConform } from './commands/conform.ts'
 import { addGenerate } from './commands/generate.ts'
+import { addInit } from './commands/init.ts'
 import { addMigrate } from './commands/migrate.ts'
 import { addPrune } from './commands/prune.ts'
 import { addPull } from './commands/pull.ts'
@@ -31,6 +32,7 @@ export function createProgram(): Command {
       getErrHelpWidth: () => 100,
     })
     .addHelpText('after', END)
+  addInit(program)
   addPull(program)
   addMigrate(program)
   addSql(program)

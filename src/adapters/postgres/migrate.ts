@@ -14,6 +14,7 @@ import { lockNamespace, sharedFunctions } from './functions.ts'
 import { retentionFunctions } from './retention-functions.ts'
 import { bindTable } from './suits.ts'
 import type { BoundModel } from './table.ts'
+import type { Migration } from './tables.ts'
 import { migrations } from './tables.ts'
 
 export const DEFAULT_LOCK_TIMEOUT_MS = 5000
@@ -139,6 +140,30 @@ export async function migrate(
   }
 }
 
+/**
+ * Every statement that a database without anything of ours needs, for the migrations of another tool; nothing is run.
+ * The application's tables must be there: the functions are compiled from them.
+ */
+export function allStatements(
+  connection: PostgresConnection,
+  schema: Schema,
+  options: InstallOptions = {},
+): Promise<string[]> {
+  const s = installSchema(options)
+  return connection.transaction(async (session) => [
+    `create schema if not exists ${s}`,
+    migrationTable(s),
+    ...migrations(s).flatMap((one) => [...one.statements, noted(s, one)]),
+    ...compile(schema, await readTables(session, schema, s), options),
+  ])
+}
+
+const migrationTable = (s: string): string =>
+  `create table ${s}.migration (version int primary key, title text not null, applied_at timestamptz not null default now())`
+
+const noted = (s: string, { version, title }: Migration): string =>
+  `insert into ${s}.migration (version, title) values (${version}, '${title.replaceAll("'", "''")}')`
+
 async function migrateTables(
   session: PostgresSession,
   run: (statement: string) => Promise<void>,
@@ -148,19 +173,15 @@ async function migrateTables(
   if (existing?.name == null) {
     const [schema] = await session.query(`select to_regnamespace('${s}')::text as name`, [])
     if (schema?.name == null) await run(`create schema ${s}`)
-    await run(
-      `create table ${s}.migration (version int primary key, title text not null, applied_at timestamptz not null default now())`,
-    )
+    await run(migrationTable(s))
   }
   const done = await session.query(`select version::text as version from ${s}.migration`, [])
   const applied: number[] = []
-  for (const { version, title, statements } of migrations(s)) {
-    if (done.some((row) => row.version === String(version))) continue
-    for (const statement of statements) await run(statement)
-    await run(
-      `insert into ${s}.migration (version, title) values (${version}, '${title.replaceAll("'", "''")}')`,
-    )
-    applied.push(version)
+  for (const one of migrations(s)) {
+    if (done.some((row) => row.version === String(one.version))) continue
+    for (const statement of one.statements) await run(statement)
+    await run(noted(s, one))
+    applied.push(one.version)
   }
   return applied
 }

@@ -1,9 +1,12 @@
 import type { Command } from 'commander'
-import { type DatabaseOptions, databaseOptions, withSource } from '../database.ts'
+import { type DatabaseOptions, databaseOptions, type Opened, withOpened } from '../database.ts'
 import { tell } from '../outcome.ts'
+import { progress } from '../progress.ts'
 
 interface MigrateOptions extends DatabaseOptions {
-  readonly dryRun: boolean
+  readonly dryRun?: boolean
+  readonly down?: boolean
+  readonly yes?: boolean
 }
 
 /** `postern migrate`. */
@@ -11,22 +14,43 @@ export function addMigrate(program: Command): void {
   databaseOptions(
     program
       .command('migrate')
-      .description('Install or upgrade our tables and functions for the schema.')
-      .option('--dry-run', 'run everything and roll it back', false),
+      .description('Install or upgrade our tables and functions for the schema; safe to repeat.')
+      .option('--dry-run', 'say what would be done, and do nothing of it')
+      .option('--down', 'drop all of ours instead; says what would be lost, and wants --yes')
+      .option('--yes', 'drop it'),
   ).action((options: MigrateOptions) =>
-    withSource(options, async (source) => {
-      const { dryRun } = options
-      const { applied, digest, statements } = await source.migrate({ dryRun })
-      const tables =
-        applied.length === 0 ? 'tables were up to date' : `applied migration ${applied.join(', ')}`
-      const done = dryRun ? 'would run' : 'ran'
-      tell(
-        {
-          result: { applied, digest, statements: statements.length, dryRun },
-          lines: [`${tables}; ${done} ${statements.length} statements for schema digest ${digest}`],
-        },
-        options,
-      )
-    }),
+    withOpened(options, (opened) => (options.down ? down(opened, options) : up(opened, options))),
   )
+}
+
+async function up({ source }: Opened, options: MigrateOptions): Promise<void> {
+  const dryRun = options.dryRun === true
+  const { applied, digest, statements } = await progress('migrating', () => source.migrate({ dryRun }))
+  const tables = applied.length === 0 ? 'tables were up to date' : `applied migration ${applied.join(', ')}`
+  const done = dryRun ? 'would run' : 'ran'
+  tell(
+    {
+      result: { applied, digest, statements: statements.length, dryRun },
+      lines: [`${tables}; ${done} ${statements.length} statements for schema digest ${digest}`],
+    },
+    options,
+  )
+}
+
+async function down({ connection, install }: Opened, options: MigrateOptions): Promise<void> {
+  const { remains, uninstall } = await import('../../adapters/postgres/uninstall.ts')
+  const really = options.yes === true && options.dryRun !== true
+  const work = really ? uninstall : remains
+  const lost = await progress('looking at what is there', () => work(connection, { schema: install }))
+  const { keys, events, followers, captured } = lost
+  const lines = [
+    `${really ? 'Dropped' : 'This would drop'} schema ${install}, and with it:`,
+    `  ${keys} keys: a commit that is sent again under one of them is applied again`,
+    `  ${events} events, ${followers} named followers: every cursor and every stamp is void`,
+    ...(captured.length === 0 ? [] : [`  the capture triggers of ${captured.join(', ')}`]),
+    'Tables of your own stay as they are.',
+    ...(really || options.dryRun ? [] : ['Nothing was done. Say --yes to do it.']),
+  ]
+  tell({ result: { ...lost, dropped: really }, lines }, options)
+  if (!really && !options.dryRun) process.exitCode = 2
 }

@@ -1,0 +1,125 @@
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import { styleText } from 'node:util'
+import { type Command, Option } from 'commander'
+import { withConnection } from '../database.ts'
+import { detect, type Framework, frameworks, type Orm, orms } from '../init/detect.ts'
+import { type Plan, planOf } from '../init/plan.ts'
+import { tell, UsageError } from '../outcome.ts'
+import { progress } from '../progress.ts'
+
+interface InitOptions {
+  readonly framework?: Framework
+  readonly orm?: Orm
+  readonly database?: string
+  readonly table?: string[]
+  readonly tenantColumn?: string
+  readonly yes?: boolean
+  readonly dryRun?: boolean
+  readonly json?: boolean
+}
+
+/** `postern init`. */
+export function addInit(program: Command): void {
+  program
+    .command('init')
+    .description(
+      'Write schema, adapter, route and key for the application in this directory. Overwrites nothing.',
+    )
+    .addOption(
+      new Option('--framework <name>', `${frameworks.join(', ')}; default: what package.json has`).choices(
+        frameworks,
+      ),
+    )
+    .addOption(new Option('--orm <name>', `${orms.join(', ')}; default: what package.json has`).choices(orms))
+    .option('--database <url>', 'where the schema comes from; default: DATABASE_URL, else an example')
+    .option('--table <name...>', 'only these tables')
+    .option('--tenant-column <name>', 'the column that says whose row it is; default: guessed')
+    .option('--yes', 'write without asking')
+    .option('--dry-run', 'show the files, and write none')
+    .option('--json', 'one JSON value on standard output, for machines; writes with --yes alone')
+    .action(run)
+}
+
+async function run(options: InitOptions): Promise<void> {
+  const application = detect(process.cwd())
+  const framework = options.framework ?? application.framework
+  const orm = options.orm ?? application.orm
+  if (framework === undefined)
+    throw new UsageError(`no framework found: give --framework ${frameworks.join('|')}`)
+  if (orm === undefined) throw new UsageError(`no database client found: give --orm ${orms.join('|')}`)
+  const schema = await pulled(options)
+  const plan = planOf(application, { framework, orm, schema })
+  const result = { framework, orm, ...plan, steps: plan.steps.map(({ text: _, ...step }) => step) }
+  const lines = [`${framework}, ${orm}`, '', ...planLines(plan, options.dryRun === true)]
+  if (options.dryRun) return tell({ result: { ...result, written: false }, lines }, options)
+
+  if (!options.json) console.log(`${lines.join('\n')}\n`)
+  if (!(options.yes || (!options.json && (await agreed())))) {
+    if (options.json || !process.stdin.isTTY) throw new UsageError('nothing was written: say --yes')
+    return tell({ result, lines: ['Nothing was written.'] }, options)
+  }
+  for (const { file, action, text } of plan.steps) {
+    if (action === 'keep') continue
+    mkdirSync(dirname(file), { recursive: true })
+    if (action === 'append') appendFileSync(file, text)
+    // `wx`: what came into being since is not overwritten either
+    else writeFileSync(file, text, { flag: 'wx' })
+  }
+  tell(
+    {
+      result: { ...result, written: true },
+      lines: ['Written. Next:', '', ...plan.next.map((one) => `  ${one}`)],
+    },
+    options,
+  )
+}
+
+/** The schema of the tables that are there; undefined where no database is named or reached. */
+async function pulled({ database, table, tenantColumn }: InitOptions): Promise<string | undefined> {
+  const address = database ?? process.env.DATABASE_URL
+  if (address === undefined) return undefined
+  const { pull } = await import('../pull.ts')
+  try {
+    const { text, models } = await progress('reading the catalogue', () =>
+      withConnection(address, (connection) =>
+        pull(connection, { tables: table, tenantColumn, install: 'postern' }),
+      ),
+    )
+    return models.length === 0 ? undefined : text
+  } catch (error) {
+    // a database that was named must be there; one that merely stands in .env may not run yet
+    if (database !== undefined || error instanceof UsageError) throw error
+    const { message, cause } = error as Error
+    const why = message || (cause instanceof Error ? cause.message : 'no answer')
+    console.error(`postern: the database does not answer (${why}): the schema will be an example`)
+    return undefined
+  }
+}
+
+function planLines({ steps }: Plan, whole: boolean): string[] {
+  const width = Math.max(...steps.map(({ file }) => file.length))
+  return steps.flatMap(({ file, action, text, note }) => [
+    `  ${action.padEnd(6)} ${file.padEnd(width)} ${note === undefined ? '' : styleText('dim', note)}`.trimEnd(),
+    // a key is shown in its file alone
+    ...(whole && action !== 'keep' && !file.startsWith('.env')
+      ? [
+          '',
+          ...text
+            .trimEnd()
+            .split('\n')
+            .map((line) => `      ${line}`.trimEnd()),
+          '',
+        ]
+      : []),
+  ])
+}
+
+async function agreed(): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stdout.isTTY) return false
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  const answer = await terminal.question('Write these files? [Y/n] ')
+  terminal.close()
+  return /^(y|yes|)$/i.test(answer.trim())
+}

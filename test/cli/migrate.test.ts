@@ -1,0 +1,135 @@
+import { promises as fs, readdirSync, readFileSync } from 'node:fs'
+import path, { join } from 'node:path'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { migrate as drizzleMigrate } from 'drizzle-orm/node-postgres/migrator'
+import { Kysely, PostgresDialect } from 'kysely'
+import { FileMigrationProvider, Migrator } from 'kysely/migration'
+import pg from 'pg'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { pgDataSource } from '../../src/adapters/pg.ts'
+import { defineSchema, model, z } from '../../src/index.ts'
+import { freshDatabase } from '../support/db.ts'
+import { caller } from '../support/postgres-source.ts'
+import { type Project, project } from './support.ts'
+
+const schema = defineSchema({ tasks: model({ title: z.string() }, {}, { capture: true }) })
+let database: Awaited<ReturnType<typeof freshDatabase>>
+let pool: pg.Pool
+let app: Project
+
+beforeAll(async () => {
+  database = await freshDatabase()
+  pool = new pg.Pool({ connectionString: database.url, max: 2 })
+  await pool.query(
+    'create table tasks (id text primary key, organization_id text not null, title text not null)',
+  )
+  app = project({
+    'postern.config.ts': `import { defineSchema, model, z } from 'postern'
+export const schema = defineSchema({ tasks: model({ title: z.string() }, {}, { capture: true }) })
+`,
+  })
+})
+beforeEach(async () => {
+  await pool.query('drop schema if exists postern cascade')
+})
+afterAll(async () => {
+  app[Symbol.dispose]()
+  await pool.end()
+  await database.drop()
+})
+
+const run = (...args: string[]) => app.run(args, { DATABASE_URL: database.url })
+const at = (...parts: string[]) => join(app.directory, ...parts)
+
+/** A commit goes through, and its event is there. */
+async function works(id: string): Promise<void> {
+  const { commit } = caller(pgDataSource(pool, schema), schema)
+  await commit({ type: 'CREATE', model: 'tasks', id, input: { title: 'x' } })
+  const { rows } = await pool.query('select entity_id from postern.outbox')
+  expect(rows).toEqual([{ entity_id: id }])
+}
+
+test("a migration for Drizzle runs under Drizzle's own migrator, in the empty file that drizzle-kit makes", async () => {
+  const entry = { idx: 0, version: '7', when: 1, tag: '0000_postern', breakpoints: true }
+  app.write({
+    'drizzle/meta/_journal.json': JSON.stringify({ version: '7', dialect: 'postgresql', entries: [entry] }),
+    'drizzle/0000_postern.sql': '-- Custom SQL migration file, put your code below! --',
+  })
+  const written = await run('sql', '--for', 'drizzle', '--out', 'drizzle/0000_postern.sql')
+  expect(written).toMatchObject({
+    code: 0,
+    stderr: '',
+    stdout: expect.stringContaining("schemaFilter: ['public']"),
+  })
+  await drizzleMigrate(drizzle(pool), { migrationsFolder: at('drizzle') })
+  await works('d1')
+})
+
+test("a migration for Kysely goes up and down under Kysely's Migrator", async () => {
+  expect(await run('sql', '--for', 'kysely', '--out', 'kysely')).toMatchObject({ code: 0, stderr: '' })
+  const db = new Kysely({
+    dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: database.url }) }),
+  })
+  const provider = new FileMigrationProvider({ fs, path, migrationFolder: at('kysely') })
+  const migrator = new Migrator({ db, provider })
+  expect((await migrator.migrateToLatest()).error).toBeUndefined()
+  await works('k1')
+  expect((await migrator.migrateDown()).error).toBeUndefined()
+  const { rows } = await pool.query(`select to_regnamespace('postern') as name`)
+  expect(rows).toEqual([{ name: null }])
+  await db.destroy()
+})
+
+test("a migration for Prisma lies where Prisma looks, and runs as one text, as Prisma's engine runs it", async () => {
+  expect(await run('sql', '--for', 'prisma', '--out', 'prisma/migrations')).toMatchObject({
+    code: 0,
+    stderr: '',
+  })
+  const [directory = ''] = readdirSync(at('prisma/migrations'))
+  expect(directory).toMatch(/^\d{14}_postern$/)
+  await pool.query(readFileSync(at('prisma/migrations', directory, 'migration.sql'), 'utf8'))
+  await works('p1')
+})
+
+test('--all is everything, also on a database that has it; a plain file over another is refused', async () => {
+  await run('migrate')
+  const [some, all] = await Promise.all([
+    run('sql', '--out', 'some.sql'),
+    run('sql', '--all', '--out', 'all.sql'),
+  ])
+  expect([some.code, all.code]).toEqual([0, 0])
+  expect(readFileSync(at('some.sql'), 'utf8')).not.toContain('create table')
+  expect(await run('sql', '--out', 'all.sql')).toMatchObject({ code: 2 })
+  await pool.query('drop schema postern cascade')
+  await pool.query(readFileSync(at('all.sql'), 'utf8'))
+  expect(await run('check')).toMatchObject({ code: 0 })
+  await works('a1')
+})
+
+test('down says what is lost and does nothing, until --yes; it touches no schema that is not ours alone', async () => {
+  await run('migrate')
+  await works('w1')
+  const asked = await run('migrate', '--down')
+  expect(asked.code).toBe(2)
+  expect(asked.stdout).toContain('  1 keys: a commit that is sent again')
+  expect(asked.stdout).toContain('  the capture triggers of tasks')
+  await pool.query('create table postern.mine (id int)')
+  expect(await run('migrate', '--down', '--yes')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('Schema postern is not ours alone: mine'),
+  })
+  await pool.query('drop table postern.mine')
+  expect(await run('migrate', '--down', '--yes')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('Dropped schema postern'),
+  })
+  const { rows } = await pool.query(
+    `select to_regnamespace('postern') as name, (select count(*)::int from tasks) as tasks`,
+  )
+  expect(rows).toEqual([{ name: null, tasks: expect.any(Number) }])
+  await pool.query(`insert into tasks values ('free', 'org_1', 'no trigger is in the way')`)
+  expect(await run('migrate', '--down')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('Nothing of ours is in schema postern'),
+  })
+})
