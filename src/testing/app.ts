@@ -1,9 +1,10 @@
+import type { PostgresSource } from '../adapters/postgres/source.ts'
 import type { SourceAdapter } from '../core/adapter.ts'
 import { SourceError } from '../core/errors.ts'
 import type { PickAdapter } from '../core/options.ts'
 import type { Schema } from '../core/schema/define.ts'
 import { type AdapterOptions, guarded, openAdapter } from './door.ts'
-import { type EffectSink, type EffectsPolicy, effectSink } from './effects.ts'
+import { type AroundSink, around, type EffectSink, type EffectsPolicy, effectSink } from './effects.ts'
 import { notInProduction } from './guard.ts'
 import { baseOf } from './names.ts'
 import { openDatabase, openPool, type Pool, urlOf } from './pg-client.ts'
@@ -37,10 +38,14 @@ export interface RoutedSession {
   /** The instance, when it is PGlite. */
   readonly pglite: unknown
   readonly adapter: SourceAdapter
+  /** The adapter without the question whether the base is still the one; for a relay. */
+  readonly source: PostgresSource
   readonly effects: {
     readonly policy: EffectsPolicy
     /** What to push through: `real` itself, or what captures in its place. */
     sink(real: EffectSink): EffectSink
+    /** The same for the sink of a relay. */
+    readonly around: AroundSink
   }
 }
 
@@ -61,7 +66,7 @@ export interface TestSessions extends AsyncDisposable {
 
 interface Opened {
   readonly database: OpenDatabase
-  readonly adapter: SourceAdapter
+  readonly adapter: PostgresSource
   close(): Promise<void>
 }
 
@@ -150,6 +155,7 @@ export function testSessions(options: TestSessionsOptions): TestSessions {
       setTimeout(() => void shut(id), Math.max(expiresAt.getTime() - Date.now(), 0)).unref()
     }
     const { database, adapter } = await one
+    const sink = (real: EffectSink): EffectSink => effectSink(database, { effects: policy, send: real, mock })
     return {
       id,
       fixture,
@@ -157,7 +163,13 @@ export function testSessions(options: TestSessionsOptions): TestSessions {
       databaseUrl: database.url,
       pglite: database.pglite,
       adapter: guarded(adapter, still),
-      effects: { policy, sink: (real) => effectSink(database, { effects: policy, send: real, mock }) },
+      source: adapter,
+      effects: {
+        policy,
+        sink,
+        // what is captured goes nowhere else, so that this needs no sink of its own
+        around: (real) => around(policy, policy === 'real' ? unused : sink(unused))(real),
+      },
     }
   }
 
@@ -172,6 +184,8 @@ export function testSessions(options: TestSessionsOptions): TestSessions {
     },
   }
 }
+
+const unused: EffectSink = async () => {}
 
 function headerOf(headers: HeadersLike): string | null {
   if (headers instanceof Headers) return headers.get(SESSION_HEADER)

@@ -20,6 +20,17 @@ export interface EffectsOptions {
   readonly mock?: EffectSink | undefined
 }
 
+/** A relay's sink, as far as effects look at it: a function of one batch and what else the relay says. */
+export type BatchSink<Batch extends { readonly events: readonly SourceEvent[] }, Context> = (
+  batch: Batch,
+  context: Context,
+) => unknown
+
+/** Puts the policy of a session around the sink of a relay: `real` lets batches through, the others keep them. */
+export type AroundSink = <Batch extends { readonly events: readonly SourceEvent[] }, Context>(
+  real: BatchSink<Batch, Context>,
+) => BatchSink<Batch, Context>
+
 /** A push that was not sent. */
 export interface CapturedPush {
   /** RFC 3339. */
@@ -34,13 +45,27 @@ export interface CapturedPush {
 /** The pushes of one session. */
 export interface SessionEffects {
   readonly policy: EffectsPolicy
-  /** For a relay in the place of its real sink. */
+  /** Pushes one batch, as the policy says. */
   readonly sink: EffectSink
+  /**
+   * For a relay on the session's `source`.
+   *
+   * @example
+   * const relay = createRelay({ source: session.source, name: 'search', from: 'now', sink: session.effects.around(sink) })
+   */
+  readonly around: AroundSink
   /** Pushes what the outbox holds and this call has not pushed yet; gives the events. Nothing of the base is among them. */
   deliver(): Promise<readonly SourceEvent[]>
   /** Every push that was captured in this session, whichever process made it, oldest first. */
   captured(): Promise<readonly CapturedPush[]>
 }
+
+/** See `AroundSink`. */
+export const around =
+  (policy: EffectsPolicy, sink: EffectSink): AroundSink =>
+  (real) =>
+  (batch, context) =>
+    policy === 'real' ? real(batch, context) : sink(batch.events)
 
 /** Where captures are kept: in the session's database, so that the test reads what the application pushed. */
 export const effectTables = [
@@ -120,9 +145,11 @@ export function sessionEffects(
     return sealFeedCursor(epoch, null, start)
   }
 
+  const policy = options.effects ?? 'log'
   return {
-    policy: options.effects ?? 'log',
+    policy,
     sink,
+    around: around(policy, sink),
     captured: () => capturedPushes(database),
     deliver: () =>
       turn(async () => {

@@ -7,6 +7,8 @@ export {
 } from './app.ts'
 export type { AdapterOptions, EndpointOptions, FixtureDatabase } from './door.ts'
 export type {
+  AroundSink,
+  BatchSink,
   CapturedPush,
   EffectSink,
   EffectsOptions,

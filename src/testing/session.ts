@@ -1,3 +1,4 @@
+import type { PostgresSource } from '../adapters/postgres/source.ts'
 import type { SourceClient } from '../client/index.ts'
 import type { SourceAdapter } from '../core/adapter.ts'
 import type { DataSourceHandler } from '../core/endpoint.ts'
@@ -36,8 +37,10 @@ export interface TestSession<S extends Schema = Schema> extends AsyncDisposable 
   /** Runs SQL in the session's database. */
   sql(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>
 
-  /** The adapter on the session's database. */
+  /** The adapter on the session's database. Each call first asks whether the base is still the one. */
   readonly adapter: SourceAdapter
+  /** The same without that question, with all that an operator may do: for a relay, `recordChange`, `prune`. */
+  readonly source: PostgresSource
   /** An endpoint on it, in this process. */
   readonly endpoint: DataSourceHandler
   /** A client that signs for that endpoint. */
@@ -141,6 +144,7 @@ export async function openSession<S extends Schema>(parts: SessionParts<S>): Pro
       return copy.query(text, values)
     },
     adapter,
+    source: inner,
     endpoint,
     client,
     apiKey,

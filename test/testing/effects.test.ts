@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { SourceEvent } from '../../src/index.ts'
+import { createRelay, type Sink } from '../../src/relay/index.ts'
 import { type AttachOptions, type TestSession, testSessions } from '../../src/testing/index.ts'
 import { ids, org, schema, serverUrl, shop } from './shop.ts'
 
@@ -77,6 +78,25 @@ test('the test reads what the application pushed in its session', async () => {
   await sink(page.events)
   const [push] = await session.effects.captured()
   expect(ids(push?.events ?? [])).toEqual(['seed:o1:0@org_1', 'seed:o2:0@org_1'])
+})
+
+test('a relay on a session pushes through the policy of the session', async () => {
+  const base = shop({ sessionKey })
+  await base.seal()
+  await using session = await base.attach()
+  const sink: Sink = async () => expect.fail('nothing is sent')
+  const relay = (from: 'now' | 'beginning') =>
+    createRelay({ source: session.source, name: from, from, sink: session.effects.around(sink) })
+  await relay('now').run({ once: true })
+  await pay(session, 'o1')
+  await relay('now').run({ once: true })
+  expect((await session.effects.captured()).map(({ events }) => entities(events))).toEqual([['o1']])
+
+  await using app = testSessions({ schema, enabled: true, connection: serverUrl(18), sessionKey })
+  const { effects, source } = await app.of(session.headers)
+  await createRelay({ source, name: 'of-the-app', sink: effects.around(sink) }).run({ once: true })
+  const [, all] = await session.effects.captured()
+  expect(entities(all?.events ?? [])).toEqual(['o1', 'o2', 'o3', 'o1'])
 })
 
 test('a policy that lacks its function is refused before anything is copied', async () => {
