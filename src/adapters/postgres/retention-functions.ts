@@ -7,38 +7,41 @@ export function retentionFunctions(s: string): readonly string[] {
 -- Answers how many events went and whether there is more to do; call it until there is not, each in its own transaction.
 create or replace function ${s}.prune_outbox(_window int, out pruned bigint, out through bigint, out more boolean)
 language plpgsql volatile as $$
-declare _mark bigint; _limit bigint; _young bigint;
+declare _mark bigint; _limit bigint; _young bigint; _since timestamptz; _gone bigint[];
 begin
   -- one at a time; a second caller has nothing to do
   pruned := 0;
   more := false;
-  select m.pruned_through into _mark from ${s}.meta m for update skip locked;
+  select m.pruned_through, now() - m.outbox_retention into _mark, _since from ${s}.meta m for update skip locked;
   if not found then return; end if;
   through := _mark;
   _limit := ${s}.horizon();
   select least(_limit, min(f.position)) into _limit from ${s}.follower f;
-  select o.position into _young from ${s}.outbox o, ${s}.meta m
-  where o.position > _mark and o.at >= now() - m.outbox_retention
-  order by o.position limit 1;
-  _limit := least(_limit, _young - 1);
   if _limit <= _mark then return; end if;
 
-  select max(w.position) into through from (
-    select o.position from ${s}.outbox o where o.position > _mark and o.position <= _limit
+  -- the first event that is too young is looked for within the window: it may stand millions of events away
+  select max(w.position), min(w.position) filter (where w.at >= _since) into through, _young from (
+    select o.position, o.at from ${s}.outbox o where o.position > _mark and o.position <= _limit
     order by o.position limit _window) w;
-  if through is null then
-    through := _limit;
-  else
-    with last as (
+  _limit := least(_limit, _young - 1);
+  through := least(through, _limit);
+  if through <= _mark then
+    through := _mark;
+    return;
+  end if;
+  -- row by row and by an array: a join would be planned for a log of unknown length, and read all of it
+  _gone := array(
+    select e.position from (
       select o.entity_id, o.model, o.tenant, max(o.position) as position from ${s}.outbox o
       where o.position > _mark and o.position <= through
-      group by o.entity_id, o.model, o.tenant),
-    gone as (
-      delete from ${s}.outbox o using last l
-      where o.entity_id = l.entity_id and o.model = l.model and o.tenant is not distinct from l.tenant and o.position < l.position
-      returning 1)
-    select count(*) into pruned from gone;
-  end if;
+      group by o.entity_id, o.model, o.tenant) l,
+    lateral (
+      select o.position from ${s}.outbox o
+      where (o.entity_id, o.model) = (l.entity_id, l.model) and o.position < l.position
+        and o.tenant is not distinct from l.tenant
+      offset 0) e);
+  delete from ${s}.outbox o where o.position = any(_gone);
+  get diagnostics pruned = row_count;
   update ${s}.meta m set pruned_through = through;
   more := through < _limit;
 end $$`,

@@ -159,6 +159,22 @@ describe.each(majors)('Postgres %i: pruning', (major) => {
     expect((await open.feed()).filter(({ stamp }) => stamp > held)).toHaveLength(11)
   })
 
+  test('a step reads its window of the log and not the rest, however long that is', async () => {
+    await using open = await opened()
+    await open.sql(`insert into postern.outbox (position, tenant, model, entity_id, type, data, at)
+      select nextval('postern.position_seq'), 'org_1', 'items', 'old-' || n % 10000, 'UPDATE', '{}', now() - interval '40 days'
+      from generate_series(1, 20000) n`)
+    await open.sql('analyze postern.outbox')
+    const client = await open.client()
+    await client.query('begin')
+    const { rows: steps } = await client.query('select p.through::int from postern.prune_outbox(100) p')
+    expect(steps).toEqual([{ through: 100 }])
+    const { rows } = await client.query(
+      `select s.seq_tup_read + s.idx_tup_fetch as read from pg_stat_xact_user_tables s where s.relid = 'postern.outbox'::regclass`,
+    )
+    expect(Number(rows[0]?.read)).toBeLessThan(1000)
+  })
+
   test('what is younger than the retention stays', async () => {
     await using open = await opened()
     await history(open)

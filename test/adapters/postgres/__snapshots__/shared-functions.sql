@@ -274,7 +274,7 @@ $$;
 -- Answers how many events went and whether there is more to do; call it until there is not, each in its own transaction.
 create or replace function postern.prune_outbox(_window int, out pruned bigint, out through bigint, out more boolean)
 language plpgsql volatile as $$
-declare _mark bigint; _limit bigint; _young bigint; _since timestamptz;
+declare _mark bigint; _limit bigint; _young bigint; _since timestamptz; _gone bigint[];
 begin
   -- one at a time; a second caller has nothing to do
   pruned := 0;
@@ -296,15 +296,19 @@ begin
     through := _mark;
     return;
   end if;
-  with last as (
-    select o.entity_id, o.model, o.tenant, max(o.position) as position from postern.outbox o
-    where o.position > _mark and o.position <= through
-    group by o.entity_id, o.model, o.tenant),
-  gone as (
-    delete from postern.outbox o using last l
-    where o.entity_id = l.entity_id and o.model = l.model and o.tenant is not distinct from l.tenant and o.position < l.position
-    returning 1)
-  select count(*) into pruned from gone;
+  -- row by row and by an array: a join would be planned for a log of unknown length, and read all of it
+  _gone := array(
+    select e.position from (
+      select o.entity_id, o.model, o.tenant, max(o.position) as position from postern.outbox o
+      where o.position > _mark and o.position <= through
+      group by o.entity_id, o.model, o.tenant) l,
+    lateral (
+      select o.position from postern.outbox o
+      where (o.entity_id, o.model) = (l.entity_id, l.model) and o.position < l.position
+        and o.tenant is not distinct from l.tenant
+      offset 0) e);
+  delete from postern.outbox o where o.position = any(_gone);
+  get diagnostics pruned = row_count;
   update postern.meta m set pruned_through = through;
   more := through < _limit;
 end $$;
