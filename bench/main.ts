@@ -6,9 +6,11 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { chartOf } from './chart.ts'
 import { startDatabase } from './database.ts'
+import { growthSections, openGrown, walksAndPruning } from './growth.ts'
+import { modelSections } from './models.ts'
 import { Progress } from './progress.ts'
 import { type Result, ratiosOf, resultOf, tableOf } from './report.ts'
-import { measure, type Pace, watchSessions } from './rounds.ts'
+import { measure, type Pace, type Section, watchSessions } from './rounds.ts'
 import { sections } from './sections.ts'
 
 const { values } = parseArgs({
@@ -21,6 +23,8 @@ const { values } = parseArgs({
     slice: { type: 'string' },
     clients: { type: 'string' },
     delays: { type: 'string' },
+    growth: { type: 'boolean', default: false },
+    rows: { type: 'string', default: '10000000' },
     out: { type: 'string', default: path.join(import.meta.dirname, 'results') },
   },
 })
@@ -46,12 +50,23 @@ try {
     )
     watchSessions(rows.map(({ pid }) => pid))
   }
-  for await (const section of sections(database, choice)) {
+  const run = async (section: Section): Promise<void> => {
     progress.begin(section, pace)
     const result = resultOf(section, await measure(section, pace, warm, () => progress.tick()))
     progress.end()
     results.push(result)
     console.log(tableOf(result))
+  }
+  if (values.growth) {
+    const most = Number(values.rows)
+    const sizes = [0, Math.floor(most / 10), most]
+    const grown = await openGrown(database, sizes, (text) => progress.say(text))
+    for (const section of growthSections(grown)) await run(section)
+    for await (const line of walksAndPruning(grown)) console.log(line)
+    for (const { pool } of grown) await pool.end()
+    for await (const section of modelSections(database)) await run(section)
+  } else {
+    for await (const section of sections(database, choice)) await run(section)
   }
 } finally {
   await database.stop()
@@ -70,7 +85,7 @@ const report = {
 }
 if (!values.smoke) {
   mkdirSync(values.out, { recursive: true })
-  const file = path.join(values.out, report.at.slice(0, 10))
+  const file = path.join(values.out, `${report.at.slice(0, 10)}${values.growth ? '-growth' : ''}`)
   writeFileSync(`${file}.json`, `${JSON.stringify({ ...report, results }, null, 2)}\n`)
   writeFileSync(`${file}.html`, chartOf(report, results))
   console.log(`Written: ${path.relative('.', file)}.json and .html`)

@@ -20,6 +20,11 @@ export class Progress {
     this.#show()
   }
 
+  /** Of work that is not measured. */
+  say(text: string): void {
+    process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`)
+  }
+
   end(): void {
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
   }

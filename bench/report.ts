@@ -90,6 +90,18 @@ const names: Readonly<
   list: [['pg', 'bare select of 100', 'list_pg']],
   feed: [['pg', 'bare select of 1,000 events', 'feed_pg']],
   pglite: [['pglite', 'bare update', 'update_pglite']],
+  ...Object.fromEntries(
+    ['commit', 'fresh', 'stale', 'load', 'feed', 'feed_start', 'idle'].map((what) => [
+      `growth_${what}`,
+      ['1 million', '10 million'].map((rows) => [
+        rows,
+        'empty',
+        `growth_${what}_${rows.replace(' million', 'm')}`,
+      ]),
+    ]),
+  ),
+  capture: [['with capture', 'without capture', 'capture']],
+  capture_bulk: [['with capture', 'without capture', 'capture_bulk']],
 }
 
 /** `update_pg_c1_net1ms` and so on; names that were always for one client and no network stand without either. */
@@ -101,8 +113,8 @@ export function ratiosOf(results: readonly Result[]): Record<string, number> {
       if (value === undefined || !Number.isFinite(value)) continue
       const round = Math.round(value * 1000) / 1000
       const network = result.delayMs === 0 ? '' : `_net${result.delayMs}ms`
-      ratios[`${name}_c${result.clients}${network}`] = round
-      if (name.startsWith('ops') && result.clients === 1 && network === '') ratios[name] = round
+      const plain = result.clients === 1 && network === '' && /^(ops|capture)/.test(name)
+      ratios[plain ? name : `${name}_c${result.clients}${network}`] = round
     }
   }
   return ratios

@@ -1,3 +1,4 @@
+import { captureSections } from './capture.ts'
 import type { BenchDatabase } from './database.ts'
 import {
   engineCreate,
@@ -113,6 +114,7 @@ export async function* sections(database: BenchDatabase, choice: Choice): AsyncG
       }
       if (delayMs === 0 && choice.clients.includes(1)) {
         if (wanted('clients_c1')) yield clientsAlone(libraries)
+        if (wanted('capture_c1')) yield* captureSections(database)
         if (wanted('pglite_c1')) {
           const { contestants, close } = await openPglite()
           closing.push(close)
