@@ -3,7 +3,8 @@ import type pg from 'pg'
 import type { Schema } from 'postern'
 import type { SourceClient } from 'postern/client'
 import type { PgClient } from 'postern/pg'
-import type { PostgresSource } from 'postern/postgres'
+import type { PostgresConnection, PostgresSource } from 'postern/postgres'
+import type { Fixture } from 'postern/testing'
 import type { PrismaClient } from '../adapters/prisma/generated/client.ts'
 
 declare global {
@@ -11,10 +12,14 @@ declare global {
   const schema: Schema
   /** The application's connections. */
   const pool: pg.Pool
+  /** What an adapter of the engine is made of. */
+  const connection: PostgresConnection
   /** The application's Prisma client. */
   const prisma: PrismaClient
   /** The endpoint's adapter, and what an operator does with it. */
   const adapter: PostgresSource<PgClient>
+  /** The fixture of the application's tests. */
+  const shop: Fixture
   /** The calling side. */
   const source: SourceClient
 }

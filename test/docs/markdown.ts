@@ -70,13 +70,16 @@ export function anchorsOf(page: string): Set<string> {
   const headings = read(page)
     .replace(FENCE, '')
     .matchAll(/^#{1,6} (.+)$/gm)
-  return new Set(
-    [...headings].map(([, heading = '']) =>
-      heading
-        .toLowerCase()
-        .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-        .trim()
-        .replaceAll(' ', '-'),
-    ),
-  )
+  const taken = new Map<string, number>()
+  const anchors = [...headings].map(([, heading = '']) => {
+    const slug = heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .trim()
+      .replaceAll(' ', '-')
+    const before = taken.get(slug) ?? 0
+    taken.set(slug, before + 1)
+    return before === 0 ? slug : `${slug}-${before}`
+  })
+  return new Set(anchors)
 }
