@@ -98,7 +98,7 @@ export function* growthSections(grown: readonly Grown[]): Generator<Section> {
   )
   yield section('growth_fresh', 'one UPDATE whose readAt is fresh', ({ source }) => {
     const stamps = new Map<string, number>()
-    return async (client) => {
+    return async () => {
       // few enough that each is read once only
       const id = rowId(Math.floor(Math.random() * 200))
       const known = stamps.get(id) ?? (await stampOf(source, id))

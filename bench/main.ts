@@ -24,6 +24,7 @@ const { values } = parseArgs({
     clients: { type: 'string' },
     delays: { type: 'string' },
     growth: { type: 'boolean', default: false },
+    door: { type: 'boolean', default: false },
     rows: { type: 'string', default: '10000000' },
     out: { type: 'string', default: path.join(import.meta.dirname, 'results') },
   },
@@ -32,12 +33,32 @@ const { values } = parseArgs({
 const list = (text: string): number[] => text.split(',').map(Number)
 const pace: Pace = {
   rounds: Number(values.rounds ?? (values.smoke ? 1 : values.quick ? 3 : 7)),
-  sliceMs: Number(values.slice ?? (values.smoke ? 10 : values.quick ? 120 : 250)),
+  sliceMs: Number(values.slice ?? (values.smoke ? 5 : values.quick ? 120 : 250)),
 }
 const choice = {
-  clients: list(values.clients ?? (values.smoke ? '1' : values.quick ? '1,16' : '1,4,16')),
-  delays: list(values.delays ?? (values.smoke ? '0' : '0,1')),
-  only: values.only === undefined ? undefined : new RegExp(values.only),
+  clients: list(values.clients ?? (values.smoke || values.quick ? '1,16' : '1,4,16')),
+  delays: list(values.delays ?? '0,1'),
+  only: new RegExp(
+    values.only ?? (values.smoke ? '^((update|ops100|capture)_c1|update_c16)_net0|^update_c1_net1' : ''),
+  ),
+}
+
+if (values.door) {
+  const { measureDoor, measureEntries } = await import('./door.ts')
+  const steps = await measureDoor(values.quick ? 300 : 2000)
+  console.log('A signed commit of 1 KB, without a database')
+  for (const { name, medianMicros, p99Micros } of steps) {
+    console.log(
+      `  ${name.padEnd(34)} ${medianMicros.toFixed(1).padStart(7)} us, p99 ${p99Micros.toFixed(1)} us`,
+    )
+  }
+  console.log('Entries, as published')
+  for (const { name, importMs, modules, gzipKb } of measureEntries(values.quick ? 1 : 5)) {
+    console.log(
+      `  ${name.padEnd(20)} import ${importMs.toFixed(0).padStart(4)} ms  ${gzipKb.toFixed(1).padStart(6)} kB gzip in ${modules} modules`,
+    )
+  }
+  process.exit()
 }
 
 const progress = new Progress()

@@ -31,18 +31,18 @@ import { fresh, inputOf, someRow } from './requests.ts'
 import type { Contestant, Section } from './rounds.ts'
 import { TENANT } from './schema.ts'
 
-/** Which sections to run; all when not given. */
+/** Which sections to run. */
 export interface Choice {
   readonly clients: readonly number[]
   readonly delays: readonly number[]
-  readonly only?: RegExp | undefined
+  /** Tried on names like `update_c16_net0ms`. */
+  readonly only: RegExp
 }
 
 /** Opens what the sections of one network need, and hands them out one after the other. */
 export async function* sections(database: BenchDatabase, choice: Choice): AsyncGenerator<Section> {
   for (const delayMs of choice.delays) {
-    const wanted = (name: string): boolean =>
-      choice.only === undefined || choice.only.test(`${name}_net${delayMs}ms`)
+    const wanted = (name: string): boolean => choice.only.test(`${name}_net${delayMs}ms`)
     const url = await database.url(delayMs)
     const most = Math.max(...choice.clients)
     const pool = poolOf(url, most)
