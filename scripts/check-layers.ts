@@ -33,6 +33,7 @@ const layers: Layer[] = [
   { path: 'src/express/', mayImport: ['src/core/', 'src/express/', 'src/node/'] },
   ...mounts.map((path) => ({ path, mayImport: ['src/core/', path] })),
   { path: 'src/client/', mayImport: ['src/core/', 'src/client/'] },
+  { path: 'src/opentelemetry/', mayImport: ['src/core/'] },
   { path: 'src/index.ts', mayImport: ['src/core/'] },
   // The rest (conformance, command line, ...) may use everything, and nothing above may use it.
   { path: 'src/', mayImport: ['src/'] },

@@ -88,6 +88,15 @@ export function dataSource<S extends Schema, Auth = unknown>(
   ): Promise<CommitAnswer> {
     const body = parseRequest(decodeJson(bytes))
     trace.type = body.type
+    return observer.span(trace, body.type, () => fulfil(body, verified, bound, trace))
+  }
+
+  async function fulfil(
+    body: SourceRequest,
+    verified: VerifiedContext,
+    bound: string | undefined,
+    trace: Trace,
+  ): Promise<CommitAnswer> {
     const claimed = boundScope(body.scope, bound)
     const { resolveScopes, authorize } = options
     const scope = resolveScopes ? await resolvedScope(resolveScopes, body, claimed, bound, verified) : claimed
@@ -96,14 +105,16 @@ export function dataSource<S extends Schema, Auth = unknown>(
     const work = prepareWork(body, { tenant, scope, requestId: verified.requestId }, setting)
     trace.work = work
     const auth = authorize && (await granted(authorize, work, body, verified))
-    const result = await observer.span(trace, work, async () => {
-      if (byHand)
-        return runHandler(options as AnyHandlers, options.schema, work, { ...verified, auth, scope, tenant })
-      const found = adapterFor(options, scope)
-      return callAdapter(typeof found === 'function' ? await found({ ...verified, scope }) : found, work)
-    })
+    const result = byHand
+      ? await runHandler(options as AnyHandlers, options.schema, work, { ...verified, auth, scope, tenant })
+      : await callAdapter(await pickedAdapter(scope, verified), work)
     observer.succeeded(trace, work, result.replayed)
     return result
+  }
+
+  async function pickedAdapter(scope: Scope, verified: VerifiedContext): Promise<SourceAdapter> {
+    const found = adapterFor(options, scope)
+    return typeof found === 'function' ? await found({ ...verified, scope }) : found
   }
 
   const handler = async (request: Request): Promise<Response> => {

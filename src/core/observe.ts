@@ -1,6 +1,6 @@
 import type { SourceRejection } from './errors.ts'
 import { SourceError } from './errors.ts'
-import type { Failure } from './failure.ts'
+import { type Failure, failureOf } from './failure.ts'
 import type { RequestType } from './protocol.ts'
 import { modelsOf, type Work } from './work.ts'
 
@@ -58,7 +58,11 @@ export interface SourceSpan {
   end(): void
 }
 
-/** The part of an OpenTelemetry tracer that is used here: `trace.getTracer('postern')` is one. */
+/**
+ * The part of an OpenTelemetry tracer that is used here. A span ends with its request and carries `postern.request_id`,
+ * `postern.outcome` (`ok`, `refused`, `failed`), `postern.models`, of a commit `postern.operations` and
+ * `postern.replayed`, of an error `error.type` with its code. Never values, ids or keys.
+ */
 export interface SourceTracer {
   startActiveSpan<T>(name: string, work: (span: SourceSpan) => T): T
 }
@@ -73,7 +77,10 @@ export interface Observation {
   readonly onError?: ((error: unknown, outcome: SourceOutcome) => unknown) | undefined
   /** One line a request. pino and console fit. */
   readonly logger?: SourceLogger | undefined
-  /** OpenTelemetry: one span a verified request, named `postern.load`, `.list`, `.commit`, `.events`. */
+  /**
+   * One span for each verified request, named `postern.load`, `.list`, `.commit` or `.events`: see `openTelemetry` of
+   * `postern/opentelemetry`. A tracer's own failures are not caught.
+   */
   readonly tracer?: SourceTracer | undefined
 }
 
@@ -154,28 +161,33 @@ export function createObserver(options: Observation) {
       inFlight--
     },
 
-    /** Runs the work of a request inside a span, where there is a tracer. */
+    /** Answers a verified request inside a span, where there is a tracer. */
     span<T extends { readonly replayed: boolean }>(
       trace: Trace,
-      work: Work,
+      type: RequestType,
       run: () => Promise<T>,
     ): Promise<T> {
       if (options.tracer === undefined) return run()
-      return options.tracer.startActiveSpan(`postern.${work.type}`, async (span) => {
+      return options.tracer.startActiveSpan(`postern.${type}`, async (span) => {
         span.setAttribute('postern.request_id', trace.requestId)
-        span.setAttribute('postern.models', modelsOf(work).join(','))
-        if (work.type === 'commit') span.setAttribute('postern.operations', work.request.operations.length)
         try {
-          const result = await run()
-          if (work.type === 'commit') span.setAttribute('postern.replayed', result.replayed)
+          const answer = await run()
+          if (type === 'commit') span.setAttribute('postern.replayed', answer.replayed)
           span.setAttribute('postern.outcome', 'ok')
-          return result
+          return answer
         } catch (error) {
           // Never recordException: messages of drivers hold row values.
-          span.setAttribute('postern.outcome', error instanceof SourceError ? error.code : 'error')
-          span.setStatus({ code: SPAN_ERROR })
+          const { code, refusal } = failureOf(error)
+          span.setAttribute('postern.outcome', refusal === undefined ? 'failed' : 'refused')
+          span.setAttribute('error.type', code)
+          // A caller's error is no error of this server.
+          if (refusal === undefined) span.setStatus({ code: SPAN_ERROR })
           throw error
         } finally {
+          const { work } = trace
+          // Names of the schema, once they are known to be: what the caller wrote is not.
+          if (work !== undefined) span.setAttribute('postern.models', modelsOf(work).join(','))
+          if (work?.type === 'commit') span.setAttribute('postern.operations', work.request.operations.length)
           span.end()
         }
       })

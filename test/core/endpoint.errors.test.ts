@@ -303,7 +303,11 @@ describe('log, metrics and spans', () => {
       },
       {
         name: 'postern.load',
-        attributes: { 'postern.outcome': 'error', 'postern.models': 'projects' },
+        attributes: {
+          'postern.outcome': 'failed',
+          'postern.models': 'projects',
+          'error.type': 'internal_error',
+        },
         status: 2,
         ended: true,
       },
