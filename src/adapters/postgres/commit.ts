@@ -1,6 +1,7 @@
 import type { CommitAnswer, CommitRequest } from '../../core/adapter.ts'
 import { SourceError, SourceRejection } from '../../core/errors.ts'
 import type { PostgresConnection, PostgresSession } from './connection.ts'
+import { withEcho } from './echo.ts'
 import type { Manifest } from './manifest.ts'
 import type { Call, FunctionName } from './plan.ts'
 import { callMany, callOne, reserveCall } from './plan.ts'
@@ -27,15 +28,21 @@ const ATTEMPTS = 8
 
 /** Runs `work` again, whole and bounded, while the database says that two transactions met. */
 export async function retrySerialization<T>(work: () => Promise<T>): Promise<T> {
+  let met: unknown
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work()
     } catch (error) {
+      if (met !== undefined && isAborted(error)) throw met
       if (!isSerialization(sqlstateOf(error)) || attempt === ATTEMPTS) throw error
+      met = error
       await pause(attempt)
     }
   }
 }
+
+/** The caller's own transaction ended with the first error: nothing can be tried again in it, and that error tells more. */
+const isAborted = (error: unknown): boolean => sqlstateOf(error) === '25P02'
 
 /**
  * Runs a commit: one statement, one round trip. More follows only on trouble: the whole again after a serialization
@@ -48,11 +55,13 @@ export async function commitOnce(
 ): Promise<CommitAnswer> {
   const { manifest, functionName } = context
   const [only] = request.operations
-  const run = ({ text, values }: Call): Promise<CommitAnswer> =>
-    retrySerialization(async () => {
+  const run = (call: Call): Promise<CommitAnswer> => {
+    const { text, values } = withEcho(call, request.echo)
+    return retrySerialization(async () => {
       const [row] = await session.query(text, values)
       return readAnswer(row?.answer as string, request, manifest.models)
     })
+  }
   try {
     const single = request.operations.length === 1 && only !== undefined
     return await run(
@@ -60,7 +69,9 @@ export async function commitOnce(
     )
   } catch (error) {
     if (error instanceof SourceError || !isObjection(sqlstateOf(error))) throw error
-    return await run(callMany(request, manifest.models, functionName, true))
+    return await run(callMany(request, manifest.models, functionName, true)).catch((failure: unknown) => {
+      throw isAborted(failure) ? error : failure
+    })
   }
 }
 

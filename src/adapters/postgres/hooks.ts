@@ -3,6 +3,7 @@ import { SourceError, SourceRejection } from '../../core/errors.ts'
 import type { CommitContext } from './commit.ts'
 import { retrySerialization } from './commit.ts'
 import type { PostgresConnection } from './connection.ts'
+import { withEcho } from './echo.ts'
 import { callMany, reserveCall } from './plan.ts'
 import type { Settings } from './settings.ts'
 import { applySettings } from './settings.ts'
@@ -54,7 +55,7 @@ export function commitApart<Tx>(
           await ruled(() => hooks.beforeCommit?.(hook))
         }
         // the function for several operations explains an objection by itself; an error would end this transaction
-        const call = callMany(request, models, context.functionName, false)
+        const call = withEcho(callMany(request, models, context.functionName, false), request.echo)
         const [row] = await session.query(call.text, call.values)
         const answer = readAnswer(row?.answer as string, request, models)
         if (hooks.afterCommit !== undefined) {

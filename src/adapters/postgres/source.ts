@@ -8,6 +8,7 @@ import { check } from './check.ts'
 import type { CommitContext } from './commit.ts'
 import { commitOnce, settle } from './commit.ts'
 import type { PostgresConnection } from './connection.ts'
+import { echoPayload } from './echo.ts'
 import { fitCommit } from './fit.ts'
 import type { CommitHooks } from './hooks.ts'
 import { commitApart } from './hooks.ts'
@@ -100,7 +101,7 @@ export function postgresSource<Tx>(
 
     async commit(given) {
       const at = await manifest()
-      if (given.echo != null) throw new SourceError('source_commit_echo_not_supported')
+      echoPayload(given.echo)
       const request = fitCommit(at.models, given)
       const context: CommitContext = { schema: s, functionName: names, manifest: at, lockTimeoutMs }
       const apart = () => commitApart(connection, request, context, hooks ?? {}, settings(request))
