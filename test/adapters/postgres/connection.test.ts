@@ -320,6 +320,27 @@ describe('a single client', () => {
     ])
   })
 
+  test('in a transaction of the caller’s: an error keeps its name, though it ended the transaction', async () => {
+    await using open = await openSource({ schema: tracker, tables: trackerTables })
+    const [one, other] = [await open.client(), await open.client()]
+    const calls = [one, other].map((client) => caller(pgDataSource(client, tracker), tracker))
+    const [first, second] = calls as [(typeof calls)[0], (typeof calls)[0]]
+    await first.commit([create('a'), create('b')])
+    const update = (id: string) => ({ type: 'UPDATE', model: 'tasks', id, input: { title: 'x' } }) as const
+
+    await one.query('begin')
+    await refused(first.commit(create('a')), 'unique_violation')
+    await one.query('rollback')
+
+    for (const client of [one, other]) await client.query('begin')
+    await first.commit(update('a'))
+    await second.commit(update('b'))
+    const crossing = await Promise.allSettled([first.commit(update('b')), second.commit(update('a'))])
+    const [victim] = crossing.filter(({ status }) => status === 'rejected')
+    expect(victim).toMatchObject({ reason: { code: 'source_busy', cause: { code: '40P01' } } })
+    for (const client of [one, other]) await client.query('rollback')
+  })
+
   test('whose connection died says so at once, and never hangs', async () => {
     await using open = await openSource({ schema: tracker, tables: trackerTables })
     const client = await open.client()
