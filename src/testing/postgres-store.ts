@@ -132,6 +132,8 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
     const id = newId()
     const name = names.copy(slot, id)
     try {
+      // Asked now: `accept` wants it while every connection of the pool may be lent to copies that wait for it.
+      await serverVersion()
       const made = await withClient(async (client) => {
         for (const { name: left } of await databases(client, names.slot(slot))) {
           await dropDatabase(client, left)
