@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { addCheck } from './commands/check.ts'
 import { addConform } from './commands/conform.ts'
+import { addDeadLetters } from './commands/dead-letters.ts'
 import { addGenerate } from './commands/generate.ts'
 import { addInit } from './commands/init.ts'
 import { addMigrate } from './commands/migrate.ts'
 import { addPrune } from './commands/prune.ts'
 import { addPull } from './commands/pull.ts'
+import { addRelay } from './commands/relay.ts'
 import { addSend } from './commands/send.ts'
 import { addSql } from './commands/sql.ts'
 import { addStatus } from './commands/status.ts'
@@ -39,6 +41,8 @@ export function createProgram(): Command {
   addCheck(program)
   addStatus(program)
   addPrune(program)
+  addRelay(program)
+  addDeadLetters(program)
   addSend(program)
   addGenerate(program)
   addConform(program)

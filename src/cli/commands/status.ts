@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { relaysOf } from '../../adapters/postgres/relay-operate.ts'
 import { type DatabaseOptions, databaseOptions, withSource } from '../database.ts'
 import { tell } from '../outcome.ts'
 
@@ -9,6 +10,7 @@ export function addStatus(program: Command): void {
   ).action((options: DatabaseOptions) =>
     withSource(options, async (source) => {
       const status = await source.feedStatus()
+      const relays = await relaysOf(source).status()
       const { position, horizon, prunedThrough, blockers, followers, bytes } = status
       const lines = [
         `position ${position}, readable up to ${horizon}, pruned up to ${prunedThrough}`,
@@ -20,8 +22,12 @@ export function addStatus(program: Command): void {
         ...followers.map(
           ({ name, behind, seenAt }) => `follower ${name}: ${behind} behind, last seen ${seenAt}`,
         ),
+        ...relays.map(
+          ({ name, state, behind, lagSeconds, deadLetters, lastError }) =>
+            `relay ${name}: ${state}, ${behind} behind (${lagSeconds} s), ${deadLetters} dead letters${lastError === null ? '' : `, last error: ${lastError}`}`,
+        ),
       ]
-      tell({ result: status, lines }, options)
+      tell({ result: { ...status, relays }, lines }, options)
     }),
   )
 }

@@ -1,0 +1,139 @@
+import { type Command, Option } from 'commander'
+import type { PostgresSource } from '../../adapters/postgres/source.ts'
+import type { RelayHooks } from '../../relay/options.ts'
+import { createRelay } from '../../relay/relay.ts'
+import type { Sink } from '../../relay/sink.ts'
+import { type DatabaseOptions, databaseOptions, withSource } from '../database.ts'
+import { tell, UsageError } from '../outcome.ts'
+
+interface RelayCommand extends DatabaseOptions {
+  readonly sink: string
+  readonly name: string
+  readonly from: 'beginning' | 'now'
+  readonly once: boolean
+  readonly resume: boolean
+  readonly reset?: 'beginning' | 'now'
+  readonly subject: string
+  readonly keyEnv: string
+  readonly allowHttp: boolean
+}
+
+const PLACES = ['beginning', 'now']
+
+/** `postern relay`. */
+export function addRelay(program: Command): void {
+  databaseOptions(
+    program
+      .command('relay')
+      .description('Deliver the feed to a sink until stopped; any number of processes may, one delivers.')
+      .requiredOption('--sink <url>', 'https://… posts signed batches; nats://… publishes to JetStream')
+      .option('--name <name>', 'names the sink, its cursor and its dead letters (default: relay)', 'relay')
+      .addOption(
+        new Option('--from <place>', 'where a new relay begins: beginning (default) or now')
+          .choices(PLACES)
+          .default('beginning'),
+      )
+      .option('--once', 'end when all is delivered, or at the first failure', false)
+      .option('--resume', 'try again at once what has failed, or a sink that was gone', false)
+      .addOption(
+        new Option('--reset <place>', 'go on from beginning or now, once the log was replaced').choices(
+          PLACES,
+        ),
+      )
+      .option('--subject <prefix>', 'of NATS subjects: <prefix>.<model> (default: postern)', 'postern')
+      .option(
+        '--key-env <name>',
+        'the environment variable with the signing key (default: RELAY_KEY)',
+        'RELAY_KEY',
+      )
+      .option('--allow-http', 'post to http: addresses of other machines, in the clear', false),
+  ).action((options: RelayCommand) => withSource(options, (source) => relay(source, options)))
+}
+
+async function relay(source: PostgresSource, options: RelayCommand): Promise<void> {
+  const { name, once } = options
+  await using opened = await openSink(options)
+  const progress = new Progress(options.json)
+  const running = createRelay({ source, name, sink: opened.sink, from: options.from, ...progress.hooks })
+  if (options.reset !== undefined || options.resume) {
+    const { relaysOf } = await import('../../adapters/postgres/relay-operate.ts')
+    if (options.reset !== undefined) await relaysOf(source).reset(name, options.reset)
+    else await relaysOf(source).resume(name)
+  }
+  const stop = (): void => void running.stop()
+  process.once('SIGINT', stop).once('SIGTERM', stop)
+  try {
+    await running.run({ once })
+  } finally {
+    process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop)
+    progress.end()
+  }
+  const status = await running.status()
+  const line = `delivered ${progress.delivered} events to ${name}; ${status?.behind ?? 0} behind, ${status?.deadLetters ?? 0} dead letters`
+  tell({ result: { ...status, now: progress.delivered }, lines: [line] }, options)
+}
+
+/** The sink that an address names. The key comes by the environment: a command line can be read by everybody. */
+async function openSink(options: RelayCommand): Promise<AsyncDisposable & { readonly sink: Sink }> {
+  const { sink: address, subject, keyEnv, allowHttp } = options
+  if (address.startsWith('nats://') || address.startsWith('tls://')) {
+    const [{ connect }, { natsSink }] = await Promise.all([
+      import('@nats-io/transport-node'),
+      import('../../relay/nats.ts'),
+    ]).catch(() => {
+      throw new UsageError('a NATS sink needs: npm install @nats-io/transport-node @nats-io/jetstream')
+    })
+    const connection = await connect({ servers: address })
+    return {
+      sink: natsSink({ connection, subject: ({ model }) => `${subject}.${model}` }),
+      [Symbol.asyncDispose]: () => connection.drain(),
+    }
+  }
+  const key = process.env[keyEnv]
+  if (!key) throw new UsageError(`set ${keyEnv} to the key that batches are signed with`)
+  const { httpSink } = await import('../../relay/http.ts')
+  try {
+    return { sink: httpSink({ url: address, key, allowHttp }), async [Symbol.asyncDispose]() {} }
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+/** A line on standard error for each failure and change of state, and every few seconds how many have arrived. */
+class Progress {
+  delivered = 0
+  #said = 0
+  readonly #quiet: boolean
+  readonly #timer: NodeJS.Timeout
+
+  constructor(quiet: boolean) {
+    this.#quiet = quiet
+    this.#timer = setInterval(() => {
+      if (this.delivered === this.#said) return
+      this.#said = this.delivered
+      this.#say(`${this.delivered} events delivered`)
+    }, 5000)
+  }
+
+  readonly hooks: RelayHooks = {
+    onDelivered: ({ events }) => {
+      this.delivered += events
+    },
+    onFailed: ({ error, attempt, events, retryAt }) => {
+      const next = retryAt === null ? 'now dead letters' : `again at ${retryAt.toISOString()}`
+      this.#say(`${error.message} Attempt ${attempt} of ${events} events; ${next}`)
+    },
+    onState: (state) => {
+      if (state === 'standby') this.#say('another process delivers; waiting for its place')
+    },
+    onError: (error) => this.#say(`the database could not be asked: ${(error as Error).message}`),
+  }
+
+  end(): void {
+    clearInterval(this.#timer)
+  }
+
+  #say(line: string): void {
+    if (!this.#quiet) console.error(line)
+  }
+}
