@@ -105,6 +105,30 @@ test('stamps and keys of the base hold in a session; cursors of it do not', asyn
   await expect(client.events({ cursor }, org).next()).rejects.toMatchObject({ code: 'cursor_expired' })
 })
 
+test('a session has what the page says that it has of its base', async () => {
+  const base = shop({
+    populate: async (database) => {
+      await populate(database)
+      const { sql } = database
+      const [own] = await sql('select current_database() as name')
+      await sql('create table counted (id bigint generated always as identity, at int)')
+      await sql('insert into counted (at) select generate_series(1, 1000)')
+      await sql('alter table counted enable row level security')
+      await sql('grant select on counted to public')
+      await sql(`alter database ${own?.name} set work_mem = '7MB'`)
+    },
+  })
+  await base.seal()
+  await using session = await base.attach()
+  const [found] = await session.sql(`select
+  (select reltuples::int from pg_class where relname = 'counted') as rows_known,
+  (select relrowsecurity from pg_class where relname = 'counted') as row_security,
+  has_table_privilege('pg_monitor', 'counted', 'select') as granted,
+  current_setting('work_mem') <> '7MB' as setting_left_behind`)
+  expect(found).toEqual({ rows_known: 1000, row_security: true, granted: true, setting_left_behind: true })
+  expect(await session.sql('insert into counted (at) values (0) returning id::int')).toEqual([{ id: 1001 }])
+})
+
 test('sealing under the same fingerprint fills nothing again; two processes’ worth of sealing at once fills once', async () => {
   let filled = 0
   const options = {
