@@ -45,10 +45,18 @@ export function registerTypeScript(directory: string): void {
     },
     load(url, context, next) {
       if (!/^file:.*\.m?ts$/.test(url) || url.includes('/node_modules/')) return next(url, context)
-      return { format: 'module', shortCircuit: true, source: strip(readFileSync(fileURLToPath(url), 'utf8')) }
+      const source = readFileSync(fileURLToPath(url), 'utf8')
+      // Node keeps what it has stripped by itself, where it has a compile cache
+      const native = process.features.typescript && !transformed.test(source)
+      if (native) return next(url, { ...context, format: 'module-typescript' })
+      return { format: 'module', shortCircuit: true, source: strip(source) }
     },
   })
 }
+
+/** What cannot be stripped: it makes code. */
+const transformed =
+  /\b(enum|namespace|module)\s+[\w.]+\s*\{|\bimport\s+\w+\s*=|constructor\s*\([^)]*\b(private|public|protected|readonly|override)\s/
 
 const isMissing = (error: unknown): boolean =>
   ['ERR_MODULE_NOT_FOUND', 'ERR_UNSUPPORTED_DIR_IMPORT', 'MODULE_NOT_FOUND'].includes(

@@ -29,7 +29,9 @@ export function postern(
     POSTERN_KEY: undefined,
     SOURCE_KEY: undefined,
   }
-  const env = { ...process.env, NODE_NO_WARNINGS: '1', ...none, ...options.env }
+  // what has been stripped of its types for one is kept for the next
+  const cache = { NODE_COMPILE_CACHE: join(root, '.test-results/compile-cache') }
+  const env = { ...process.env, NODE_NO_WARNINGS: '1', ...cache, ...none, ...options.env }
   const running = run(process.execPath, command(args), { env, ...(options.cwd && { cwd: options.cwd }) })
   running.child.stdin?.end(options.input)
   return running.then(

@@ -5,7 +5,11 @@ import type { Line } from './line.ts'
  * at the start; whether a second client gets the server connection of an idle first one tells the mode.
  */
 export async function lookForPooler(database: string): Promise<Line> {
-  const { default: pg } = await import('pg')
+  const pg = await import('pg').then(
+    (module) => module.default,
+    () => undefined,
+  )
+  if (pg === undefined) return ok('not looked for: that takes node-postgres (npm install pg)')
   const open = async () => {
     const client = new pg.Client({ connectionString: database, connectionTimeoutMillis: 10_000 })
     client.on('error', () => {})

@@ -47,21 +47,29 @@ interface Parts {
 type Make = (application: Application, own: Found | undefined, from: (file: string) => string) => Parts
 
 const url = "process.env.DATABASE_URL ?? ''"
+const pgImport = "import { Pool } from 'pg'"
+const pool = [
+  `const pool = new Pool({ connectionString: ${url}, connectionTimeoutMillis: 5_000 })`,
+  // an idle connection that breaks would end the process
+  "pool.on('error', () => {})",
+]
 
 const adapters: Readonly<Record<Orm, Make>> = {
   drizzle(application, own, from) {
     const tables = findTables(application)
-    const driver =
-      application.packages.has('postgres') && !application.packages.has('pg')
-        ? 'postgres-js'
-        : 'node-postgres'
+    const { packages } = application
+    const driver = packages.has('postgres') && !packages.has('pg') ? 'postgres-js' : 'node-postgres'
+    const made =
+      driver === 'postgres-js'
+        ? { imports: [], setup: [`const db = drizzle(${url})`] }
+        : { imports: [pgImport], setup: [...pool, 'const db = drizzle(pool)'] }
     return {
       imports: [
-        ...(own === undefined ? [`import { drizzle } from 'drizzle-orm/${driver}'`] : []),
+        ...(own === undefined ? [`import { drizzle } from 'drizzle-orm/${driver}'`, ...made.imports] : []),
         "import { drizzleDataSource } from 'postern/drizzle'",
         ...(tables === undefined ? [] : [`import * as tables from '${from(tables)}'`]),
       ],
-      setup: own === undefined ? [`const db = drizzle(${url})`] : [],
+      setup: own === undefined ? made.setup : [],
       call: `drizzleDataSource(${own?.name ?? 'db'}, schema${tables === undefined ? '' : ', { tables }'})`,
     }
   },
@@ -83,19 +91,18 @@ const adapters: Readonly<Record<Orm, Make>> = {
       call: `prismaDataSource(${own?.name ?? 'prisma'}, schema)`,
     }
   },
-  kysely: (application, own) => ({
+  kysely: ({ language }, own) => ({
     imports: [
-      ...(own === undefined
-        ? ["import { Kysely, PostgresDialect } from 'kysely'", "import { Pool } from 'pg'"]
-        : []),
+      ...(own === undefined ? ["import { Kysely, PostgresDialect } from 'kysely'", pgImport] : []),
       "import { kyselyDataSource } from 'postern/kysely'",
     ],
     setup:
       own === undefined
         ? [
-            `const db = new Kysely${application.language === 'ts' ? '<unknown>' : ''}({`,
-            `  dialect: new PostgresDialect({ pool: new Pool({ connectionString: ${url}, connectionTimeoutMillis: 5_000 }) }),`,
-            '})',
+            ...pool,
+            // Kysely shares its connections with nobody: one that breaks in use would end the process
+            "pool.on('connect', (client) => client.on('error', () => {}))",
+            `const db = new Kysely${language === 'ts' ? '<unknown>' : ''}({ dialect: new PostgresDialect({ pool }) })`,
           ]
         : [],
     call: `kyselyDataSource(${own?.name ?? 'db'}, schema)`,
@@ -109,14 +116,8 @@ const adapters: Readonly<Record<Orm, Make>> = {
     call: `postgresJsDataSource(${own?.name ?? 'sql'}, schema)`,
   }),
   pg: (_, own) => ({
-    imports: [
-      ...(own === undefined ? ["import { Pool } from 'pg'"] : []),
-      "import { pgDataSource } from 'postern/pg'",
-    ],
-    setup:
-      own === undefined
-        ? [`const pool = new Pool({ connectionString: ${url} })`, "pool.on('error', () => {})"]
-        : [],
+    imports: [...(own === undefined ? [pgImport] : []), "import { pgDataSource } from 'postern/pg'"],
+    setup: own === undefined ? pool : [],
     call: `pgDataSource(${own?.name ?? 'pool'}, schema)`,
   }),
 }

@@ -1,0 +1,208 @@
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import express, { type RequestHandler } from 'express'
+import { Hono } from 'hono'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { createSourceClient } from '../../src/client/index.ts'
+import { generatePrismaClient } from '../adapters/prisma/generate.ts'
+import { freshDatabase } from '../support/db.ts'
+import { type Project, project, root } from './support.ts'
+
+type Handler = (request: Request) => Promise<Response>
+
+let database: Awaited<ReturnType<typeof freshDatabase>>
+const projects: Project[] = []
+
+beforeAll(async () => {
+  database = await freshDatabase()
+  const client = new pg.Client(database.url)
+  await client.connect()
+  await client.query(`create table chores (id text primary key, organization_id text not null, title text not null,
+    status text not null default 'todo'); create index on chores (organization_id)`)
+  await client.end()
+  await generatePrismaClient()
+})
+afterEach(() => {
+  for (const name of ['SOURCE_KEY', 'DATABASE_URL']) delete process.env[name]
+})
+afterAll(async () => {
+  for (const one of projects) one[Symbol.dispose]()
+  await database.drop()
+})
+
+const manifest = (...packages: string[]) =>
+  JSON.stringify({
+    name: 'app',
+    private: true,
+    dependencies: Object.fromEntries(packages.map((name) => [name, '*'])),
+  })
+const bundler = '{ "compilerOptions": { "module": "esnext", "moduleResolution": "bundler" } }'
+const node = '{ "compilerOptions": { "module": "nodenext", "rewriteRelativeImportExtensions": true } }'
+
+/** An application, as it is before. */
+function application(files: Record<string, string>): Project {
+  const one = project({ '.env': `DATABASE_URL=${database.url}`, '.gitignore': '.env*\n', ...files })
+  projects.push(one)
+  return one
+}
+
+/** Runs init and migrate there, sets its environment, and imports what was written. */
+async function initialised(app: Project, route: string): Promise<Record<string, unknown>> {
+  const init = await app.run(['init', '--yes'])
+  expect(init).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('npx postern migrate') })
+  expect(await app.run(['migrate'])).toMatchObject({ code: 0, stderr: '' })
+  for (const file of ['.env.local', '.env']) {
+    if (existsSync(join(app.directory, file))) process.loadEnvFile(join(app.directory, file))
+  }
+  expect(process.env.SOURCE_KEY).toMatch(/^sk_[0-9a-f]{48}$/)
+  expect(readFileSync(join(app.directory, '.env.example'), 'utf8')).toBe('SOURCE_KEY=\n')
+  return (await import(pathToFileURL(join(app.directory, route)).href)) as Record<string, unknown>
+}
+
+/** Whoever has the key can commit and load. */
+async function works(id: string, target: { url?: string; handler?: Handler }): Promise<void> {
+  const source = createSourceClient({
+    url: target.url ?? 'http://app/source',
+    key: process.env.SOURCE_KEY ?? '',
+    scope: { organizationId: 'org_1' },
+    ...(target.handler && {
+      fetch: (url: string, init: RequestInit) => (target.handler as Handler)(new Request(url, init)),
+    }),
+  })
+  await source.commit({
+    key: id,
+    operations: [{ type: 'CREATE', model: 'chores', id, input: { title: 'Paint' } }],
+  })
+  expect((await source.load('chores', id)).row).toEqual({ id, title: 'Paint', status: 'todo' })
+}
+
+test('Next.js and Drizzle, with a client and tables of its own', async () => {
+  const app = application({
+    'package.json': manifest('next', 'drizzle-orm', 'pg', 'postern'),
+    'tsconfig.json': bundler,
+    'src/app/page.tsx': 'export default () => null\n',
+    'src/db/tables.ts': `import { pgTable, text } from 'drizzle-orm/pg-core'
+export const chores = pgTable('chores', { id: text().primaryKey(), organizationId: text('organization_id').notNull(),
+  title: text().notNull(), status: text().notNull().default('todo') })
+`,
+    'src/db/index.ts': `import { drizzle } from 'drizzle-orm/node-postgres'
+import { Pool } from 'pg'
+import * as tables from './tables'
+const pool = new Pool({ connectionString: process.env.DATABASE_URL })
+pool.on('error', () => {})
+export const db = drizzle(pool, { schema: tables })
+`,
+  })
+  const { POST } = await initialised(app, 'src/app/api/source/route.ts')
+  await works('next', { handler: POST as Handler })
+  expect(
+    readFileSync(join(app.directory, 'src/lib/source/adapter.ts'), 'utf8'),
+  ).toBe(`import { drizzleDataSource } from 'postern/drizzle'
+import * as tables from '../../db/tables'
+import { db } from '../../db/index'
+import { schema } from './schema'
+
+export const adapter = drizzleDataSource(db, schema, { tables })
+`)
+  // a second time nothing is left to write, and nothing is written
+  const key = readFileSync(join(app.directory, '.env.local'), 'utf8')
+  const again = await app.run(['init', '--yes', '--json'])
+  const { steps } = JSON.parse(again.stdout) as { steps: { action: string }[] }
+  expect(steps.map(({ action }) => action)).toEqual(Array(steps.length).fill('keep'))
+  expect(readFileSync(join(app.directory, '.env.local'), 'utf8')).toBe(key)
+})
+
+test('Express and Prisma, with a client of its own', async () => {
+  const app = application({
+    'package.json': manifest('express', '@prisma/client', 'pg', 'postern'),
+    'tsconfig.json': node,
+  })
+  const generated = relative(
+    join(app.directory, 'lib'),
+    join(root, 'test/adapters/prisma/generated/client.ts'),
+  )
+  app.write({
+    'lib/prisma.ts': `import { PrismaPg } from '@prisma/adapter-pg'
+import { PrismaClient } from '${generated}'
+const make = () => new PrismaClient({ adapter: new PrismaPg({ connectionString: process.env.DATABASE_URL ?? '' }) })
+const kept = globalThis as unknown as { prisma?: ReturnType<typeof make> }
+export const prisma = kept.prisma ?? make()
+`,
+  })
+  const { sourceHandler } = await initialised(app, 'lib/source/express.ts')
+  const server: Server = express()
+    .post('/source', sourceHandler as RequestHandler)
+    .listen(0)
+  await once(server, 'listening')
+  try {
+    await works('express', { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/source` })
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+})
+
+test.each([
+  ['Kysely', ['kysely', 'pg']],
+  ['postgres.js', ['postgres', 'pg']],
+  ['node-postgres', ['pg']],
+  ['Drizzle', ['drizzle-orm', 'pg']],
+])('Hono and %s, which exports no client', async (name, packages) => {
+  const app = application({ 'package.json': manifest('hono', 'postern', ...packages), 'tsconfig.json': node })
+  if (name === 'postgres.js') app.write({ 'package.json': manifest('hono', 'postern', 'postgres') })
+  const { sourceHandler } = await initialised(app, 'lib/source/hono.ts')
+  const hono = new Hono().post('/source', (c) => (sourceHandler as Handler)(c.req.raw))
+  await works(name, { handler: async (request) => hono.fetch(request) })
+})
+
+test('what was written compiles against the package', () => {
+  expect(projects.length).toBe(6)
+  const all = project({})
+  projects.push(all)
+  const options = {
+    module: 'esnext',
+    moduleResolution: 'bundler',
+    allowImportingTsExtensions: true,
+    rewriteRelativeImportExtensions: false,
+    types: ['node'],
+    typeRoots: [join(root, 'node_modules/@types')],
+  }
+  const include = projects.map(({ directory }) => directory)
+  all.write({
+    'tsconfig.json': JSON.stringify({
+      extends: join(root, 'tsconfig.json'),
+      compilerOptions: options,
+      include,
+      exclude: [],
+    }),
+  })
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const { stdout } = spawnSync(process.execPath, [tsc, '-p', all.directory, '--pretty', 'false'], {
+    encoding: 'utf8',
+  })
+  // the sources have a check of their own
+  expect(
+    stdout.split('\n').filter((line) => line.startsWith('.test-results') || line.includes('error TS18')),
+  ).toEqual([])
+})
+
+test('without --yes, and without a terminal to ask, nothing is written; --dry-run shows the files', async () => {
+  const app = application({ 'package.json': manifest('express', 'pg'), '.env': '' })
+  const asked = await app.run(['init'])
+  expect(asked).toMatchObject({ code: 2, stderr: expect.stringContaining('nothing was written: say --yes') })
+  const dry = await app.run(['init', '--dry-run'])
+  expect(dry.stdout).toContain('export const sourceHandler = dataSourceExpress({')
+  expect(dry.stdout).not.toContain('sk_')
+  expect(existsSync(join(app.directory, 'lib'))).toBe(false)
+  const none = application({ 'package.json': manifest('pg') })
+  expect(await none.run(['init', '--yes'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('no framework found'),
+  })
+})
