@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { addCheck } from './commands/check.ts'
 import { addConform } from './commands/conform.ts'
@@ -20,10 +20,15 @@ environment, .env.local and .env.
 
 Exit codes: 0 all is well, 1 something is wrong or failed, 2 the call is wrong.`
 
+const version = (): string =>
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
+
 /** The whole command line. Each command is a file of `commands`, and adds itself. */
 export function createProgram(): Command {
   const program = new Command('postern')
     .description('A signed Data Source endpoint on your own Postgres.')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'say how it is called')
     .helpCommand(false)
     .exitOverride()
     .showHelpAfterError('See postern --help.')
