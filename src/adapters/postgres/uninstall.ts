@@ -12,6 +12,8 @@ export interface Remains {
   /** Changes that followers could still read, and that stamps are judged by. */
   readonly events: number
   readonly followers: number
+  /** Deliveries that somebody still has to look at. */
+  readonly deadLetters: number
   /** Tables of the application whose capture triggers go with it. */
   readonly captured: readonly string[]
 }
@@ -66,8 +68,13 @@ where n.nspname = $1::text and c.relkind in ('r', 'p', 'v', 'm', 'f')`,
     where p.pronamespace = $1::text::regnamespace and not g.tgisinternal)::text as captured`,
     [s],
   )
+  // tables of a later version than what is installed
+  const [dead] = names.includes('dead_letter')
+    ? await session.query(`select count(*)::text as n from ${s}.dead_letter`, [])
+    : []
   return {
     schema: s,
+    deadLetters: Number(dead?.n ?? 0),
     keys: Number(at?.keys),
     events: Number(at?.events),
     followers: Number(at?.followers),
