@@ -81,7 +81,16 @@ describe.skipIf(noNats !== undefined)('the NATS sink', () => {
     await using to = await stream()
     const sink = natsSink({ connection, subject: to.subject })
     const ids = ['a b:0', 'a%20b:0', 'a%2520b:0', 'k:0@línea', 'k:0@a\r\nNats-Msg-Id: x', 'k:0@a\nb']
-    for (const log of ['one', 'two']) await sink(batchOf('sink', log, ids.map((id, n) => event(id, n)), 1), context)
+    for (const log of ['one', 'two'])
+      await sink(
+        batchOf(
+          'sink',
+          log,
+          ids.map((id, n) => event(id, n)),
+          1,
+        ),
+        context,
+      )
     expect((await to.messages()).map((message) => message.json<{ id: string }>().id).sort()).toEqual(
       [...ids, ...ids].sort(),
     )

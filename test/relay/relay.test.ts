@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createRelay, relaysOf } from '../../src/relay/index.ts'
+import { blocksOf } from '../docs/markdown.ts'
 import { majors } from '../support/postgres-source.ts'
 import { idsOf, openNotes, startRelay, until, write } from './support.ts'
 
@@ -195,6 +196,24 @@ test('wake has the feed looked at before its time', async () => {
   await write(open, 'n1')
   running.relay.wake()
   await until(() => running.got.length === 1)
+  await running.stop()
+})
+
+test('the trigger of docs/push.md wakes a relay that would look again much later', async () => {
+  await using open = await openNotes()
+  const [trigger = ''] = blocksOf('docs/push.md')
+    .filter(({ language, text }) => language === 'sql' && text.includes('pg_notify'))
+    .map(({ text }) => text)
+  await open.sql(trigger)
+  const running = startRelay(open, { pollMs: [600_000, 600_000] })
+  const listener = await open.client()
+  listener.on('notification', () => running.relay.wake())
+  await listener.query('listen postern_events')
+  await until(async () => (await running.relay.status())?.state === 'running')
+  for (const id of ['n1', 'n2']) {
+    await write(open, id)
+    await until(() => running.got.some(({ entityId }) => entityId === id))
+  }
   await running.stop()
 })
 
