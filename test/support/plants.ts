@@ -161,9 +161,9 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'suppressed-unnoticed',
-    mistake: 'a write that a trigger suppressed counts as done',
-    find: /if not found then\s+raise exception 'postern: a trigger suppressed the write' using errcode = 'PN409';\s+end if;/g,
-    put: '',
+    mistake: 'a write that a trigger suppressed counts as done, or its row as missing',
+    find: /raise exception 'postern: a trigger suppressed the write' using errcode = 'PN409';/g,
+    put: 'null;',
     noticed: engine('triggers'),
   },
   {
