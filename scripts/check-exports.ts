@@ -1,5 +1,7 @@
-// The map of exports and the sources agree: no entry without a file, no adapter or mount without an entry.
+// The map of exports and the sources agree: no entry without a file, no adapter or mount without an entry, and no entry
+// that loads a package which its user need not have.
 import { existsSync, globSync, readFileSync } from 'node:fs'
+import { importsOf } from './imports.ts'
 
 interface Entry {
   'postern-source': string
@@ -7,7 +9,18 @@ interface Entry {
   default: string
 }
 
-const manifest: { exports: Record<string, Entry | string> } = JSON.parse(readFileSync('package.json', 'utf8'))
+/** The optional peers that an entry loads: whoever imports it has them. Every other entry loads dependencies alone. */
+const peersOf: Readonly<Record<string, readonly string[]>> = {
+  './drizzle': ['drizzle-orm'],
+  './kysely': ['kysely'],
+  './opentelemetry': ['@opentelemetry/api'],
+  './relay-nats': ['@nats-io/jetstream'],
+  './testing': ['pg'],
+}
+
+const manifest: { exports: Record<string, Entry | string>; dependencies: object } = JSON.parse(
+  readFileSync('package.json', 'utf8'),
+)
 const faults: string[] = []
 const sources = new Set<string>()
 for (const [name, entry] of Object.entries(manifest.exports)) {
@@ -24,6 +37,13 @@ for (const [name, entry] of Object.entries(manifest.exports)) {
     else if (existsSync(source) && !existsSync(expected)) faults.push(`${expected} was not built`)
   }
 }
+for (const [name, entry] of Object.entries(manifest.exports)) {
+  if (typeof entry === 'string' || !existsSync(entry.default)) continue
+  for (const loaded of packagesOf(entry.default.replace('./', ''))) {
+    const known = loaded.startsWith('node:') || loaded in manifest.dependencies
+    if (!known && !peersOf[name]?.includes(loaded)) faults.push(`exports["${name}"] loads ${loaded}`)
+  }
+}
 const internal = ['./src/core/index.ts', './src/cli/index.ts']
 for (const file of globSync(['src/*/index.ts', 'src/adapters/*.ts', 'src/adapters/*/index.ts'])) {
   const source = `./${file.replaceAll('\\', '/')}`
@@ -31,3 +51,13 @@ for (const file of globSync(['src/*/index.ts', 'src/adapters/*.ts', 'src/adapter
 }
 for (const fault of faults) console.error(fault)
 process.exitCode = faults.length ? 1 : 0
+
+/** The packages that a module of dist and all modules below it import. */
+function packagesOf(module: string, seen = new Map<string, readonly string[]>()): Set<string> {
+  if (!seen.has(module)) {
+    const { files, packages } = importsOf(module)
+    seen.set(module, packages)
+    for (const file of files) packagesOf(file, seen)
+  }
+  return new Set([...seen.values()].flat())
+}
