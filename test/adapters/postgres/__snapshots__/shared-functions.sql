@@ -28,7 +28,7 @@ end $$;
 -- Is a decision made at _read_at on this row out of date? Null: no. Call it under the row's lock, with a fresh snapshot.
 create or replace function postern.judge(_model text, _entity_id text, _tenant text, _read_at bigint, _exists boolean)
 returns jsonb language plpgsql as $$
-declare _e postern.outbox; _stamp bigint := 0; _came boolean := false; _changed text[] := '{}';
+declare _e postern.outbox; _stamp bigint := 0; _came boolean := false; _created boolean := false; _changed text[] := '{}';
 begin
   -- two-sided row comparisons and the order keep the planner on outbox_entity: with position > x alone it walks the
   -- primary key over everything that came since
@@ -39,14 +39,15 @@ begin
   order by e.entity_id, e.model, e.position limit 1;
   if not found and _read_at <= coalesce(pg_sequence_last_value('postern.position_seq'), 0) then return null; end if;
 
+  -- all of them: without a limit, the row comparisons above are taken for a ninth of the log, which is then read whole;
+  -- and ordered by the bare position, the primary key might be walked
   for _e in
     select e.* from postern.outbox e
-    where (e.entity_id, e.model, e.position) > (_entity_id, _model, _read_at)
-      and (e.entity_id, e.model, e.position) < (_entity_id, _model, 9223372036854775807)
-      and e.tenant = _tenant
-    order by e.entity_id, e.model, e.position
+    where e.entity_id = _entity_id and e.model = _model and e.position > _read_at and e.tenant = _tenant
+    order by e.position + 0
   loop
     _stamp := _e.position;
+    _created := _created or _e.type = 'CREATE';
     _came := _came or _e.changed is null;
     _changed := _changed || coalesce(_e.changed, '{}');
   end loop;
@@ -60,10 +61,7 @@ begin
   return jsonb_strip_nulls(jsonb_build_object('participantId', _e.participant_id, 'participantKind', _e.participant_kind))
     || jsonb_build_object(
       'stamp', _stamp,
-      'reason', case when not _exists then 'deleted' when exists (
-        select from postern.outbox e
-        where (e.entity_id, e.model) = (_entity_id, _model) and e.tenant = _tenant
-          and e.position > _read_at and e.type = 'CREATE') then 'created' else 'changed' end,
+      'reason', case when not _exists then 'deleted' when _created then 'created' else 'changed' end,
       'changed', case when _came then null else (
         select coalesce(jsonb_agg(distinct c collate "C"), '[]') from unnest(_changed) c) end);
 end $$;
