@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { addCheck } from './commands/check.ts'
 import { addConform } from './commands/conform.ts'
@@ -66,9 +66,11 @@ export async function run(args: readonly string[]): Promise<number> {
     program.outputHelp()
     return 2
   }
-  // what is in the environment counts first, then what comes earlier here, as in Next.js
-  for (const file of ['.env.local', '.env']) if (existsSync(file)) process.loadEnvFile(file)
   try {
+    // what is in the environment counts first, then what comes earlier here, as in Next.js
+    for (const file of ['.env.local', '.env']) {
+      if (statSync(file, { throwIfNoEntry: false })?.isFile()) process.loadEnvFile(file)
+    }
     await program.parseAsync([...args], { from: 'user' })
     return Number(process.exitCode ?? 0)
   } catch (error) {

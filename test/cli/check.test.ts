@@ -223,6 +223,18 @@ describe('check finds, names and tells how to mend', () => {
   })
 })
 
+test('doctor says that nobody prunes, and which follower holds it', async () => {
+  await open.sql(
+    `insert into postern.ledger (tenant, key, intent, body, at) values ('', 'old', '', '', now() - interval '70 days')`,
+  )
+  await open.sql(`insert into postern.follower (name, seen_at) values ('gone', now() - interval '31 days')`)
+  const { code, lines } = await look('doctor')
+  const said = lines.filter(({ level }) => level === 'warning').map(({ message }) => message)
+  expect(said).toContainEqual(expect.stringContaining('nobody prunes'))
+  expect(said).toContainEqual(expect.stringMatching(/hold pruning: gone$/))
+  expect(code).toBe(0)
+})
+
 const missing = missingPgBouncer()
 test.skipIf(missing)(`doctor knows a pooler by itself${missing ? `: ${missing}` : ''}`, async () => {
   await using pooler = await startPgBouncer(open.url, { default_pool_size: 2 })

@@ -17,6 +17,8 @@ export const schema = defineSchema({
 test('generate writes types that are the rows of the schema; --check says whether they still are', async () => {
   using app = project({
     'schema.ts': schema,
+    // some call a directory so
+    '.env/keep': '',
     // both directions: neither is wider than the other
     'use.ts': `import type { Row } from 'postern'
 import type { Rows } from './rows.ts'

@@ -66,7 +66,10 @@ test('following the page from an application to a door gives what the page says,
     }
     expect(await follow('init --yes')).toBe(init)
     expect(
-      (await follow('migrate')).replace(/\d+ statements/, 'N statements').replace(/digest \w+/, 'digest D'),
+      (await follow('migrate'))
+        .replace(/1[\d, ]*;/, '1, ...;')
+        .replace(/\d+ statements/, 'N statements')
+        .replace(/digest \w+/, 'digest D'),
     ).toBe(migrated)
     const { rows } = await client.query(
       `select setting = 'off' as unsafe from pg_settings where name in ('fsync', 'synchronous_commit', 'full_page_writes') and setting = 'off'`,
