@@ -15,7 +15,7 @@ export function addMigrate(program: Command): void {
     program
       .command('migrate')
       .description('Install or upgrade our tables and functions for the schema; safe to repeat.')
-      .option('--dry-run', 'say what would be done, and do nothing of it')
+      .option('--dry-run', 'run everything and roll it back: says what would be done')
       .option('--down', 'drop all of ours instead; says what would be lost, and wants --yes')
       .option('--yes', 'drop it'),
   ).action((options: MigrateOptions) =>

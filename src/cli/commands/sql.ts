@@ -16,7 +16,9 @@ export function addSql(program: Command): void {
   databaseOptions(
     program
       .command('sql')
-      .description('Print what migrate would run, or write it as a migration of your own tool; runs nothing.')
+      .description(
+        'Print what migrate would run, or write it as a migration of your own tool; changes nothing.',
+      )
       .addOption(new Option('--for <tool>', `a migration for: ${tools.join(', ')}`).choices(tools))
       .option('--out <path>', "write it there: a file, or the tool's directory of migrations")
       .option('--all', 'everything, also what this database has already')
