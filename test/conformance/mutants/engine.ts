@@ -47,8 +47,9 @@ export const engineMutants: readonly Mutant[] = [
       },
       {
         where: oneUpdateOf('gated'),
-        find: "    _stale := postern.judge('gated', case when",
-        put: "    _x := postern.judge('gated', case when",
+        find: `    if found or _read_at > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then
+      _stale := postern.judge('gated', _x, _tenant, _read_at, _found);`,
+        put: '    if _stale is not null then',
       },
     ],
   }),
