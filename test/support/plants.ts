@@ -155,8 +155,8 @@ export const plants: readonly Plant[] = [
   {
     name: 'feed-of-all',
     mistake: 'the feed forgets whose it is',
-    find: /\(_tenant is null or o\.tenant in \(_tenant, ''\)\)/g,
-    put: 'true',
+    find: /where o\.tenant = _tenant and/g,
+    put: "where o.tenant <> '' and",
     noticed: engine('tenancy', 'feed'),
   },
   {

@@ -1,6 +1,12 @@
 import { lockNamespace } from './functions.ts'
 import { PAGE_BYTES } from './query.ts'
 
+/** The next events of some tenant, in order. */
+const page = (s: string, whose: string): string =>
+  `select o.* from ${s}.outbox o
+      where ${whose} and o.position > _position and o.position <= _horizon and o.model = any(_models)
+      order by o.position limit _limit`
+
 /** The feed's side of the in-flight registry, and what keeps the log in bounds, as functions of the database. */
 export function feedFunctions(s: string): readonly string[] {
   const ns = lockNamespace(s)
@@ -83,10 +89,14 @@ begin
       || ',"occurredAt":"' || to_char(o.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
       || '","stamp":' || o.position
       || coalesce(',"changed":' || to_json(o.changed)::text, '') || '}' as event
-    from ${s}.outbox o
-    where o.position > _position and o.position <= _horizon and (_tenant is null or o.tenant in (_tenant, ''))
-      and o.model = any(_models)
-    order by o.position limit _limit) p) e;
+    from (
+      -- each by the index that has its rows in order; under one condition for all three, the log would be walked for them
+      (${page(s, '_tenant is null')})
+      union all
+      (${page(s, 'o.tenant = _tenant')})
+      union all
+      (${page(s, `_tenant <> '' and o.tenant = ''`)})
+      order by position limit _limit) o) p) e;
   -- a page that is not full has seen everything up to the horizon
   if _n < _limit and coalesce(_whole, true) then through := greatest(_horizon, _position); end if;
   base := case when through < _pruned then _pruned else 0 end;

@@ -85,5 +85,11 @@ export function migrations(s: string): readonly Migration[] {
       ],
     },
     { version: 2, title: 'relays and dead letters', statements: relayTables(s) },
+    {
+      version: 3,
+      title: 'the feed of one tenant',
+      // among ten million events of others, the walk of a tenant that had a thousand took nine seconds a page
+      statements: [`create index outbox_tenant on ${s}.outbox (tenant, position)`],
+    },
   ]
 }

@@ -243,10 +243,20 @@ begin
       || ',"occurredAt":"' || to_char(o.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
       || '","stamp":' || o.position
       || coalesce(',"changed":' || to_json(o.changed)::text, '') || '}' as event
-    from postern.outbox o
-    where o.position > _position and o.position <= _horizon and (_tenant is null or o.tenant in (_tenant, ''))
-      and o.model = any(_models)
-    order by o.position limit _limit) p) e;
+    from (
+      -- each by the index that has its rows in order; under one condition for all three, the log would be walked for them
+      (select o.* from postern.outbox o
+      where _tenant is null and o.position > _position and o.position <= _horizon and o.model = any(_models)
+      order by o.position limit _limit)
+      union all
+      (select o.* from postern.outbox o
+      where o.tenant = _tenant and o.position > _position and o.position <= _horizon and o.model = any(_models)
+      order by o.position limit _limit)
+      union all
+      (select o.* from postern.outbox o
+      where _tenant <> '' and o.tenant = '' and o.position > _position and o.position <= _horizon and o.model = any(_models)
+      order by o.position limit _limit)
+      order by position limit _limit) o) p) e;
   -- a page that is not full has seen everything up to the horizon
   if _n < _limit and coalesce(_whole, true) then through := greatest(_horizon, _position); end if;
   base := case when through < _pruned then _pruned else 0 end;
