@@ -29,9 +29,11 @@ export async function freshDatabase(
   const database = `${inject('pgRun')}${randomBytes(6).toString('hex')}`
   const source = template ? `template ${template.database} strategy file_copy` : ''
   await withServer(major, (client) => client.query(`create database ${database} ${source}`))
-  const drop = async (): Promise<void> => {
-    await withServer(major, (client) => client.query(`drop database if exists ${database} with (force)`))
-  }
+  const drop = (): Promise<void> =>
+    withServer(major, async (client) => {
+      await left(client, database)
+      await client.query(`drop database if exists ${database} with (force)`)
+    })
   return { url: urlOf(major, database), drop, [Symbol.asyncDispose]: drop }
 }
 
@@ -66,6 +68,21 @@ export async function templateDatabase(
     await client.query(`alter database ${draft} rename to ${database}`)
   })
   return { database, major }
+}
+
+/**
+ * Waits for connections that are about to end. `pool.end()` of node-postgres resolves before they have: one that is
+ * terminated meanwhile emits an error that nobody listens to any more, and the whole run fails with it.
+ */
+async function left(client: pg.Client, database: string): Promise<void> {
+  for (let attempt = 1; attempt <= 50; attempt += 1) {
+    const { rowCount } = await client.query(
+      `select from pg_stat_activity where datname = $1 and backend_type = 'client backend'`,
+      [database],
+    )
+    if (!rowCount) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
 }
 
 function urlOf(major: PgMajor, database?: string): string {
