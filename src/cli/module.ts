@@ -35,6 +35,7 @@ export async function loadProject(named: string | undefined): Promise<Project> {
     const { registerTypeScript } = await import('./typescript.ts')
     registerTypeScript(dirname(path))
   }
+  quiet()
   const exported = await imported(path, file)
   const source = pick(exported, ['source', 'adapter', 'default'], isSource, file)
   if (source !== undefined) {
@@ -82,3 +83,13 @@ const isSource = (value: unknown): value is PostgresSource =>
 
 const isSchema = (value: unknown): value is Schema =>
   isObject(value) && value.models instanceof Map && isObject(value.definitions)
+
+/** How Node reads an application's modules is no news to who runs a command. */
+function quiet(): void {
+  const listeners = process.listeners('warning')
+  process.removeAllListeners('warning')
+  process.on('warning', (warning: Error & { code?: string }) => {
+    if (warning.name === 'ExperimentalWarning' || warning.code === 'MODULE_TYPELESS_PACKAGE_JSON') return
+    for (const listener of listeners) listener(warning)
+  })
+}

@@ -16,7 +16,6 @@ export function registerTypeScript(directory: string): void {
   if (typeof module.registerHooks !== 'function' || typeof module.stripTypeScriptTypes !== 'function') {
     throw new UsageError('reading TypeScript takes Node 22.15 or newer; or give a module in JavaScript')
   }
-  quiet()
   const aliases = aliasesOf(directory)
   module.registerHooks({
     resolve(specifier, context, next) {
@@ -71,13 +70,4 @@ function strip(source: string): string {
     if ((error as { code?: unknown }).code !== 'ERR_INVALID_ARG_VALUE') throw error
     return module.stripTypeScriptTypes(source)
   }
-}
-
-/** That types are stripped is no news to who runs a command. */
-function quiet(): void {
-  const listeners = process.listeners('warning')
-  process.removeAllListeners('warning')
-  process.on('warning', (warning) => {
-    if (warning.name !== 'ExperimentalWarning') for (const listener of listeners) listener(warning)
-  })
 }
