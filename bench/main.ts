@@ -1,5 +1,5 @@
-// npm run bench -- [--quick] [--json] [--smoke] [--only <pattern>] [--rounds 7] [--slice <ms>] [--clients 1,4,16] [--delays 0,1]
-// npm run bench -- --growth [--rows 10000000]
+// npm run bench -- [--quick] [--json] [--only <pattern>] [--rounds 7] [--slice 150] [--clients 1,4,16] [--delays 0,1]
+// npm run bench -- --growth [--rows 10000000] | --door | --memory [--commits 1000000]
 import { mkdirSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { chartOf } from './chart.ts'
 import { startDatabase } from './database.ts'
 import { growthSections, openGrown, walksAndPruning } from './growth.ts'
+import { measureMemory } from './memory.ts'
 import { modelSections } from './models.ts'
 import { Progress } from './progress.ts'
 import { type Result, ratiosOf, resultOf, tableOf } from './report.ts'
@@ -25,6 +26,8 @@ const { values } = parseArgs({
     delays: { type: 'string' },
     growth: { type: 'boolean', default: false },
     door: { type: 'boolean', default: false },
+    memory: { type: 'boolean', default: false },
+    commits: { type: 'string', default: '1000000' },
     rows: { type: 'string', default: '10000000' },
     out: { type: 'string', default: path.join(import.meta.dirname, 'results') },
   },
@@ -33,7 +36,7 @@ const { values } = parseArgs({
 const list = (text: string): number[] => text.split(',').map(Number)
 const pace: Pace = {
   rounds: Number(values.rounds ?? (values.smoke ? 1 : values.quick ? 3 : 7)),
-  sliceMs: Number(values.slice ?? (values.smoke ? 5 : values.quick ? 120 : 250)),
+  sliceMs: Number(values.slice ?? (values.smoke ? 5 : values.quick ? 100 : 150)),
 }
 const choice = {
   clients: list(values.clients ?? (values.smoke || values.quick ? '1,16' : '1,4,16')),
@@ -78,7 +81,9 @@ try {
     results.push(result)
     console.log(tableOf(result))
   }
-  if (values.growth) {
+  if (values.memory) {
+    for await (const line of measureMemory(database, Number(values.commits))) console.log(line)
+  } else if (values.growth) {
     const most = Number(values.rows)
     const sizes = [0, Math.floor(most / 10), most]
     const grown = await openGrown(database, sizes, (text) => progress.say(text))
@@ -104,7 +109,7 @@ const report = {
   pace,
   ratios: ratiosOf(results),
 }
-if (!values.smoke) {
+if (!values.smoke && !values.memory) {
   mkdirSync(values.out, { recursive: true })
   const file = path.join(values.out, `${report.at.slice(0, 10)}${values.growth ? '-growth' : ''}`)
   writeFileSync(`${file}.json`, `${JSON.stringify({ ...report, results }, null, 2)}\n`)
