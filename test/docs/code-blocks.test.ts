@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { createProgram } from '../../src/cli/program.ts'
@@ -23,6 +23,13 @@ test('every block of JSON is JSON', () => {
   const json = blocks.filter(({ language }) => language === 'json')
   expect(json.length).toBeGreaterThan(0)
   for (const block of json) expect(() => JSON.parse(block.text), place(block)).not.toThrow()
+})
+
+test('a page that shows what is sent, typed or answered has a test of its own that follows it', () => {
+  const shown = blocks.filter(({ language }) => ['text', 'sql', 'http', 'prisma'].includes(language))
+  const tests = globSync('test/**/*.ts', { cwd: root }).map((file) => readFileSync(join(root, file), 'utf8'))
+  const followed = (page: string): boolean => tests.some((text) => text.includes(`'${page}'`))
+  expect([...new Set(shown.map(({ page }) => page))].filter((page) => !followed(page))).toEqual([])
 })
 
 /** The scripts of the application whose README it is. */
@@ -62,7 +69,18 @@ const project = join(root, '.test-results/docs')
 // The files of an application of Next.js are compiled with the example that they are: see quick-starts.test.ts.
 const built = (block: Block): boolean =>
   block.file !== undefined && quickStarts[block.page]?.includes('next') === true
-const typescript = blocks.filter((block) => /^tsx?$/.test(block.language) && !built(block))
+/** What a diff of TypeScript leads to, without what it imports from the reader's own application. */
+const after = (block: Block): Block => ({
+  ...block,
+  language: 'ts',
+  text: block.text
+    .replace(/^-.*$/gm, '')
+    .replace(/^[+ ]/gm, '')
+    .replace(/^import .* from '@\/.*$/gm, ''),
+})
+const typescript = blocks
+  .map((block) => (block.language === 'diff' ? after(block) : block))
+  .filter((block) => /^tsx?$/.test(block.language) && !built(block))
 
 /** In the API reference an example stands below what it is an example of, and need not import that. */
 function importsOf({ page, text }: Block): string {

@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { SourceError } from '../../src/index.ts'
 import { fixture } from '../../src/testing/index.ts'
 import { namesOf } from '../../src/testing/names.ts'
+import { blocksOf } from '../docs/markdown.ts'
 import { majors } from '../support/postgres-source.ts'
 import { ids, org, populate, schema, serverUrl, shop } from './shop.ts'
 
@@ -161,6 +162,11 @@ test('a changed input makes attach fail with what changed and what to do; sealin
   expect([error.code, error.status, error.retryable]).toEqual(['fingerprint_mismatch', 409, false])
   expect(error.message).toContain('run the set-up again')
   expect(error.message).toMatch(/changed: file postern-seed-\w+\/seed\.json\)/)
+  const shown = blocksOf('docs/testing.md').find(({ text }) => text.startsWith('fingerprint_mismatch: '))
+  const said = error.message
+    .replace(base.name, 'shop')
+    .replace(/(?<=file )\S+\/seed\.json/, 'seed/users.json')
+  expect(`${error.code}: ${said}\n`).toBe(shown?.text)
   expect(error.details).toMatchObject({ found: first.fingerprint })
   expect(await databases(`${namesOf(base.name).base}_s`)).toEqual([])
 
