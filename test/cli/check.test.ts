@@ -116,11 +116,19 @@ const faults: [name: string, plant: string, undo: string, subject: string, messa
   ],
   [
     'a missing column',
-    `alter table notes rename score to points`,
-    `alter table notes rename points to score`,
+    `alter table notes rename score to points; alter table notes rename text to words`,
+    `alter table notes rename points to score; alter table notes rename words to text`,
     'notes',
     'has no column score',
     'alter table public.notes add column score',
+  ],
+  [
+    'every missing column, at once',
+    `alter table notes rename score to points; alter table notes rename text to words`,
+    `alter table notes rename points to score; alter table notes rename words to text`,
+    'notes',
+    'has no column text',
+    'alter table public.notes add column text',
   ],
   [
     'a column of the wrong type',

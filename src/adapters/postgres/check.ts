@@ -29,11 +29,19 @@ export async function check(
     subject: string,
     work: (session: PostgresSession) => Promise<Finding[]>,
   ): Promise<Finding[]> =>
-    connection.transaction(work, { isolation: 'read committed' }).catch((fault: unknown) => {
-      const code = sqlstateOf(fault) ?? ''
-      if (!code.startsWith('42') && code !== '3F000') throw fault
-      return [error(subject, `cannot be looked at: ${(fault as Error).message}`, 'Grant what is missing.')]
-    })
+    connection
+      .transaction(
+        async (session) => {
+          await session.query(`select set_config('transaction_read_only', 'on', true) as "only"`, [])
+          return work(session)
+        },
+        { isolation: 'read committed' },
+      )
+      .catch((fault: unknown) => {
+        const code = sqlstateOf(fault) ?? ''
+        if (!code.startsWith('42') && code !== '3F000') throw fault
+        return [error(subject, `cannot be looked at: ${(fault as Error).message}`, 'Grant what is missing.')]
+      })
 
   const installed = await look(s, (session) => checkInstalled(session, s))
   const usable = installed.length === 0

@@ -1,6 +1,6 @@
 import type { Model, Schema } from '../../../core/schema/define.ts'
 import { schemaDigest } from '../../../core/schema/digest.ts'
-import { isMade } from '../catalogue.ts'
+import { isMade, type Table } from '../catalogue.ts'
 import type { PostgresSession } from '../connection.ts'
 import { readTables } from '../migrate.ts'
 import { bindTable } from '../suits.ts'
@@ -41,20 +41,9 @@ export async function checkModels(
   }
   const tables = await readTables(session, schema, s)
   for (const model of schema.models.values()) {
-    let bound: BoundModel
-    try {
-      bound = bindTable(model, tables.get(model.name))
-    } catch (fault) {
-      const { message } = fault as Error
-      findings.push(
-        error(
-          model.name,
-          message.replace(`${model.name}: `, ''),
-          remedy(message, model, tables.get(model.name)?.sql),
-        ),
-      )
-      continue
-    }
+    const { bound, faults } = bindAll(model, tables.get(model.name))
+    findings.push(...faults)
+    if (bound === undefined || faults.length > 0) continue
     const definition = kept.find(({ name }) => name === model.name)?.definition
     if (definition != null && !(await isSame(session, definition, bound))) {
       findings.push(error(model.name, CHANGED, MIGRATE))
@@ -62,6 +51,24 @@ export async function checkModels(
     findings.push(...(await checkGuards(session, bound, s)), ...(await rights(session, bound)))
   }
   return findings
+}
+
+/** Binds a model; a field that does not fit is told and left out, so that all of them are told at once. */
+function bindAll(model: Model, table: Table | undefined): { bound?: BoundModel; faults: Finding[] } {
+  const faults: Finding[] = []
+  for (let rest = model; ; ) {
+    try {
+      return { bound: bindTable(rest, table), faults }
+    } catch (fault) {
+      const { message } = fault as Error
+      faults.push(
+        error(model.name, message.replace(`${model.name}: `, ''), remedy(message, model, table?.sql)),
+      )
+      const name = /\bfield (\w+)/.exec(message)?.[1] ?? ''
+      if (!rest.fields.has(name) || name === model.primaryKey.name) return { faults }
+      rest = { ...rest, fields: new Map([...rest.fields].filter(([one]) => one !== name)) }
+    }
+  }
 }
 
 async function isSame(session: PostgresSession, definition: string, bound: BoundModel): Promise<boolean> {
