@@ -16,7 +16,8 @@ export function indexPage(api: readonly Entry[]): string {
 ${notice}
 
 One page for each import. Signatures are those of the sources; everything that is exported is here, and what is not here may
-change in any version.
+change in any version. Examples compile as they stand, given what every application has: its \`schema\`, the \`adapter\` on
+its \`pool\` (or \`prisma\`), and \`source\`, the client.
 
 | import | its main part |
 |---|---|
@@ -29,7 +30,7 @@ export function entryPage(entry: Entry): string {
   const types = entry.exported.filter(({ kind }) => kind === 'type')
   const anchors = anchorsOf(entry.exported)
   const sections = [
-    `# \`${entry.name}\`\n\n${notice}`,
+    `# \`${entry.name}\`\n\n${notice}\n\n${entry.summary}. All of this page is imported from \`${entry.name}\`.`,
     contents('Values', values, anchors),
     contents('Types', types, anchors),
     ...entry.exported.map(section),
