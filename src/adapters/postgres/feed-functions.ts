@@ -54,7 +54,7 @@ $$`,
 create or replace function ${s}.events(
   _tenant text, _models text[], _epoch text, _position bigint, _base bigint, _limit int,
   out verdict text, out epoch text, out through bigint, out base bigint, out events text
-) language plpgsql volatile as $$
+) language plpgsql volatile set plan_cache_mode = force_generic_plan as $$
 declare _pruned bigint; _horizon bigint; _n bigint; _whole boolean;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -96,7 +96,9 @@ begin
       (${page(s, 'o.tenant = _tenant')})
       union all
       (${page(s, `_tenant <> '' and o.tenant = ''`)})
-      order by position limit _limit) o) p) e;
+      order by position limit _limit) o
+    -- a fence: an event is put together once, and not at each mention
+    offset 0) p) e;
   -- a page that is not full has seen everything up to the horizon
   if _n < _limit and coalesce(_whole, true) then through := greatest(_horizon, _position); end if;
   base := case when through < _pruned then _pruned else 0 end;
