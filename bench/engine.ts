@@ -8,7 +8,7 @@ import { rowId, schema } from './schema.ts'
 
 /** The engine at its adapters, in the shapes that the endpoint hands to them. */
 
-/** Stamps of the engine's log, whichever library wrote it. */
+/** Stamps of the server's log, whichever library wrote it. */
 export const stamps = new Stamps()
 
 export const engineUpdate = (
@@ -16,14 +16,15 @@ export const engineUpdate = (
   source: SourceAdapter,
   clients: number,
   readAt = false,
+  log = stamps,
 ): Contestant => ({
   name,
   async step(client) {
     const id = someRow(client, clients)
     const { body } = await source.commit(
-      commitRequest([{ type: 'UPDATE', id, readAt: readAt ? stamps.of(id) : null }]),
+      commitRequest([{ type: 'UPDATE', id, readAt: readAt ? log.of(id) : null }]),
     )
-    stamps.note([id], body)
+    log.note([id], body)
   },
 })
 

@@ -1,7 +1,7 @@
 import { PGlite } from '@electric-sql/pglite'
 import { pgliteDataSource } from 'postern/pglite'
 import { engineUpdate } from './engine.ts'
-import { fresh, inputOf, someRow } from './requests.ts'
+import { fresh, inputOf, Stamps, someRow } from './requests.ts'
 import type { Contestant } from './rounds.ts'
 import { schema, seed, TENANT, tables } from './schema.ts'
 
@@ -29,7 +29,7 @@ where id = $3 and organization_id = $4 returning *`,
           )
         },
       },
-      engineUpdate('pglite', source, 1),
+      engineUpdate('pglite', source, 1, false, new Stamps()),
     ],
     close: () => db.close(),
   }

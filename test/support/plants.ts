@@ -155,7 +155,7 @@ export const plants: readonly Plant[] = [
   {
     name: 'feed-of-all',
     mistake: 'the feed forgets whose it is',
-    find: /where o\.tenant = _tenant and/g,
+    find: /where o\.tenant \|\| '' = _tenant and/g,
     put: "where o.tenant <> '' and",
     noticed: engine('tenancy', 'feed'),
   },

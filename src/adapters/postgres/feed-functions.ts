@@ -93,9 +93,9 @@ begin
       -- each by the index that has its rows in order; under one condition for all three, the log would be walked for them
       (${page(s, '_tenant is null')})
       union all
-      (${page(s, 'o.tenant = _tenant')})
+      (${page(s, `o.tenant || '' = _tenant`)})
       union all
-      (${page(s, `_tenant <> '' and o.tenant = ''`)})
+      (${page(s, `_tenant <> '' and o.tenant || '' = ''`)})
       order by position limit _limit) o
     -- a fence: an event is put together once, and not at each mention
     offset 0) p) e;

@@ -250,11 +250,11 @@ begin
       order by o.position limit _limit)
       union all
       (select o.* from postern.outbox o
-      where o.tenant = _tenant and o.position > _position and o.position <= _horizon and o.model = any(_models)
+      where o.tenant || '' = _tenant and o.position > _position and o.position <= _horizon and o.model = any(_models)
       order by o.position limit _limit)
       union all
       (select o.* from postern.outbox o
-      where _tenant <> '' and o.tenant = '' and o.position > _position and o.position <= _horizon and o.model = any(_models)
+      where _tenant <> '' and o.tenant || '' = '' and o.position > _position and o.position <= _horizon and o.model = any(_models)
       order by o.position limit _limit)
       order by position limit _limit) o
     -- a fence: an event is put together once, and not at each mention

@@ -115,4 +115,4 @@ create index dead_letter_row on postern.dead_letter (relay, entity_id, model);
 
 create index dead_letter_queued on postern.dead_letter (relay, id) where queued_at is not null;
 
-create index outbox_tenant on postern.outbox (tenant, position);
+create index outbox_tenant on postern.outbox ((tenant || ''), position);
