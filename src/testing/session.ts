@@ -6,6 +6,7 @@ import { SourceError } from '../core/errors.ts'
 import type { Schema } from '../core/schema/define.ts'
 import { type AdapterOptions, type EndpointOptions, guarded, openAdapter, openDoor } from './door.ts'
 import { checkEffects, type EffectsOptions, type SessionEffects, sessionEffects } from './effects.ts'
+import { sessionFetch } from './fetch.ts'
 import type { Base, Copy } from './store.ts'
 import { SESSION_HEADER, signToken } from './token.ts'
 
@@ -150,7 +151,7 @@ export async function openSession<S extends Schema>(parts: SessionParts<S>): Pro
     apiKey,
     token,
     headers,
-    fetch: (input, init) => fetch(addressed(input, init, attach.appUrl, token)),
+    fetch: (input, init) => sessionFetch({ token, appUrl: attach.appUrl }, input, init),
     effects,
     [Symbol.asyncDispose]: dispose,
   }
@@ -166,19 +167,3 @@ export const baseChanged = (fixture: string): SourceError =>
     `Fixture ${fixture} was unsealed or sealed anew after this session was attached: attach a new one.`,
     { details: { fixture } },
   )
-
-const LOCAL = /^(?:localhost|127(?:\.\d+){3}|\[::1\]|.+\.localhost)$/
-
-/** The token is good for one session only, and still nobody else's business. */
-function addressed(
-  input: string | URL,
-  init: RequestInit | undefined,
-  appUrl: string | URL | undefined,
-  token: string,
-): Request {
-  const url = new URL(input, appUrl)
-  const request = new Request(url, init)
-  const ours = appUrl === undefined ? LOCAL.test(url.hostname) : url.origin === new URL(appUrl).origin
-  if (ours) request.headers.set(SESSION_HEADER, token)
-  return request
-}

@@ -76,7 +76,11 @@ test('the token goes to the application and to nobody else', async () => {
   const echo = async (): Promise<string> => {
     const server = createServer((request, response) => {
       seen.push(request.headers['x-test-session'])
-      response.end()
+      const { pathname, searchParams } = new URL(request.url ?? '/', 'http://any.invalid')
+      if (pathname === '/to') response.writeHead(307, { location: searchParams.get('url') ?? '' })
+      response.write(request.method)
+      request.pipe(response)
+      return
     }).listen(0, '127.0.0.1')
     onTestFinished(() => void server.close())
     await new Promise((resolve) => server.once('listening', resolve))
@@ -85,7 +89,11 @@ test('the token goes to the application and to nobody else', async () => {
   const [ours, other] = [await echo(), await echo()]
   await using session = await base.attach({ appUrl: ours })
   for (const url of ['/', ours, other]) await session.fetch(url)
-  expect(seen).toEqual([session.token, session.token, undefined])
+  expect(seen.splice(0)).toEqual([session.token, session.token, undefined])
+  // and back: the application's own redirects keep it, those to elsewhere do not
+  const away = await session.fetch(`/to?url=${other}/to?url=${ours}/here`, { method: 'POST', body: 'paid' })
+  expect(await away.text()).toBe('POSTpaid')
+  expect(seen).toEqual([session.token, undefined, session.token])
 })
 
 test('a missing token, and one that is forged, foreign, over, or of another algorithm, is one and the same answer', async () => {
