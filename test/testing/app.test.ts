@@ -7,10 +7,11 @@ import { createSourceClient } from '../../src/client/index.ts'
 import { dataSource } from '../../src/index.ts'
 import { dataSourceNode } from '../../src/node/index.ts'
 import { type TestSessions, type TestSessionsOptions, testSessions } from '../../src/testing/index.ts'
-import { ids, org, schema, serverUrl, shop } from './shop.ts'
+import { declare, ids, org, schema, sealedShop, serverUrl, shop } from './shop.ts'
 
 const sessionKey = 'a key that the tests and the application share'
 const apiKey = 'sk_test_the_key_of_the_application'
+const base = sealedShop({ sessionKey })
 
 function routed(options: Partial<TestSessionsOptions> = {}): TestSessions {
   const sessions = testSessions({ schema, enabled: true, connection: serverUrl(18), sessionKey, ...options })
@@ -50,8 +51,6 @@ const caller = (url: string, headers: Record<string, string> = {}) =>
   })
 
 test('requests with a session’s token work in that session, over HTTP; the live store sees none of it', async () => {
-  const base = shop({ sessionKey })
-  await base.seal()
   const url = await application(routed())
   await using one = await base.attach({ appUrl: url })
   await using two = await base.attach()
@@ -70,8 +69,6 @@ test('requests with a session’s token work in that session, over HTTP; the liv
 })
 
 test('the token goes to the application and to nobody else', async () => {
-  const base = shop({ sessionKey })
-  await base.seal()
   const seen: unknown[] = []
   const echo = async (): Promise<string> => {
     const server = createServer((request, response) => {
@@ -97,13 +94,12 @@ test('the token goes to the application and to nobody else', async () => {
 })
 
 test('a missing token, and one that is forged, foreign, over, or of another algorithm, is one and the same answer', async () => {
-  const base = shop({ sessionKey })
-  await base.seal()
   await using session = await base.attach()
-  await using foreigner = await shop({
+  await using other = declare({
     name: base.name,
     sessionKey: 'a key that only this test has, and nobody else',
-  }).attach()
+  })
+  await using foreigner = await other.attach()
   const gone = await base.attach()
   await gone[Symbol.asyncDispose]()
 
@@ -151,13 +147,13 @@ test('a missing token, and one that is forged, foreign, over, or of another algo
 })
 
 test('when the base is sealed anew, the application says so instead of answering with old rows', async () => {
-  const base = shop({ sessionKey })
-  await base.seal()
+  const changing = shop({ sessionKey })
+  await changing.seal()
   const url = await application(routed())
-  await using session = await base.attach()
+  await using session = await changing.attach()
   const client = caller(url, { ...session.headers })
   await client.list('orders')
-  await base.reseal()
+  await changing.reseal()
   await expect(client.list('orders')).rejects.toMatchObject({
     status: 409,
     code: 'fixture_fingerprint_changed',

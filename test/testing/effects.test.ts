@@ -2,9 +2,10 @@ import { expect, test } from 'vitest'
 import type { SourceEvent } from '../../src/index.ts'
 import { createRelay, type Sink } from '../../src/relay/index.ts'
 import { type AttachOptions, type TestSession, testSessions } from '../../src/testing/index.ts'
-import { ids, org, schema, serverUrl, shop } from './shop.ts'
+import { ids, org, schema, sealedShop, serverUrl } from './shop.ts'
 
 const sessionKey = 'a key that the tests and the application share'
+const base = sealedShop({ sessionKey })
 
 const pay = (session: TestSession<typeof schema>, id: string) =>
   session.client.commit(
@@ -15,8 +16,6 @@ const pay = (session: TestSession<typeof schema>, id: string) =>
 const entities = (events: readonly SourceEvent[]) => events.map(({ entityId }) => entityId)
 
 test('pushes are sent, written down, or answered by a mock; nothing of the base is among them', async () => {
-  const base = shop({ sessionKey })
-  await base.seal()
   const sent: SourceEvent[][] = []
   const send = async (events: readonly SourceEvent[]) => void sent.push([...events])
   const attach = (options: AttachOptions<typeof schema>) => base.attach({ send, ...options })
@@ -66,8 +65,6 @@ test('pushes are sent, written down, or answered by a mock; nothing of the base 
 })
 
 test('the test reads what the application pushed in its session', async () => {
-  const base = shop({ sessionKey })
-  await base.seal()
   await using app = testSessions({ schema, enabled: true, connection: serverUrl(18), sessionKey })
   await using session = await base.attach()
   const { effects, adapter } = await app.of(session.headers)
@@ -81,8 +78,6 @@ test('the test reads what the application pushed in its session', async () => {
 })
 
 test('a relay on a session pushes through the policy of the session', async () => {
-  const base = shop({ sessionKey })
-  await base.seal()
   await using session = await base.attach()
   const sink: Sink = async () => expect.fail('nothing is sent')
   const relay = (from: 'now' | 'beginning') =>
@@ -100,7 +95,6 @@ test('a relay on a session pushes through the policy of the session', async () =
 })
 
 test('a policy that lacks its function is refused before anything is copied', async () => {
-  const base = shop()
   for (const effects of ['real', 'mock', 'all'] as const) {
     await expect(base.attach({ effects: effects as 'real' })).rejects.toThrow(TypeError)
   }

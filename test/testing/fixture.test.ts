@@ -8,7 +8,7 @@ import { fixture } from '../../src/testing/index.ts'
 import { namesOf } from '../../src/testing/names.ts'
 import { blocksOf } from '../docs/markdown.ts'
 import { majors } from '../support/postgres-source.ts'
-import { ids, org, populate, schema, serverUrl, shop } from './shop.ts'
+import { declare, ids, org, populate, schema, sealedShop, serverUrl, shop } from './shop.ts'
 
 async function refusal(work: Promise<unknown>): Promise<SourceError> {
   const error = await work.then(
@@ -31,11 +31,11 @@ async function databases(start: string, major: 15 | 18 = 18): Promise<string[]> 
 }
 
 describe.each(majors)('Postgres %i', (major) => {
+  const base = sealedShop({ major })
+
   test('50 sessions at once see the rows of the base and none of each other’s writes; nothing is left of them', async () => {
-    const base = shop({ major })
-    await base.seal()
     // a worker's own, which has asked the server nothing yet
-    const worker = shop({ major, name: base.name })
+    await using worker = declare({ major, name: base.name })
     const sessions = await Promise.all(Array.from({ length: 50 }, () => worker.attach()))
     expect(new Set(sessions.map(({ databaseUrl }) => databaseUrl)).size).toBe(50)
     const commits = sessions.map(({ client, id }) =>
@@ -60,8 +60,7 @@ describe.each(majors)('Postgres %i', (major) => {
   }, 120_000)
 
   test('a sealed base takes no connection, and says in its comment what it was made of', async () => {
-    const base = shop({ major })
-    const { fingerprint } = await base.seal()
+    const fingerprint = await base.fingerprint()
     const { base: name } = namesOf(base.name)
     const url = new URL(serverUrl(major))
     url.pathname = `/${name}`
@@ -255,31 +254,32 @@ test('more sessions than allowed are refused in a sentence, from other processes
   await (await two.attach())[Symbol.asyncDispose]()
 })
 
-test('a session is over after its ttl, and its database is dropped', async () => {
-  const base = shop()
-  await base.seal()
-  const session = await base.attach({ ttl: 1 })
-  await expect(session.client.list('orders', {}, org)).rejects.toMatchObject({
-    code: 'test_session_invalid',
-  })
-  const { base: name } = namesOf(base.name)
-  await expect.poll(() => databases(`${name}_s`), { timeout: 20_000 }).toEqual([])
-  await expect(base.attach({ ttl: 0 })).rejects.toThrow(TypeError)
-})
+describe('the time of a session', () => {
+  const base = sealedShop()
 
-test('a sweep drops a session whose time is over though its process holds on to it', async () => {
-  const base = shop()
-  await base.seal()
-  // disposed of by nobody, the timer included
-  const timers = globalThis.setTimeout
-  globalThis.setTimeout = ((work: () => void, ms: number) => timers(ms === 1 ? () => {} : work, ms)) as never
-  const session = await base.attach({ ttl: 1 }).finally(() => {
-    globalThis.setTimeout = timers
+  test('a session is over after its ttl, and its database is dropped', async () => {
+    const session = await base.attach({ ttl: 1 })
+    await expect(session.client.list('orders', {}, org)).rejects.toMatchObject({
+      code: 'test_session_invalid',
+    })
+    const { base: name } = namesOf(base.name)
+    await expect.poll(() => databases(`${name}_s`), { timeout: 20_000 }).toEqual([])
+    await expect(base.attach({ ttl: 0 })).rejects.toThrow(TypeError)
   })
-  const name = new URL(session.databaseUrl).pathname.slice(1)
-  await expect.poll(async () => (await base.sweep()).removed, { timeout: 20_000 }).toContain(name)
-  expect(await databases(name)).toEqual([])
-  await session[Symbol.asyncDispose]()
+
+  test('a sweep drops a session whose time is over though its process holds on to it', async () => {
+    // disposed of by nobody, the timer included
+    const timers = globalThis.setTimeout
+    globalThis.setTimeout = ((work: () => void, ms: number) =>
+      timers(ms === 1 ? () => {} : work, ms)) as never
+    const session = await base.attach({ ttl: 1 }).finally(() => {
+      globalThis.setTimeout = timers
+    })
+    const name = new URL(session.databaseUrl).pathname.slice(1)
+    await expect.poll(async () => (await base.sweep()).removed, { timeout: 20_000 }).toContain(name)
+    expect(await databases(name)).toEqual([])
+    await session[Symbol.asyncDispose]()
+  })
 })
 
 test('the way of copying is found by trying, and kept with the base', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { inject, onTestFinished } from 'vitest'
+import { beforeAll, inject, onTestFinished } from 'vitest'
 import { type Fixture, type FixtureOptions, fixture } from '../../src/testing/index.ts'
 import type { PgMajor } from '../support/db.ts'
 import { populate, schema } from './shop-base.ts'
@@ -13,13 +13,13 @@ export type Options = Partial<FixtureOptions<typeof schema>> & {
   readonly name?: string
 }
 
-/** A fixture under a name of its own; what it leaves on the server goes with the test. */
-export function shop({
+/** What another process would declare: the same fixture, on connections of its own. */
+export function declare({
   major = 18,
   name = `shop ${randomBytes(6).toString('hex')}`,
   ...options
-}: Options = {}) {
-  const made = fixture(name, {
+}: Options) {
+  return fixture(name, {
     schema,
     connection: serverUrl(major),
     populate,
@@ -27,7 +27,22 @@ export function shop({
     strategy: 'file_copy',
     ...options,
   })
+}
+
+/** A fixture under a name of its own; what it leaves on the server goes with the test. */
+export function shop(options: Options = {}) {
+  const made = declare(options)
   onTestFinished(() => remove(made))
+  return made
+}
+
+/** A sealed fixture for all tests of a file or a group, which leave the base as it is. */
+export function sealedShop(options: Options = {}) {
+  const made = declare(options)
+  beforeAll(async () => {
+    await made.seal()
+    return () => remove(made)
+  })
   return made
 }
 
