@@ -65,12 +65,12 @@ export async function openGrown(
   return grown
 }
 
-/** Events of forty-nine other tenants, and one in ten thousand of a quiet one; each row of theirs changed ten times. */
+/** Events of forty-nine other tenants, and one in ten thousand of a quiet one; each row of theirs changed ten times in a row. */
 const fill = `
 insert into postern.outbox (position, tenant, model, entity_id, type, data, changed, key, index, at)
-select nextval('postern.position_seq'), case when n % 10000 = 0 then 'org_quiet' else 'org_' || (2 + n % 49) end, 'items',
-  'other-' || lpad((n % 1000000)::text, 9, '0'), 'UPDATE',
-  '{"id":"other-' || lpad((n % 1000000)::text, 9, '0') || '","title":"title ' || n
+select nextval('postern.position_seq'), case when n / 10 % 10000 = 0 then 'org_quiet' else 'org_' || (2 + n / 10 % 49) end, 'items',
+  'other-' || lpad((n / 10)::text, 9, '0'), 'UPDATE',
+  '{"id":"other-' || lpad((n / 10)::text, 9, '0') || '","title":"title ' || n
     || '","status":"doing","amount":"12.50","updatedAt":"2026-01-02T03:04:05.123456Z","archivedAt":null}',
   '{title,updatedAt}', 'filled-' || n, 0, now() - interval '40 days'
 from generate_series($1::bigint, $2::bigint) n order by n`

@@ -1,5 +1,5 @@
 // npm run bench -- [--quick] [--json] [--only <pattern>] [--rounds 7] [--slice 150] [--clients 1,4,16] [--delays 0,1]
-// npm run bench -- --growth [--rows 10000000] | --door | --memory [--commits 1000000]
+// npm run bench -- --growth [--rows 10000000] | --door | --profile | --memory [--commits 1000000]
 import { mkdirSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -9,6 +9,7 @@ import { startDatabase } from './database.ts'
 import { growthSections, openGrown, walksAndPruning } from './growth.ts'
 import { measureMemory } from './memory.ts'
 import { modelSections } from './models.ts'
+import { profile } from './profile.ts'
 import { Progress } from './progress.ts'
 import { type Result, ratiosOf, resultOf, tableOf } from './report.ts'
 import { measure, type Pace, type Section, watchSessions } from './rounds.ts'
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     growth: { type: 'boolean', default: false },
     door: { type: 'boolean', default: false },
     memory: { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
     commits: { type: 'string', default: '1000000' },
     rows: { type: 'string', default: '10000000' },
     out: { type: 'string', default: path.join(import.meta.dirname, 'results') },
@@ -81,7 +83,9 @@ try {
     results.push(result)
     console.log(tableOf(result))
   }
-  if (values.memory) {
+  if (values.profile) {
+    for await (const line of profile(database)) console.log(line)
+  } else if (values.memory) {
     for await (const line of measureMemory(database, Number(values.commits))) console.log(line)
   } else if (values.growth) {
     const most = Number(values.rows)
@@ -109,7 +113,7 @@ const report = {
   pace,
   ratios: ratiosOf(results),
 }
-if (!values.smoke && !values.memory) {
+if (!values.smoke && results.length > 0) {
   mkdirSync(values.out, { recursive: true })
   const file = path.join(values.out, `${report.at.slice(0, 10)}${values.growth ? '-growth' : ''}`)
   writeFileSync(`${file}.json`, `${JSON.stringify({ ...report, results }, null, 2)}\n`)
