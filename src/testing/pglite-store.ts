@@ -17,8 +17,7 @@ export interface PgliteInstance {
 
 /** The `PGlite` class. */
 export interface PgliteClass {
-  // biome-ignore lint/suspicious/noExplicitAny: options and instance are PGlite's own, generic over its extensions
-  create(options?: any): Promise<any>
+  create(options?: object): Promise<unknown>
 }
 
 /** Bases and sessions inside of this process, on PGlite; see `pgliteFixtures`. */
