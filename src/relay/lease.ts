@@ -18,6 +18,7 @@ export class HeldLease {
   readonly #heartbeat: ReturnType<typeof setInterval>
   readonly #onResumed: (askedAt: number) => void
   #until = 0
+  #renewing = false
   #deadline: ReturnType<typeof setTimeout> | undefined
 
   /**
@@ -72,6 +73,9 @@ export class HeldLease {
   }
 
   async #renew(): Promise<void> {
+    // a database that does not answer must not be asked on ever more connections
+    if (this.#renewing) return
+    this.#renewing = true
     const askedAt = performance.now()
     try {
       const renewed = await this.#store.renew(this.fence, this.#ms)
@@ -82,6 +86,8 @@ export class HeldLease {
       }
     } catch {
       // the next heartbeat may get through; if none does, the deadline comes
+    } finally {
+      this.#renewing = false
     }
   }
 

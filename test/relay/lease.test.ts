@@ -54,12 +54,15 @@ test('a holder whose heartbeats do not get through stops before its lease ends, 
     sink: async (_, { signal }) => {
       calls += 1
       if (calls > 1) return
-      // somebody else takes the lease, as if this process had been away for longer than it lasts
-      await open.sql(`update postern.relay set lease_until = now() - interval '1 second'`)
-      expect(await store.acquire('another', 60_000)).toMatchObject({ fence: '2' })
+      // no heartbeat gets through: each waits for this row
+      const other = await open.client()
+      await other.query('begin; select from postern.relay for update')
       await new Promise<void>((resolve) => {
         signal.addEventListener('abort', () => resolve())
       })
+      // somebody else takes the lease, which has ended by now
+      await other.query(`update postern.relay set holder = 'another', fence = fence + 1,
+        lease_until = now() + interval '1 minute'; commit`)
       aborted(signal.reason)
     },
   })
