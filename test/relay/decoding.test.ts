@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { expect, test } from 'vitest'
 import { pgDataSource } from '../../src/adapters/pg.ts'
 import { dataSource } from '../../src/index.ts'
@@ -96,8 +97,7 @@ test('an echo stands or falls with the hooks of the application', async () => {
 test('a commit with an echo is one round trip, as one without', async () => {
   await using open = await openNotes()
   await using line = await wire(open.url)
-  const pg = await import('pg')
-  const pool = new pg.default.Pool({ connectionString: line.url, max: 1 })
+  const pool = new pg.Pool({ connectionString: line.url, max: 1 })
   const through = { ...open, source: pgDataSource(pool, notes) }
   await commit(through, 'first', echo)
   line.take()

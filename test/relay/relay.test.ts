@@ -1,5 +1,9 @@
+import pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import { createRelay, relaysOf } from '../../src/relay/index.ts'
+import { pgDataSource } from '../../src/adapters/pg.ts'
+import { grants } from '../../src/adapters/postgres/index.ts'
+import { defineSchema, model, z } from '../../src/index.ts'
+import { createRelay, relaysOf, type Sink } from '../../src/relay/index.ts'
 import { blocksOf } from '../docs/markdown.ts'
 import { majors } from '../support/postgres-source.ts'
 import { idsOf, openNotes, startRelay, until, write } from './support.ts'
@@ -155,8 +159,6 @@ test('a relay that begins now sends nothing of before', async () => {
 
 test('the events of a model that only a newer version of the application knows are delivered too', async () => {
   await using open = await openNotes()
-  const { defineSchema, model, z } = await import('../../src/index.ts')
-  const { pgDataSource } = await import('../../src/adapters/pg.ts')
   const older = defineSchema({ lists: model({ name: z.string() }, {}, { policy: { by: 'none' } }) })
   await pgDataSource(open.pool, older).migrate()
   await write(open, 'n1')
@@ -222,14 +224,44 @@ test('under a default isolation of serializable it works all the same', async ()
   await open.sql(
     `alter database ${new URL(open.url).pathname.slice(1)} set default_transaction_isolation = 'serializable'`,
   )
-  const pg = await import('pg')
-  const { pgDataSource } = await import('../../src/adapters/pg.ts')
-  const pool = new pg.default.Pool({ connectionString: open.url })
+  const pool = new pg.Pool({ connectionString: open.url })
   await write(open, 'n1')
   const running = startRelay(open, { source: pgDataSource(pool, open.schema) })
   await until(() => running.got.length === 1)
   await running.stop()
   await pool.end()
+})
+
+test('a role with the grants of a relay can do all that a relay and its operator do', async () => {
+  await using open = await openNotes()
+  await write(open, 'n1')
+  const role = `relay_${new URL(open.url).pathname.slice(-12)}`
+  await open.sql(`create role ${role} login`)
+  const url = new URL(open.url)
+  url.username = role
+  const pool = new pg.Pool({ connectionString: url.href })
+  try {
+    for (const statement of grants(role, { relay: true })) await open.sql(statement)
+    const source = pgDataSource(pool, open.schema)
+    const relays = relaysOf(source)
+    const once = (sink: Sink) =>
+      createRelay({ source, name: 'sink', sink, schedule: [0] }).run({ once: true })
+    await once(() => Promise.reject(new Error('down')))
+    expect(await relays.deadLetters('sink')).toMatchObject([{ entityId: 'n1', attempts: 1 }])
+    await relays.redrive('sink')
+    const got: string[] = []
+    await once(({ events }) => void got.push(...idsOf(events)))
+    expect(got).toHaveLength(1)
+    await relays.resume('sink')
+    await relays.reset('sink', 'now')
+    await relays.discard('sink', {})
+    expect(await relays.status()).toMatchObject([{ state: 'stopped', deadLetters: 0 }])
+    await relays.forget('sink')
+  } finally {
+    await pool.end()
+    await open.sql(`drop owned by ${role}`)
+    await open.sql(`drop role ${role}`)
+  }
 })
 
 test('an option that cannot be right is refused at once', async () => {
