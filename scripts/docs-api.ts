@@ -30,9 +30,12 @@ export const undocumented = (api: readonly Entry[] = entries()): string[] => [
 ]
 
 if (import.meta.main) {
-  mkdirSync(directory, { recursive: true })
-  for (const name of readdirSync(directory)) rmSync(join(directory, name))
   const api = entries()
-  for (const [path, text] of apiPages(api)) writeFileSync(join(root, path), text)
+  const pages = apiPages(api)
+  mkdirSync(directory, { recursive: true })
+  for (const [path, text] of pages) writeFileSync(join(root, path), text)
+  for (const name of readdirSync(directory)) {
+    if (!pages.has(`docs/api/${name}`)) rmSync(join(directory, name))
+  }
   for (const fault of undocumented(api)) console.error(`no docstring: ${fault}`)
 }
