@@ -23,13 +23,12 @@ ${mutable.map((bound) => `      when '${bound.model.name}' then ${target} := ${o
       ? ''
       : `\n    or exists (select from jsonb_array_elements(_groups) g where g ->> 'm' in (${triggered.join(', ')}))`
   // a policy of the customer's refused the row; without the grants the same SQLSTATE is the operator's fault
-  const policed = `(case _model${mutable
-    .map(({ model, table }) => {
-      const name = `'${table.replaceAll("'", "''")}'`
-      const granted = ['insert', 'update'].map((right) => `has_any_column_privilege(${name}, '${right}')`)
-      return ` when '${model.name}' then row_security_active(${name}) and ${granted.join(' and ')}`
-    })
-    .join('')} else false end)`
+  const policies = mutable.map(({ model, table }) => {
+    const name = `'${table.replaceAll("'", "''")}'`
+    const granted = ['insert', 'update'].map((right) => `has_any_column_privilege(${name}, '${right}')`)
+    return ` when '${model.name}' then row_security_active(${name}) and ${granted.join(' and ')}`
+  })
+  const policed = policies.length === 0 ? 'false' : `(case _model${policies.join('')} else false end)`
   return `-- A commit of several operations, or of one whose refusal is to be explained (_strict)
 create or replace function ${name}(
   _tenant text, _key text, _intent text, _intent_hash text, _locks jsonb, _reads jsonb, _groups jsonb, _count int,

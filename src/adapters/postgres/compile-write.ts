@@ -14,6 +14,9 @@ export const commitTime = (column: Column): string =>
 
 /** `column = value` for each writable field: the sent value, else what the row has (a toasted value stays where it is). */
 export function assignments(bound: BoundModel, input: string, row: string): string {
+  // all that the schema takes for writable is computed by the database: SQL wants one assignment all the same
+  const [other] = bound.columns.filter((column) => !isMade(column))
+  if (written(bound).length === 0 && other !== undefined) return `${other.sql} = ${row}.${other.sql}`
   return written(bound)
     .map(({ field, column }) => {
       const otherwise = field.touch ? commitTime(column) : `${row}.${column.sql}`

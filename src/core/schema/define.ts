@@ -118,7 +118,8 @@ function resolveModel(name: string, definition: ModelDefinition, schema: SchemaO
     if (['__proto__', 'constructor', 'prototype'].includes(fieldName)) {
       throw new TypeError(`${name}.${fieldName}: this name is reserved`)
     }
-    const column = columns[fieldName] ?? cased(fieldName, casing)
+    const column =
+      (Object.hasOwn(columns, fieldName) ? columns[fieldName] : undefined) ?? cased(fieldName, casing)
     fields.set(fieldName, resolveField(name, fieldName, column, type, keyName, policy, options))
   }
   for (const known of [...Object.keys(columns), ...(options.readOnly ?? []), ...touched(options)]) {
@@ -132,6 +133,8 @@ function resolveModel(name: string, definition: ModelDefinition, schema: SchemaO
   if (archive !== undefined && !holdsTime(archive.kind)) {
     throw new TypeError(`${name}.${archive.name}: the archive field must hold a time`)
   }
+  // without a field that input may set there is nothing that an UPDATE could say
+  const updatable = [...fields.values()].some(({ writable }) => writable)
   return {
     name,
     table:
@@ -143,7 +146,9 @@ function resolveModel(name: string, definition: ModelDefinition, schema: SchemaO
       policy.by === 'column'
         ? [...fields.values()].find((field) => field.column === policy.column)
         : undefined,
-    mutable: new Set(allowed(options.mutable, archive !== undefined)),
+    mutable: new Set(
+      allowed(options.mutable, archive !== undefined).filter((type) => type !== 'UPDATE' || updatable),
+    ),
     archive,
     relations: new Map(Object.entries(definition.relations)),
     capture: options.capture,
@@ -173,7 +178,8 @@ function resolveField(
   const touch = touched(options).includes(name)
   if (touch && !holdsTime(info.kind))
     throw new TypeError(`${model}.${name}: touch needs a field that holds a time`)
-  const own = (options.defaults as Record<string, () => unknown> | undefined)?.[name]
+  const defaults = (options.defaults ?? {}) as Record<string, () => unknown>
+  const own = Object.hasOwn(defaults, name) ? defaults[name] : undefined
   return {
     name,
     column,

@@ -21,7 +21,7 @@ export type Shape = Record<string, z.ZodType>
 export interface ModelOptions<S extends Shape = Shape> {
   /** Whose rows these are. Default `{ by: 'column', column: 'organization_id' }`. */
   policy?: Policy
-  /** Which operations are allowed. `true` (default): all; `false`: read only; or a list. */
+  /** Which operations are allowed. `true` (default): all; `false`: read only; or a list. Without a writable field, no UPDATE. */
   mutable?: boolean | readonly OperationType[]
   /** The table, `name` or `schema.name`. Default: the model's name in the schema's casing. */
   table?: string

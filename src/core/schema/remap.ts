@@ -42,6 +42,10 @@ export function remapSchema<S extends Schema>(
   return { ...mapped, models } as unknown as S
 }
 
+/** A field may be called `toString`: what is inherited is no name of a column. */
+const ownOf = (names: Readonly<Partial<Record<string, string>>> | undefined, name: string) =>
+  names !== undefined && Object.hasOwn(names, name) ? names[name] : undefined
+
 function hiddenFields(model: Model, mapping: ModelMapping | undefined): Field[] {
   if (mapping === undefined) return []
   const { fields, primaryKey, policy } = model
@@ -49,7 +53,7 @@ function hiddenFields(model: Model, mapping: ModelMapping | undefined): Field[] 
   const hidden: Field[] = []
   for (const name of new Set([...mapping.made, ...mapping.touch])) {
     const own = fields.get(name)
-    const column = own?.column ?? mapping.columns[name]
+    const column = own?.column ?? ownOf(mapping.columns, name)
     if (column === undefined || own === primaryKey || own?.writable) continue
     const isTenant = policy.by === 'column' && policy.column === column
     if (isTenant || (own === undefined && shown.has(column))) continue
@@ -69,7 +73,7 @@ function hiddenFields(model: Model, mapping: ModelMapping | undefined): Field[] 
 function remapped(model: Model, own: ModelOptions, mapping: ModelMapping | undefined): ModelOptions {
   const columns: Record<string, string> = {}
   for (const { name, column } of model.fields.values()) {
-    columns[name] = own.columns?.[name] ?? mapping?.columns[name] ?? column
+    columns[name] = ownOf(own.columns, name) ?? ownOf(mapping?.columns, name) ?? column
   }
   const table = own.table === undefined && mapping !== undefined ? mapping.table : model.table
   const touch = [...model.fields.values()]

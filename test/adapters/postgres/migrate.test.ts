@@ -521,3 +521,33 @@ describe('tables as applications have them', () => {
     }
   })
 })
+
+test('schemas in which nothing can be written, or nothing but rows made and dropped, are installed and work', async () => {
+  await using open = await bare(`create table joins (id text primary key, organization_id text not null);
+    create table labels (id text primary key, "toString" text); insert into labels values ('l', 'seen')`)
+  const columns = { toString: 'toString' } as const
+  const labels = model({ toString: z.string() }, {}, { columns, policy: { by: 'none' }, mutable: false })
+  const readable = defineSchema({ labels })
+  await pgDataSource(open.pool, readable).migrate()
+  const read = await caller(pgDataSource(open.pool, readable), readable).load('labels', 'l')
+  expect(read.row).toEqual({ id: 'l', toString: 'seen' })
+
+  const schema = defineSchema({ joins: model({}) })
+  expect([...(schema.models.get('joins')?.mutable ?? [])]).toEqual(['CREATE', 'DELETE'])
+  await pgDataSource(open.pool, schema).migrate()
+  const { commit } = caller(pgDataSource(open.pool, schema), schema)
+  await commit({ type: 'CREATE', model: 'joins', id: 'j1' })
+  await commit([
+    { type: 'CREATE', model: 'joins', id: 'j2' },
+    { type: 'DELETE', model: 'joins', id: 'j1' },
+  ])
+  expect((await open.pool.query('select id from joins')).rows).toEqual([{ id: 'j2' }])
+  await refused(commit({ type: 'UPDATE', model: 'joins', id: 'j2', input: {} }), 'source_commit_invalid')
+
+  // without a name of its own for it, the column follows the casing; what objects inherit is none
+  expect(
+    defineSchema({ one: model({ toString: z.string() }) })
+      .models.get('one')
+      ?.fields.get('toString'),
+  ).toMatchObject({ column: 'to_string', default: undefined })
+})
