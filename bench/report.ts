@@ -113,6 +113,11 @@ export function ratiosOf(results: readonly Result[]): Record<string, number> {
       if (value === undefined || !Number.isFinite(value)) continue
       const round = Math.round(value * 1000) / 1000
       const network = result.delayMs === 0 ? '' : `_net${result.delayMs}ms`
+      if (name.startsWith('growth')) {
+        // how many times as long it takes
+        ratios[name] = Math.round(1000 / value) / 1000
+        continue
+      }
       const plain = result.clients === 1 && network === '' && /^(ops|capture)/.test(name)
       ratios[plain ? name : `${name}_c${result.clients}${network}`] = round
     }
