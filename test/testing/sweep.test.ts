@@ -69,4 +69,5 @@ test.each(majors)(
     await base.sweep()
     expect(await databases()).toEqual([names.base])
   },
+  120_000,
 )
