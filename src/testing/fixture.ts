@@ -34,8 +34,8 @@ export interface BaseDatabase<S extends Schema = Schema> {
 export interface FixtureOptions<S extends Schema = Schema> extends AdapterOptions {
   readonly schema: S
   /**
-   * Postgres: the address of a database of the server, under a role that may create databases; the same in every
-   * process, and past any pooler. PGlite: `{ PGlite }`.
+   * Postgres: the address of any database of the server, past any pooler, under a role that may create databases and
+   * connect to `postgres`, where the locks are. PGlite: `{ PGlite }`.
    */
   readonly connection: string | PgliteFixtures
   /** Everything that the rows of the base depend on, beside schema and code. */

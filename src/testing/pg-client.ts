@@ -26,11 +26,37 @@ async function driver() {
   }
 }
 
-export async function openClient(url: string): Promise<Client> {
+async function openClient(url: string): Promise<Client> {
   const pg = await driver()
   const client = new pg.Client({ connectionString: url, application_name: APPLICATION, keepAlive: true })
   await client.connect()
   return client as unknown as Client
+}
+
+/**
+ * Where locks are taken. They are of one database each, and two processes that took theirs in two would drop each
+ * other's sessions, whatever database of the server their addresses name.
+ */
+const LOCK_DATABASE = 'postgres'
+
+export const openLockClient = (server: string): Promise<Client> =>
+  openClient(urlOf(server, LOCK_DATABASE)).catch(explained)
+
+/** @param max connections at once */
+export async function openLockPool(server: string, max: number): Promise<Pool> {
+  const pool = await openPool(urlOf(server, LOCK_DATABASE), max)
+  await pool.query('select').catch(explained)
+  return pool
+}
+
+function explained(cause: unknown): never {
+  const code = (cause as { code?: unknown }).code
+  // no such database, no right to connect to it, no such entry in pg_hba.conf
+  if (code !== '3D000' && code !== '42501' && code !== '28000') throw cause
+  throw new TypeError(
+    `Fixtures keep their locks in the database \`${LOCK_DATABASE}\` of the server, which this role cannot connect to: create it, or grant CONNECT on it.`,
+    { cause },
+  )
 }
 
 /** Connects when it is first used, and keeps no process alive. */

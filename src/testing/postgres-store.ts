@@ -1,7 +1,8 @@
 import { SourceError } from '../core/errors.ts'
+import { close, comment, databases, expiry, type Runner, readBase } from './databases.ts'
 import { keeper } from './keeper.ts'
-import { BASE_LOCK, isCopyName, namesOf, newId, readName } from './names.ts'
-import { type Client, openClient, openDatabase, openPool, type Pool, urlOf } from './pg-client.ts'
+import { BASE_LOCK, isCopyName, namesOf, newId } from './names.ts'
+import { type Client, openDatabase, openLockClient, openLockPool, type Pool, urlOf } from './pg-client.ts'
 import type { Base, BaseRecord, Copy, CopyOptions, Fill, FixtureStore, HeldBase } from './store.ts'
 import {
   createCopy,
@@ -12,16 +13,15 @@ import {
   strategiesOf,
   versionOf,
 } from './strategies.ts'
+import { sweepServer } from './sweep.ts'
 
 export interface PostgresStoreOptions {
-  /** A database of the server; the role must be allowed to create databases. The same in every process. */
+  /** Any database of the server; the role must be allowed to create databases. */
   readonly url: string
   readonly fixture: string
   /** Default: the fastest, found when the base is sealed. */
   readonly strategy: Strategy | 'auto'
 }
-
-type Runner = Pick<Client, 'query'>
 
 /** Statements that copy databases, at once and from this process; more only wait for the same disk. */
 const COPYING = 4
@@ -32,14 +32,19 @@ const COPYING = 4
  */
 export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions): FixtureStore {
   const names = namesOf(fixture)
-  const slots = keeper(() => openClient(url), names.key)
-  let opened: Promise<Pool> | undefined
+  const slots = keeper(() => openLockClient(url), names.key)
+  const pools = new Map<string, Promise<Pool>>()
   let version: Promise<number> | undefined
 
-  const admin = (): Promise<Pool> => {
-    opened ??= openPool(url, COPYING)
-    return opened
+  const pool = (name: string): Promise<Pool> => {
+    const one = pools.get(name) ?? openLockPool(url, COPYING)
+    pools.set(name, one)
+    one.catch(() => pools.delete(name))
+    return one
   }
+  const admin = (): Promise<Pool> => pool('admin')
+  /** Lent to copies that wait while the base is made; nobody who has a session may stand behind those. */
+  const copying = (): Promise<Pool> => pool('copying')
   const serverVersion = (): Promise<number> => {
     version ??= admin().then(versionOf)
     version.catch(() => {
@@ -48,8 +53,8 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
     return version
   }
 
-  async function withClient<T>(work: (client: Client) => Promise<T>): Promise<T> {
-    const client = (await (await admin()).connect()) as unknown as Client & { release(error?: Error): void }
+  async function withClient<T>(from: Promise<Pool>, work: (client: Client) => Promise<T>): Promise<T> {
+    const client = (await (await from).connect()) as unknown as Client & { release(error?: Error): void }
     try {
       const result = await work(client)
       client.release()
@@ -117,24 +122,24 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
   }
 
   async function copy({ max, ttlMs, accept }: CopyOptions): Promise<Copy> {
-    let slot = await slots.take(max)
-    if (slot === null) {
-      await sweepServer(await admin())
-      slot = await slots.take(max)
+    let place = await slots.take(max)
+    if (place === null) {
+      await sweep()
+      place = await slots.take(max)
     }
-    if (slot === null) {
+    if (place === null) {
       throw new SourceError(
         'test_session_limit',
         `All ${max} test sessions of fixture ${fixture} are open. Dispose of them (\`await using\`), or raise \`maxSessions\`.`,
         { details: { fixture, maxSessions: max } },
       )
     }
+    const mine = place
+    const { slot } = mine
     const id = newId()
     const name = names.copy(slot, id)
     try {
-      // Asked now: `accept` wants it while every connection of the pool may be lent to copies that wait for it.
-      await serverVersion()
-      const made = await withClient(async (client) => {
+      const made = await withClient(copying(), async (client) => {
         for (const { name: left } of await databases(client, names.slot(slot))) {
           await dropDatabase(client, left)
         }
@@ -159,9 +164,9 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
       const drop = async (): Promise<void> => {
         await database[Symbol.asyncDispose]()
         try {
-          await withClient((client) => dropDatabase(client, name))
+          await withClient(admin(), (client) => dropDatabase(client, name))
         } finally {
-          await slots.give(slot)
+          await slots.give(mine)
         }
       }
       return {
@@ -175,20 +180,22 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
         },
       }
     } catch (error) {
-      await withClient((client) => dropDatabase(client, name)).catch(() => {})
-      await slots.give(slot)
+      await withClient(admin(), (client) => dropDatabase(client, name)).catch(() => {})
+      await slots.give(mine)
       throw error
     }
   }
+
+  const sweep = (): Promise<string[]> => withClient(admin(), sweepServer)
 
   return {
     major: async () => `postgres ${Math.floor((await serverVersion()) / 10_000)}`,
     read: async () => read(await admin()),
     copy,
-    sweep: async () => ({ removed: await sweepServer(await admin()) }),
+    sweep: async () => ({ removed: await sweep() }),
 
     async exclusively(work) {
-      const client = await openClient(url)
+      const client = await openLockClient(url)
       client.on('error', () => {})
       try {
         // Ends with the connection, whatever becomes of this process.
@@ -209,92 +216,9 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
     },
 
     async [Symbol.asyncDispose]() {
-      await (await opened)?.end()
-      opened = undefined
+      const opened = await Promise.all(pools.values())
+      pools.clear()
+      await Promise.all(opened.map((one) => one.end()))
     },
   }
-}
-
-/** What a base's comment says, or null when there is no such database, or none of ours. */
-export async function readBase(client: Runner, name: string): Promise<Base | null> {
-  const [found] = await databases(client, name, true)
-  const record = found?.note as Partial<BaseRecord> | null | undefined
-  if (found === undefined || record == null || typeof record.generation !== 'number') return null
-  return { ...(record as BaseRecord), incarnation: `${found.oid}.${record.generation}` }
-}
-
-export interface FoundDatabase {
-  readonly name: string
-  readonly oid: string
-  /** Its comment, when that is JSON. */
-  readonly note: unknown
-}
-
-/** Databases of this name, or whose name begins so. */
-export async function databases(client: Runner, start: string, exact = false): Promise<FoundDatabase[]> {
-  const { rows } = await client.query({
-    text: `select d.datname::text as name, d.oid::text, shobj_description(d.oid, 'pg_database') as note
-from pg_database d where ${exact ? 'd.datname = $1' : 'starts_with(d.datname::text, $1)'}`,
-    values: [start],
-  })
-  return (rows as { name: string; oid: string; note: string | null }[]).map((row) => ({
-    ...row,
-    note: parsed(row.note),
-  }))
-}
-
-function parsed(text: string | null): unknown {
-  try {
-    return text === null ? null : JSON.parse(text)
-  } catch {
-    return null
-  }
-}
-
-/** COMMENT takes no parameters. */
-async function comment(client: Runner, name: string, note: object): Promise<void> {
-  const literal = JSON.stringify(note).replaceAll("'", "''").replaceAll('\\', '\\\\')
-  await client.query(`comment on database ${name} is E'${literal}'`)
-}
-
-/** By the server's clock, as the sweep judges it. */
-async function expiry(client: Runner, ttlMs: number): Promise<number> {
-  const { rows } = await client.query(`select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`)
-  return Math.round((rows[0] as { now: number }).now + ttlMs)
-}
-
-/** From now on nobody gets in, and who is in is put out: a template that is in use cannot be copied. */
-async function close(client: Runner, name: string): Promise<void> {
-  await client.query(`alter database ${name} with allow_connections false is_template true`)
-  await client.query({
-    text: 'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1',
-    values: [name],
-  })
-}
-
-/**
- * Drops copies that nobody vouches for any more: their slot's lock is free, or their time is over. The databases are
- * read before the locks, because a lock is taken before its database is made.
- */
-export async function sweepServer(client: Runner): Promise<string[]> {
-  const found = await databases(client, 'postern_fx_')
-  const { rows } = await client.query(
-    `select classid::text || ' ' || objid::text as lock from pg_locks where locktype = 'advisory' and objsubid = 2`,
-  )
-  const locks = new Set((rows as { lock: string }[]).map(({ lock }) => lock))
-  const now = await expiry(client, 0)
-  const removed: string[] = []
-  for (const { name, note } of found) {
-    const read = readName(name)
-    if (read === null) continue
-    const expires = (note as { expires?: number } | null)?.expires ?? Number.POSITIVE_INFINITY
-    const vouched = locks.has(`${read.key >>> 0} ${read.slot >>> 0}`)
-    if (vouched && !(read.copy && expires <= now)) continue
-    // Another sweep may have been quicker.
-    await (read.copy ? dropDatabase : dropBase)(client, name).then(
-      () => removed.push(name),
-      () => {},
-    )
-  }
-  return removed
 }
