@@ -49,7 +49,7 @@ async function sessionBytes({ admin }: BenchDatabase): Promise<number | null> {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8')
       return Number(/RssAnon:\s+(\d+) kB/.exec(status)?.[1]) * 1024
     })
-    return Math.max(...sizes)
+    return sizes.length === 0 ? null : Math.max(...sizes)
   } catch {
     return null
   }
