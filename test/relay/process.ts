@@ -30,17 +30,21 @@ export async function startRelayProcess(options: RelayProcessOptions): Promise<R
   const args = ['--conditions=postern-source', file, JSON.stringify(options)]
   const child: ChildProcess = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   const exited = once(child, 'exit')
+  // one that is frozen would outlive a test that has timed out
+  const kill = (): void => void child.kill('SIGKILL')
+  process.once('exit', kill)
+  child.once('exit', () => process.removeListener('exit', kill))
   const states: string[] = []
   if (child.stdout === null) throw new Error('no output')
   createInterface(child.stdout).on('line', (line) => states.push(line))
   return {
     states,
     exited,
-    kill: () => child.kill('SIGKILL'),
+    kill,
     freeze: () => child.kill('SIGSTOP'),
     thaw: () => child.kill('SIGCONT'),
     async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL')
+      kill()
       await exited
     },
   }
