@@ -62,20 +62,28 @@ describe('a commit that is ended by the server', () => {
     ['terminated (57P01)', 'select pg_terminate_backend($1)'],
     ['timed out (25P03)', undefined],
   ])('%s while a hook is at work: nothing happened, and the process lives on', async (_, kill) => {
-    const waits = gate()
+    const [reached, waits] = [gate(), gate()]
+    const hooks = {
+      beforeCommit() {
+        reached.release()
+        return waits.opened
+      },
+    }
     await using held = await openThrough({
       ...(kill === undefined && { settings: { idle_in_transaction_session_timeout: '200ms' } }),
-      through: { hooks: { beforeCommit: () => waits.opened } },
+      through: { hooks },
     })
     const key = freshKey()
     const commit = held.commit(entry(key), { key }).catch((error: { code: string }) => error.code)
+    // the transaction is idle between its statements too; the one that counts is the hook's
+    await Promise.race([reached.opened, commit])
     const where = `state = 'idle in transaction'`
-    for (let pid: unknown; pid === undefined; ) {
+    for (let pid: unknown; pid === undefined && kill !== undefined; ) {
       const found = await held.direct.sql(
         `select pid from pg_stat_activity where datname = current_database() and ${where}`,
       )
       pid = found[0]?.pid
-      if (pid !== undefined && kill !== undefined) await held.direct.sql(kill, [pid])
+      if (pid !== undefined) await held.direct.sql(kill, [pid])
     }
     for (let left: unknown = 1; left !== 0; ) {
       const [found] = await held.direct.sql(
