@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { foreignObjects } from '../adapters/postgres/uninstall.ts'
 
 export const tools = ['plain', 'drizzle', 'prisma', 'kysely'] as const
 export type Tool = (typeof tools)[number]
@@ -41,8 +42,23 @@ const keeps: Readonly<Record<Tool, (s: string) => string>> = {
   kysely: (s) => `Kysely drops nothing by itself. kysely-codegen: --exclude-pattern '${s}.*'.`,
 }
 
+const template = (text: string): string => `\`${text.replace(/[\\`]|\$\{/g, '\\$&')}\``
+
+/** Drops our schema, and refuses where that would take along what is not ours. */
+const goneStatements = (s: string): string[] => [
+  `do $postern$
+declare _names text;
+begin
+  select string_agg(x.name, ', ') into _names from (${foreignObjects(s)}) x;
+  if _names is not null then
+    raise exception 'Schema ${s} is not ours alone; this would be dropped too: %. Move or drop it first.', _names;
+  end if;
+end $postern$`,
+  `drop schema ${s} cascade`,
+]
+
 function kysely(statements: readonly string[], s: string, whole: boolean, header: readonly string[]): string {
-  const texts = statements.map((one) => `  \`${one.replace(/[\\`]|\$\{/g, '\\$&')}\`,`)
+  const texts = statements.map((one) => `  ${template(one)},`)
   return [
     ...header.map((line) => `// ${line}`),
     "import { type Kysely, sql } from 'kysely'",
@@ -58,8 +74,12 @@ function kysely(statements: readonly string[], s: string, whole: boolean, header
     ...(whole
       ? [
           '// Keys, events and stamps are lost with it.',
+          'const gone = [',
+          ...goneStatements(s).map((one) => `  ${template(one)},`),
+          ']',
+          '',
           'export async function down(db: Kysely<unknown>): Promise<void> {',
-          `  await sql.raw('drop schema ${s} cascade').execute(db)`,
+          '  for (const statement of gone) await sql.raw(statement).execute(db)',
           '}',
         ]
       : ['// No way down: functions of an older schema are still there, and disturb nobody.']),

@@ -74,6 +74,11 @@ test("a migration for Kysely goes up and down under Kysely's Migrator", async ()
   const migrator = new Migrator({ db, provider })
   expect((await migrator.migrateToLatest()).error).toBeUndefined()
   await works('k1')
+  await pool.query('create view report as select * from postern.outbox')
+  expect((await migrator.migrateDown()).error).toMatchObject({
+    message: expect.stringMatching(/not ours alone.*: view report\./),
+  })
+  await pool.query('drop view report')
   expect((await migrator.migrateDown()).error).toBeUndefined()
   const { rows } = await pool.query(`select to_regnamespace('postern') as name`)
   expect(rows).toEqual([{ name: null }])
@@ -113,12 +118,36 @@ test('down says what is lost and does nothing, until --yes; it touches no schema
   expect(asked.code).toBe(2)
   expect(asked.stdout).toContain('  1 keys: a commit that is sent again')
   expect(asked.stdout).toContain('  the capture triggers of tasks')
-  await pool.query('create table postern.mine (id int)')
+  // the application's: in our schema, and built on what is there
+  await pool.query(`create table postern.mine (id int); create type postern.mood as enum ('sad');
+    create function postern.help() returns int language sql as 'select 1'; alter table tasks add column mood postern.mood;
+    create view report as select * from postern.outbox;
+    create materialized view counted as select count(*) from postern.ledger;
+    create table kept (at bigint references postern.outbox);
+    create function elsewhere(postern.applied) returns int language sql as 'select 1'`)
+  const names = [
+    'column mood of table tasks',
+    'constraint kept_at_fkey on table kept',
+    'function elsewhere(postern.applied)',
+    'function postern.help()',
+    'materialized view counted',
+    'table postern.mine',
+    'type postern.mood',
+    'view report',
+  ]
+  const shown = await run('migrate', '--down')
+  expect(shown).toMatchObject({
+    code: 2,
+    stdout: expect.stringContaining(names.map((name) => `  ${name}\n`).join('')),
+  })
   expect(await run('migrate', '--down', '--yes')).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('Schema postern is not ours alone: mine'),
+    stderr: expect.stringContaining(
+      `Schema postern is not ours alone; this would be dropped too: ${names.join(', ')}.`,
+    ),
   })
-  await pool.query('drop table postern.mine')
+  await pool.query(`alter table tasks drop column mood; drop table kept, postern.mine; drop view report;
+    drop materialized view counted; drop function elsewhere; drop function postern.help; drop type postern.mood`)
   expect(await run('migrate', '--down', '--yes')).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('Dropped schema postern'),

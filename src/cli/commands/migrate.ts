@@ -42,15 +42,20 @@ async function down({ connection, install }: Opened, options: MigrateOptions): P
   const really = options.yes === true && options.dryRun !== true
   const work = really ? uninstall : remains
   const lost = await progress('looking at what is there', () => work(connection, { schema: install }))
-  const { keys, events, followers, deadLetters, captured } = lost
+  const { keys, events, followers, deadLetters, captured, foreign } = lost
   const lines = [
     `${really ? 'Dropped' : 'This would drop'} schema ${install}, and with it:`,
     `  ${keys} keys: a commit that is sent again under one of them is applied again`,
     `  ${events} events, ${followers} named followers: every cursor and every stamp is void`,
     ...(deadLetters === 0 ? [] : [`  ${deadLetters} dead letters: what a relay could not deliver`]),
     ...(captured.length === 0 ? [] : [`  the capture triggers of ${captured.join(', ')}`]),
-    'Tables of your own stay as they are.',
-    ...(really || options.dryRun ? [] : ['Nothing was done. Say --yes to do it.']),
+    ...(foreign.length === 0
+      ? ['Tables of your own stay as they are.']
+      : ['It will not, as long as this is there, which is not ours and would be dropped too:']),
+    ...foreign.map((name) => `  ${name}`),
+    ...(really || options.dryRun
+      ? []
+      : [`Nothing was done. ${foreign.length === 0 ? 'Say --yes to do it.' : 'Move or drop that first.'}`]),
   ]
   tell({ result: { ...lost, dropped: really }, lines }, options)
   if (!really && !options.dryRun) process.exitCode = 2
