@@ -3,19 +3,21 @@ import type {
   RelayCursor,
   RelayEvent,
   RelayLease,
+  RelayNews,
   RelayPage,
   RelayStore,
 } from '../adapters/postgres/relay-store.ts'
+import { attempt } from './attempt.ts'
 import type { Clock } from './clock.ts'
 import { cut } from './cut.ts'
 import { quietly } from './hooks.ts'
 import type { HeldLease } from './lease.ts'
-import { LeaseLost } from './lease.ts'
 import type { RelayHooks } from './options.ts'
 import { RelayHalted } from './options.ts'
-import { nextAttempt } from './schedule.ts'
-import type { RelayBatch, Sink } from './sink.ts'
-import { batchOf, DeliveryError, deliveryError } from './sink.ts'
+import { redrive } from './redrive.ts'
+import { nextAttempt, REFUSED_ATTEMPTS } from './schedule.ts'
+import type { DeliveryError, Sink } from './sink.ts'
+import { batchOf, storable } from './sink.ts'
 
 export interface DeliveryOptions extends RelayHooks {
   readonly name: string
@@ -32,6 +34,7 @@ export interface DeliveryOptions extends RelayHooks {
 
 /** How often a cursor that moves over nothing but foreign events is written down, in milliseconds. */
 const SETTLE_MS = 5000
+const DIED = 'The process that sent it ended before it could say how that went.'
 const BEHIND = 'An earlier event of its row is a dead letter.'
 
 /** What is delivered under one lease: batch after batch from the head of the line. */
@@ -46,7 +49,13 @@ export class Delivery {
   #moved = false
   #settled = performance.now()
   #postponedAt = 0
+  /** The batch at the head may have ended the process that sent it, and does so again: see `#suspect`. */
+  #orphaned: boolean
+  /** Its attempt has been counted before it is made. */
+  #counted = false
   lastError = 'its last batch has failed, and waits for the next attempt'
+  /** What did not arrive and is a dead letter now, or still: undefined when there is nothing like that. */
+  undelivered: string | undefined
 
   constructor(options: DeliveryOptions, lease: RelayLease) {
     this.#at = options
@@ -54,6 +63,7 @@ export class Delivery {
     this.#through = lease.through
     this.#attempt = lease.attempt
     this.#retryAt = lease.retryAt ?? 0
+    this.#orphaned = lease.orphaned && this.waitMs() <= 0
   }
 
   /** How long the head of the line must not be tried. */
@@ -61,11 +71,25 @@ export class Delivery {
     return this.#attempt === 0 ? 0 : this.#retryAt - this.#at.clock.now()
   }
 
-  /** The database was asked at `askedAt`, and knew of no failure: if there was one before, it is to be tried at once. */
-  resumed(askedAt: number): boolean {
-    if (this.#attempt === 0 || askedAt < this.#postponedAt) return false
-    this.#attempt = 0
-    return true
+  /** What the database said that was asked at `askedAt`. @returns whether there is something to do at once. */
+  heard(news: RelayNews, askedAt: number): boolean {
+    const resumed = news.attempt === 0 && this.#attempt > 0 && askedAt >= this.#postponedAt
+    if (resumed) this.#attempt = 0
+    return resumed || news.queued
+  }
+
+  /** Dead letters that somebody asked for, also while the head of the line waits. @returns whether there were any. */
+  redrive(stopping: () => boolean): Promise<boolean> {
+    return redrive({
+      ...this.#at,
+      send: (batch) => attempt(this.#at, batch),
+      gone: (failure) => this.#halt(failure.message),
+      failed: (failure, events) => {
+        this.undelivered = failure.message
+        this.#failed(failure, events, null)
+      },
+      stopping,
+    })
   }
 
   /**
@@ -79,17 +103,19 @@ export class Delivery {
     const page = await store.page(this.#cursor, batchSize)
     if (page.verdict !== null) return this.#expired(page)
     if (page.queued) {
-      await this.#redrive(page, stopping)
+      await this.redrive(stopping)
       return true
     }
     const { events, cursor } = cut(page, this.#cursor, this.#through, batchBytes)
     if (events.length === 0) {
+      this.#orphaned = false
       this.#moved ||= cursor.position > this.#cursor.position
       this.#cursor = cursor
       if (performance.now() - this.#settled > SETTLE_MS) await this.settle()
       return false
     }
-    await this.#deliver(page.epoch, events, cursor)
+    if (!this.#orphaned || (await this.#suspect(events, cursor)))
+      await this.#deliver(page.epoch, events, cursor)
     return true
   }
 
@@ -99,15 +125,38 @@ export class Delivery {
     this.#settled = performance.now()
   }
 
-  async #deliver(log: string, events: readonly RelayEvent[], cursor: RelayCursor): Promise<void> {
-    const { name, store, held, clock, schedule } = this.#at
+  /**
+   * The process before this one ended while this batch was the next: an attempt is counted before it is made, since
+   * nobody may be left to count it. The second time the batch is cut in half, so that what ends processes stands alone.
+   *
+   * @returns whether the batch is to be sent
+   */
+  async #suspect(events: readonly RelayEvent[], cursor: RelayCursor): Promise<boolean> {
+    const { clock, schedule } = this.#at
     const live = events.filter(({ parked }) => !parked)
-    const parked = events
-      .filter((event) => event.parked)
-      .map((event): Buried => ({ ...event, attempts: 0, error: BEHIND }))
+    if (live.length === 0) return true
+    this.#orphaned = false
+    const halve = this.#attempt > 0 && live.length > 1
+    if (this.#attempt >= schedule.length && !halve) {
+      await this.#bury(events, cursor, DIED)
+      return false
+    }
+    const last = halve ? live[Math.floor(live.length / 2) - 1] : events.at(-1)
+    if (!halve) this.#attempt += 1
+    await this.#postpone((last as RelayEvent).position, clock.now(), DIED)
+    this.#counted = true
+    return !halve
+  }
+
+  async #deliver(log: string, events: readonly RelayEvent[], cursor: RelayCursor): Promise<void> {
+    const { name, clock, schedule } = this.#at
+    const live = events.filter(({ parked }) => !parked)
+    const parked = events.filter((event) => event.parked).map(behind)
     if (live.length === 0) return this.#advance(cursor, 0, parked)
 
-    const failure = await this.#send(batchOf(name, log, live, this.#attempt + 1))
+    const tried = this.#counted ? Math.max(this.#attempt, 1) : this.#attempt + 1
+    const failure = await attempt(this.#at, batchOf(name, log, live, tried))
+    this.#counted = false
     if (failure === undefined) return this.#advance(cursor, live.length, parked)
 
     if (failure.fault === 'gone') return this.#halt(failure.message)
@@ -116,65 +165,39 @@ export class Delivery {
     if (failure.fault === 'refused' && live.length > 1) {
       // somewhere in it is what the sink does not take: the first half goes on at once
       const half = live[Math.floor(live.length / 2) - 1] as RelayEvent
-      this.#through = half.position
       this.#attempt = 0
       this.#failed(failure, live.length, new Date(now))
-      const retry = { through: half.position, attempt: 0, retryAt: now, error: failure.message }
-      return held.wrote(await store.postpone(held.fence, retry))
+      return this.#postpone(half.position, now, failure.message)
     }
-    this.#attempt += 1
-    const retryAt = nextAttempt(schedule, this.#attempt, now, failure.retryAfterMs)
+    this.#attempt = tried
+    const waits = failure.fault === 'refused' ? schedule.slice(0, REFUSED_ATTEMPTS) : schedule
+    const retryAt = nextAttempt(waits, tried, now, failure.retryAfterMs)
     this.#failed(failure, live.length, retryAt === undefined ? null : new Date(retryAt))
-    if (retryAt === undefined) {
-      const dead = { attempts: this.#attempt, error: failure.message }
-      const buried = events.map(
-        (event): Buried => ({
-          ...event,
-          ...(event.parked ? { attempts: 0, error: BEHIND } : dead),
-        }),
-      )
-      return this.#advance(cursor, 0, buried)
-    }
-    const through = events.at(-1)?.position as number
+    if (retryAt === undefined) return this.#bury(events, cursor, failure.message)
+    await this.#postpone((events.at(-1) as RelayEvent).position, retryAt, failure.message)
+  }
+
+  /** Writes down that the batch up to this position is to be tried again, and when. */
+  async #postpone(through: number, retryAt: number, message: string): Promise<void> {
+    const { store, held } = this.#at
+    const error = storable(message)
     this.#through = through
-    this.#retryAt = retryAt
-    held.wrote(
-      await store.postpone(held.fence, { through, attempt: this.#attempt, retryAt, error: failure.message }),
-    )
+    this.#retryAt = Math.ceil(retryAt)
+    // a heartbeat that was sent before this is written knows of no failure: nobody has asked to try again
+    this.#postponedAt = Number.POSITIVE_INFINITY
+    const retry = { through, attempt: this.#attempt, retryAt: this.#retryAt, error }
+    held.wrote(await store.postpone(held.fence, retry))
     this.#postponedAt = performance.now()
   }
 
-  /** One attempt. @returns why it failed. @throws LeaseLost when it must not count. */
-  async #send(batch: RelayBatch): Promise<DeliveryError | undefined> {
-    const { sink, held, deliveryTimeoutMs } = this.#at
-    const controller = new AbortController()
-    const { signal } = controller
-    const lost = (): void => controller.abort(held.lost.reason)
-    const late = new DeliveryError(`It took longer than ${deliveryTimeoutMs} ms.`)
-    const timer = setTimeout(() => controller.abort(late), deliveryTimeoutMs)
-    held.lost.addEventListener('abort', lost, { once: true })
-    const began = performance.now()
-    try {
-      // right before it is sent: a process that was frozen since it read the page finds out here
-      held.assert()
-      // a sink that does not look at the signal must not hold the relay
-      await Promise.race([
-        sink(batch, { signal }),
-        new Promise<never>((_, reject) => {
-          signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-        }),
-      ])
-      const delivered = { events: batch.texts.length, durationMs: performance.now() - began }
-      quietly(() => this.#at.onDelivered?.(delivered))
-      return undefined
-    } catch (error) {
-      held.assert()
-      if (error instanceof LeaseLost) throw error
-      return signal.reason === late ? late : deliveryError(error)
-    } finally {
-      clearTimeout(timer)
-      held.lost.removeEventListener('abort', lost)
-    }
+  /** The batch becomes dead letters, and the relay goes on behind it. */
+  #bury(events: readonly RelayEvent[], cursor: RelayCursor, message: string): Promise<void> {
+    const dead = { attempts: this.#attempt, error: storable(message) }
+    return this.#advance(
+      cursor,
+      0,
+      events.map((event) => (event.parked ? behind(event) : { ...event, ...dead })),
+    )
   }
 
   #failed(error: DeliveryError, events: number, retryAt: Date | null): void {
@@ -184,7 +207,12 @@ export class Delivery {
 
   async #advance(cursor: RelayCursor, delivered: number, buried: readonly Buried[]): Promise<void> {
     const { store, held, leaseMs } = this.#at
-    held.wrote(await store.advance(held.fence, leaseMs, cursor, { delivered, buried }))
+    const outcome = await store.advance(held.fence, leaseMs, cursor, { delivered, buried })
+    // the letters of a row were discarded meanwhile: its events are read again, and sent
+    if (outcome === 'again') return
+    held.wrote(outcome)
+    const [first] = buried
+    if (first !== undefined) this.undelivered = first.error
     this.#cursor = cursor
     this.#through = null
     this.#attempt = 0
@@ -194,7 +222,7 @@ export class Delivery {
 
   async #halt(error: string): Promise<never> {
     const { store, held } = this.#at
-    held.wrote(await store.disable(held.fence, error))
+    held.wrote(await store.disable(held.fence, storable(error)))
     throw new RelayHalted(error)
   }
 
@@ -205,29 +233,14 @@ export class Delivery {
       this.#cursor = { epoch: null, position: 0, base: 0 }
       return true
     }
+    if (epoch === this.#cursor.epoch && verdict === 'cursor_expired')
+      return this.#halt(
+        'Events were pruned that this relay had not read: its follower no longer held pruning back. See `reset`.',
+      )
     return this.#halt(
       'The log was restored or replaced, and does not know how far this relay has read: see `reset`.',
     )
   }
-
-  /** Dead letters that somebody asked for, row by row, so that one that is refused keeps no other row back. */
-  async #redrive(page: RelayPage, stopping: () => boolean): Promise<void> {
-    const { name, store, held, batchSize } = this.#at
-    const letters = await store.queued(batchSize)
-    const rows = Map.groupBy(letters, ({ model, entityId }) => JSON.stringify([model, entityId]))
-    for (const events of rows.values()) {
-      if (stopping()) return
-      const ids = events.map(({ letter }) => letter)
-      const failure = await this.#send(batchOf(name, page.epoch, events, 1))
-      if (failure === undefined) {
-        held.wrote(await store.resolve(held.fence, ids))
-        continue
-      }
-      if (failure.fault === 'gone') return this.#halt(failure.message)
-      this.#failed(failure, events.length, null)
-      const row = failure.fault === 'refused' ? (events[0] ?? null) : null
-      held.wrote(await store.unqueue(held.fence, { letters: ids, row, error: failure.message }))
-      if (row === null) return
-    }
-  }
 }
+
+const behind = (event: RelayEvent): Buried => ({ ...event, attempts: 0, error: BEHIND })

@@ -48,17 +48,16 @@ export function httpSink(options: HttpSinkOptions): Sink {
     const { body } = batch
     const signature = await sign(body, { id: batch.id, now })
     const timeout = AbortSignal.timeout(timeoutMs)
+    // as a plain object it could hold one name in two spellings, and both values would be sent
+    const headers = new Headers({ 'user-agent': 'postern-relay' })
+    for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value)
+    const ours = { 'content-type': 'application/json', 'idempotency-key': batch.id, ...signature }
+    for (const [name, value] of Object.entries(ours)) headers.set(name, value)
     let response: Response
     try {
       response = await send(url, {
         method: 'POST',
-        headers: {
-          'user-agent': 'postern-relay',
-          ...options.headers,
-          'content-type': 'application/json',
-          'idempotency-key': batch.id,
-          ...signature,
-        },
+        headers,
         body,
         // rows must not go to an address that nobody configured
         redirect: 'manual',

@@ -1,4 +1,4 @@
-import type { RelayStore } from '../adapters/postgres/relay-store.ts'
+import type { RelayNews, RelayStore } from '../adapters/postgres/relay-store.ts'
 
 /** Another process delivers by now, or may: whatever this one had in mind is not done. */
 export class LeaseLost extends Error {
@@ -16,28 +16,36 @@ export class HeldLease {
   readonly #ms: number
   readonly #controller = new AbortController()
   readonly #heartbeat: ReturnType<typeof setInterval>
-  readonly #onResumed: (askedAt: number) => void
+  readonly #onNews: (news: RelayNews, askedAt: number) => void
   #until = 0
-  #renewing = false
+  /** The same on the clock of the wall: the other one stands still while a machine sleeps. */
+  #untilDate = 0
+  #renewal: Promise<void> | undefined
+  #ended = false
   #deadline: ReturnType<typeof setTimeout> | undefined
 
   /**
    * @param askedAt `performance.now()` from before the lease was asked for
-   * @param onResumed the database knew of no failure at that time: an operator may have asked to try again
+   * @param onNews what an operator may have asked for meanwhile
    */
   constructor(
     store: RelayStore,
     fence: string,
     ms: number,
     askedAt: number,
-    onResumed: (askedAt: number) => void,
+    onNews: (news: RelayNews, askedAt: number) => void,
   ) {
     this.fence = fence
     this.#store = store
     this.#ms = ms
-    this.#onResumed = onResumed
+    this.#onNews = onNews
     this.#extend(askedAt)
-    this.#heartbeat = setInterval(() => void this.#renew(), ms / 3)
+    this.#heartbeat = setInterval(() => {
+      // a database that does not answer must not be asked on ever more connections
+      this.#renewal ??= this.#renew().finally(() => {
+        this.#renewal = undefined
+      })
+    }, ms / 3)
   }
 
   /** Aborted when the lease is lost. */
@@ -47,7 +55,7 @@ export class HeldLease {
 
   /** @throws LeaseLost; a timer alone would come too late in a process that was frozen. */
   assert(): void {
-    if (performance.now() >= this.#until) this.#lose()
+    if (performance.now() >= this.#until || Date.now() >= this.#untilDate) this.#lose()
     if (this.lost.aborted) throw this.lost.reason
   }
 
@@ -59,7 +67,10 @@ export class HeldLease {
 
   /** Gives the lease back, if it is still held. */
   async end(): Promise<void> {
+    this.#ended = true
     clearInterval(this.#heartbeat)
+    // under way still: it would renew after the release what was given back
+    if (!this.lost.aborted) await this.#renewal
     clearTimeout(this.#deadline)
     // when the database cannot be asked, the lease runs out by itself
     if (!this.lost.aborted) await this.#store.release(this.fence).catch(() => {})
@@ -68,26 +79,23 @@ export class HeldLease {
   #extend(askedAt: number): void {
     // a tenth less, for what it takes to stop
     this.#until = Math.max(this.#until, askedAt + this.#ms * 0.9)
+    const left = this.#until - performance.now()
+    this.#untilDate = Date.now() + left
     clearTimeout(this.#deadline)
-    this.#deadline = setTimeout(() => this.#lose(), this.#until - performance.now())
+    this.#deadline = setTimeout(() => this.#lose(), left)
   }
 
   async #renew(): Promise<void> {
-    // a database that does not answer must not be asked on ever more connections
-    if (this.#renewing) return
-    this.#renewing = true
     const askedAt = performance.now()
     try {
       const renewed = await this.#store.renew(this.fence, this.#ms)
       if (renewed === null) this.#lose()
-      else if (!this.lost.aborted) {
+      else if (!this.lost.aborted && !this.#ended) {
         this.#extend(askedAt)
-        if (renewed.attempt === 0) this.#onResumed(askedAt)
+        this.#onNews(renewed, askedAt)
       }
     } catch {
       // the next heartbeat may get through; if none does, the deadline comes
-    } finally {
-      this.#renewing = false
     }
   }
 

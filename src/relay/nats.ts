@@ -42,7 +42,7 @@ export function natsSink(options: NatsSinkOptions): Sink {
   const client = jetstream(connection)
   const expect = stream === undefined ? {} : { expect: { streamName: stream } }
 
-  return async (batch: RelayBatch, { signal }) => {
+  return async (batch: RelayBatch, { signal, progress }) => {
     const limit = connection.info?.max_payload ?? Number.POSITIVE_INFINITY
     let fault: unknown
     const publish = async (event: SourceEvent, text: string): Promise<void> => {
@@ -64,6 +64,8 @@ export function natsSink(options: NatsSinkOptions): Sink {
           if (fault !== undefined || signal.aborted) return
           try {
             await publish(event, batch.texts[index] as string)
+            // many events of one row over a slow link take longer than one attempt may
+            progress()
           } catch (error) {
             fault ??= error
           }
@@ -87,5 +89,5 @@ function explained(error: unknown): DeliveryError {
   if (error instanceof JetStreamApiError && error.code === TOO_LARGE)
     return new DeliveryError('An event is larger than the stream takes.', { fault: 'refused', cause: error })
   const message = error instanceof Error ? error.message : String(error)
-  return new DeliveryError(`The stream did not store an event: ${message}`.slice(0, 500), { cause: error })
+  return new DeliveryError(`The stream did not store an event: ${message}`, { cause: error })
 }

@@ -60,8 +60,10 @@ export interface Relay {
    * its place.
    *
    * @param options.signal stops it as `stop()` does
-   * @param options.once returns when everything was delivered that was there, and throws at the first failure
-   * @throws RelayHalted when only an operator can help: the sink is gone, the cursor has expired
+   * @param options.once returns when everything was delivered that was there, throws at the first failure that is to be
+   * tried again, and at the end when events became dead letters or letters on their way again were not taken
+   * @throws RelayHalted when only an operator can help: the sink is gone, the cursor has expired; with `once` also for
+   * those failures
    * @throws SourceError `source_adapter_misconfigured` when the database is not migrated, or rights are missing
    */
   run(options?: { readonly signal?: AbortSignal; readonly once?: boolean }): Promise<void>

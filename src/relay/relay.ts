@@ -16,6 +16,8 @@ const STANDBY_MS = 1000
 /** The longest sleep at a time: a laptop that slept meanwhile must not sleep on. */
 const NAP_MS = 300_000
 
+const YEAR_MS = 366 * 86_400_000
+
 /**
  * Follows the feed of a source and delivers every event to a sink, at least once, each row's in the order of the log.
  * Where it stands is kept in the database, so it goes on after any crash, in any process.
@@ -87,8 +89,8 @@ function checkOptions({
   }
   if (leaseMs !== undefined && leaseMs < 300) throw new TypeError('leaseMs must be 300 at least.')
   const waits = [...(schedule ?? [0]), ...(pollMs ?? [1])]
-  if (schedule?.length === 0 || !waits.every((ms) => Number.isFinite(ms) && ms >= 0))
-    throw new TypeError('schedule and pollMs must be waits in milliseconds, one at least.')
+  if (schedule?.length === 0 || !waits.every((ms) => ms >= 0 && ms <= YEAR_MS))
+    throw new TypeError('schedule and pollMs must be waits in milliseconds, a year at most, one at least.')
 }
 
 interface Work {
@@ -112,12 +114,18 @@ async function work(at: Work): Promise<void> {
       opened = true
       const askedAt = performance.now()
       const lease = await store.acquire(holder, leaseMs)
-      trouble = 0
       if (lease === null) {
+        trouble = 0
         tell(options, 'standby')
         await nap.rest(STANDBY_MS)
       } else if ('disabled' in lease) throw new RelayHalted(lease.disabled)
-      else await lead(at, lease, askedAt, leaseMs)
+      else {
+        // to have the lease is no success: what is done with it may fail each time
+        const stepped = (): void => {
+          trouble = 0
+        }
+        await lead(at, lease, askedAt, leaseMs, stepped)
+      }
       if (at.once && lease !== null) return
     } catch (error) {
       if (error instanceof LeaseLost) continue
@@ -131,12 +139,18 @@ async function work(at: Work): Promise<void> {
 }
 
 /** Delivers while it has the lease. */
-async function lead(at: Work, lease: RelayLease, askedAt: number, leaseMs: number): Promise<void> {
+async function lead(
+  at: Work,
+  lease: RelayLease,
+  askedAt: number,
+  leaseMs: number,
+  stepped: () => void,
+): Promise<void> {
   const { options, store, nap, once } = at
   const clock = options.clock ?? systemClock
   const [shortest = 25, longest = 1000] = options.pollMs ?? []
-  const held = new HeldLease(store, lease.fence, leaseMs, askedAt, (asked) => {
-    if (delivery.resumed(asked)) nap.wake()
+  const held = new HeldLease(store, lease.fence, leaseMs, askedAt, (news, asked) => {
+    if (delivery.heard(news, asked)) nap.wake()
   })
   const delivery = new Delivery(
     {
@@ -161,10 +175,14 @@ async function lead(at: Work, lease: RelayLease, askedAt: number, leaseMs: numbe
       if (waitMs > 0) {
         if (once) throw new RelayHalted(`The relay is failing: ${delivery.lastError}`)
         tell(options, 'waiting')
+        // an operator's redrive does not wait for the head of the line
+        if (await delivery.redrive(at.stopping)) continue
         await nap.rest(Math.min(waitMs, NAP_MS))
         continue
       }
-      if (await delivery.step(at.stopping)) {
+      const busy = await delivery.step(at.stopping)
+      stepped()
+      if (busy) {
         tell(options, 'delivering')
         idleMs = shortest
         continue
@@ -176,6 +194,8 @@ async function lead(at: Work, lease: RelayLease, askedAt: number, leaseMs: numbe
       idleMs = woken ? shortest : Math.min(Math.max(idleMs, 1) * 2, longest)
     }
     await delivery.settle()
+    if (once && delivery.undelivered !== undefined)
+      throw new RelayHalted(`Some events are dead letters: ${delivery.undelivered}`)
   } finally {
     await held.end()
   }

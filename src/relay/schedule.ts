@@ -22,6 +22,9 @@ export const standardSchedule: readonly number[] = [
 /** A sink that asks for a longer wait than this is asked again anyway. */
 const LONGEST_MS = 24 * HOUR
 
+/** Attempts for one event that a sink refuses: it is there, and holding everything up for days would not change its mind. */
+export const REFUSED_ATTEMPTS = 3
+
 /**
  * When the batch is tried again, in milliseconds since 1970; undefined when the schedule has ended.
  *
@@ -34,5 +37,8 @@ export function nextAttempt(
   retryAfterMs = 0,
 ): number | undefined {
   const wait = schedule[failed]
-  return wait === undefined ? undefined : now + Math.max(wait, Math.min(retryAfterMs, LONGEST_MS))
+  if (wait === undefined) return undefined
+  // what a sink has calculated may be no number, and a fraction is none to the database
+  const asked = retryAfterMs > 0 ? Math.min(retryAfterMs, LONGEST_MS) : 0
+  return Math.ceil(now + Math.max(wait, asked))
 }

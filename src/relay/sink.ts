@@ -24,6 +24,8 @@ export interface RelayBatch {
 export interface DeliveryContext {
   /** Aborted when the time is up or when another process delivers by now: stop, and do not send anything more. */
   readonly signal: AbortSignal
+  /** Part of the batch has arrived: the time for one attempt starts over. For a sink that sends events one by one. */
+  progress(): void
 }
 
 /**
@@ -56,7 +58,7 @@ export class DeliveryError extends Error {
     message: string,
     options: { fault?: DeliveryFault; retryAfterMs?: number | undefined; cause?: unknown } = {},
   ) {
-    super(message, { cause: options.cause })
+    super(storable(message), { cause: options.cause })
     this.fault = options.fault ?? 'failed'
     this.retryAfterMs = options.retryAfterMs
   }
@@ -65,8 +67,29 @@ export class DeliveryError extends Error {
 /** What is made of anything that a sink throws. */
 export function deliveryError(error: unknown): DeliveryError {
   if (error instanceof DeliveryError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  return new DeliveryError(message.slice(0, 500), { cause: error })
+  return new DeliveryError(textOf(error), { cause: error })
+}
+
+/** The most of a message that is kept, in UTF-16 code units. */
+const MESSAGE_LENGTH = 500
+
+/** A message that any database takes: one that cannot be written down would have its batch sent again for ever. */
+export function storable(message: unknown): string {
+  // also cut before it is worked on: it may have megabytes; and again after, since a cut may split a character
+  const text = typeof message === 'string' ? message : textOf(message)
+  const head = text
+    .slice(0, MESSAGE_LENGTH * 2)
+    .toWellFormed()
+    .replaceAll('\0', '')
+  return head.slice(0, MESSAGE_LENGTH).toWellFormed()
+}
+
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown)
+  } catch {
+    return 'The sink threw something that has no text.'
+  }
 }
 
 export function batchOf(

@@ -22,7 +22,7 @@ test.each(libraries)('$name: a relay delivers, buries and sends again', async (l
     const got: string[] = []
     const once = (sink: Sink) =>
       createRelay({ source, name: 'sink', sink, schedule: [0] }).run({ once: true })
-    await once(() => Promise.reject(new Error('down')))
+    await expect(once(() => Promise.reject(new Error('down')))).rejects.toThrow('down')
     const relays = relaysOf(source)
     const letters = await relays.deadLetters('sink')
     expect(letters).toMatchObject([{ entityId: 'a' }, { entityId: 'b' }])

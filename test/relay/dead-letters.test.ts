@@ -69,13 +69,13 @@ test('a row with a dead letter gets nothing else until that was sent: its order 
   await until(() => stampsOf(got, 'good').length === 3)
   expect(stampsOf(got, 'bad')).toEqual([])
   const letters = await relays.deadLetters('sink')
-  expect(letters.map(({ attempts }) => attempts)).toEqual([10, 0, 0])
+  expect(letters.map(({ attempts }) => attempts)).toEqual([3, 0, 0])
   expect(letters[1]?.error).toBe('An earlier event of its row is a dead letter.')
 
   // asked for while it is still refused: back to where they were
   expect(await relays.redrive('sink', { ids: [letters[2]?.id as string] })).toBe(3)
   await until(async () => (await relays.status())[0]?.queued === 0)
-  expect(await relays.deadLetters('sink')).toMatchObject([{ attempts: 11 }, { attempts: 1 }, { attempts: 1 }])
+  expect(await relays.deadLetters('sink')).toMatchObject([{ attempts: 4 }, { attempts: 0 }, { attempts: 0 }])
   await write(open, 'bad')
 
   refused.clear()
@@ -130,10 +130,10 @@ test('reset: from the beginning all is sent again, from now on nothing of before
   for (const row of ['bad', 'good']) await write(open, row)
   const once = () =>
     createRelay({ source: open.source, name: 'sink', sink, schedule: [0] }).run({ once: true })
-  await once()
+  await expect(once()).rejects.toThrow('Some events are dead letters: not this')
   expect(await relays.status()).toMatchObject([{ deadLetters: 1 }])
   await relays.reset('sink', 'beginning')
-  await once()
+  await expect(once()).rejects.toThrow('Some events are dead letters: not this')
   expect(stampsOf(got, 'good')).toEqual([2, 2])
   expect(await relays.status()).toMatchObject([{ deadLetters: 1 }])
   await write(open, 'skipped')
@@ -141,6 +141,80 @@ test('reset: from the beginning all is sent again, from now on nothing of before
   await write(open, 'good')
   await once()
   expect(got.map(({ stamp }) => stamp)).toEqual([2, 2, 4])
+})
+
+test('letters that are discarded while a batch is under way do not come back: the events behind them are sent', async () => {
+  await using open = await openNotes()
+  const relays = relaysOf(open.source)
+  await write(open, 'a')
+  const fails = () => Promise.reject(new Error('no'))
+  const options = { source: open.source, name: 'sink', schedule: [0] }
+  await expect(createRelay({ ...options, sink: fails }).run({ once: true })).rejects.toThrow('no')
+  for (const row of ['a', 'b']) await write(open, row)
+  const got: SourceEvent[] = []
+  const sink = async ({ events }: { events: readonly SourceEvent[] }) => {
+    got.push(...events)
+    if (got.length === 1) expect(await relays.discard('sink', {})).toBe(1)
+  }
+  await createRelay({ ...options, sink }).run({ once: true })
+  expect(stampsOf(got, 'a')).toEqual([2])
+  expect(await relays.status()).toMatchObject([{ deadLetters: 0, behind: 0 }])
+})
+
+test('a redrive keeps to the bytes of a batch, and a letter that is refused holds back none before it', async () => {
+  await using open = await openNotes()
+  const relays = relaysOf(open.source)
+  const { got, calls, sink, refused } = choosy('a')
+  for (let n = 0; n < 9; n += 1) await write(open, 'a', 'y'.repeat(300))
+  const options = { source: open.source, name: 'sink', batchBytes: 2500, schedule: [0] }
+  const once = (use: typeof sink) => createRelay({ ...options, sink: use }).run({ once: true })
+  await expect(once(sink)).rejects.toThrow('dead letters')
+  refused.clear()
+  calls.length = 0
+  await relays.redrive('sink')
+  const picky = ({ events }: { events: readonly SourceEvent[] }) => {
+    if (events.some(({ stamp }) => stamp === 6)) throw new DeliveryError('not this', { fault: 'refused' })
+    return sink({ events })
+  }
+  await expect(once(picky)).rejects.toThrow('Some events are dead letters: not this')
+  expect(stampsOf(got, 'a')).toEqual([1, 2, 3, 4, 5])
+  expect(Math.max(...calls.map(({ length }) => length))).toBeLessThan(6)
+  expect((await relays.deadLetters('sink')).map(({ position, queued }) => [position, queued])).toEqual(
+    [6, 7, 8, 9].map((position) => [position, false]),
+  )
+  await relays.redrive('sink')
+  await once(sink)
+  expect(stampsOf(got, 'a')).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
+})
+
+test('a redrive does not wait for a batch that waits', async () => {
+  await using open = await openNotes()
+  const relays = relaysOf(open.source)
+  const { got, sink, refused } = choosy('dead')
+  await write(open, 'dead')
+  const options = { source: open.source, name: 'sink', schedule: [0], sink }
+  await expect(createRelay(options).run({ once: true })).rejects.toThrow('not this')
+  refused.clear()
+  refused.add('stuck')
+  await write(open, 'stuck')
+  const running = startRelay(open, { sink, schedule: [0, 86_400_000] })
+  await until(async () => (await relays.status())[0]?.state === 'retrying')
+  await relays.redrive('sink')
+  await until(() => stampsOf(got, 'dead').length === 1)
+  await running.stop()
+  expect(await relays.status()).toMatchObject([{ deadLetters: 0, attempt: 1 }])
+})
+
+test('a relay whose follower was forgotten says that events were pruned, not that the log is another one', async () => {
+  await using open = await openNotes()
+  const once = () => createRelay({ source: open.source, name: 'sink', sink: () => {} }).run({ once: true })
+  await write(open, 'a')
+  await once()
+  for (let n = 0; n < 5; n += 1) await write(open, 'a')
+  await open.source.acknowledge('relay:sink', null)
+  await open.sql(`update postern.outbox set at = now() - interval '1 year'`)
+  await open.source.prune()
+  await expect(once()).rejects.toThrow(/pruned.*reset/)
 })
 
 test('after a restore into another database the relay halts rather than skip in silence, and says what to do', async () => {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { relayDatabase, relayStore } from '../../src/adapters/postgres/relay-store.ts'
-import { createRelay, type RelayState } from '../../src/relay/index.ts'
+import { createRelay, type RelayState, relaysOf } from '../../src/relay/index.ts'
+import { HeldLease } from '../../src/relay/lease.ts'
 import { startRelayProcess } from './process.ts'
 import { key, startReceiver } from './receiver.ts'
 import { idsOf, openNotes, startRelay, until, write } from './support.ts'
@@ -78,7 +79,8 @@ test('a holder whose heartbeats do not get through stops before its lease ends, 
   expect(await store.unqueue('1', { letters: [], row: null, error: 'x' })).toBe(false)
   expect(await store.renew('1', 1000)).toBe(null)
   expect(calls).toBe(1)
-  await store.release('2')
+  const [{ fence } = { fence: '' }] = await open.sql('select fence::text from postern.relay')
+  await store.release(String(fence))
   await until(() => calls === 2)
   await running.stop()
 })
@@ -136,5 +138,113 @@ test('the lease is given back at the end, so that nobody waits for it', async ()
   await createRelay({ source: open.source, name: 'sink', leaseMs: 600_000, sink: () => {} }).run({
     once: true,
   })
-  expect(await store.acquire('another', 1000)).toMatchObject({ fence: '2' })
+  expect(await store.acquire('another', 1000)).toMatchObject({ orphaned: false })
+})
+
+test('a name that was forgotten and comes back has fences that nobody had before', async () => {
+  await using open = await openNotes()
+  const store = relayStore(relayDatabase(open.source), 'sink')
+  const fences = new Set<string>()
+  for (let n = 0; n < 3; n += 1) {
+    await store.open('beginning')
+    const lease = await store.acquire(`h${n}`, 50)
+    fences.add((lease as { fence: string }).fence)
+    await relaysOf(open.source).forget('sink')
+  }
+  const all = [...fences].map(BigInt)
+  for (const one of all) for (const other of all) expect(one - other).not.toBe(1n)
+  expect(fences.size).toBe(3)
+})
+
+test.each(['reset', 'forget'] as const)(
+  '%s waits for the lease of who delivers, so that no two do at once',
+  async (what) => {
+    await using open = await openNotes()
+    const store = relayStore(relayDatabase(open.source), 'sink')
+    await store.open('beginning')
+    const { fence } = (await store.acquire('one', 400)) as { fence: string }
+    const before = await open.sql('select lease_until from postern.relay')
+    const relays = relaysOf(open.source)
+    if (what === 'reset') {
+      await relays.reset('sink', 'now')
+      expect(await store.acquire('two', 1000)).toBe(null)
+      expect(await open.sql('select lease_until from postern.relay')).toEqual(before)
+    } else {
+      await relays.forget('sink')
+      expect(await open.sql('select clock_timestamp() > $1 as over', [before[0]?.lease_until])).toEqual([
+        { over: true },
+      ])
+    }
+    expect(await store.renew(fence, 1000)).toBe(null)
+    await store.open('beginning')
+    await until(async () => (await store.acquire('two', 1000)) !== null)
+  },
+)
+
+test('at its end a heartbeat under way is waited for, and renews nothing that was given back', async () => {
+  await using open = await openNotes()
+  const store = relayStore(relayDatabase(open.source), 'sink')
+  await store.open('beginning')
+  const { fence } = (await store.acquire('one', 900)) as { fence: string }
+  const order: string[] = []
+  const told = {
+    ...store,
+    async renew(of: string, ms: number) {
+      order.push('asked')
+      await sleep(100)
+      const answer = await store.renew(of, ms)
+      order.push('renewed')
+      return answer
+    },
+    async release(of: string) {
+      await store.release(of)
+      order.push('released')
+    },
+  }
+  const held = new HeldLease(told, fence, 900, performance.now(), () => order.push('news'))
+  await until(() => order.length > 0)
+  await held.end()
+  expect(order).toEqual(['asked', 'renewed', 'released'])
+})
+
+test('a machine that slept finds its lease over, though the time of the process stood still', () => {
+  const store = {} as ReturnType<typeof relayStore>
+  const held = new HeldLease(store, '1', 60_000, performance.now(), () => {})
+  held.assert()
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 })
+  try {
+    expect(() => held.assert()).toThrow('Another process')
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('a batch that ends the process that sends it is counted all the same, and ends as a dead letter; the rest arrives', async () => {
+  await using open = await openNotes()
+  const store = relayStore(relayDatabase(open.source), 'sink')
+  for (const row of ['a', 'poison', 'b']) await write(open, row)
+  const got: string[] = []
+  const relays = relaysOf(open.source)
+  let deaths = 0
+  for (; (await relays.status())[0]?.behind !== 0 && deaths < 10; ) {
+    const died = new AbortController()
+    const running = startRelay(open, {
+      schedule: [0, 1],
+      sink: async ({ events }) => {
+        if (!events.some(({ entityId }) => entityId === 'poison')) return void got.push(...idsOf(events))
+        deaths += 1
+        died.abort()
+        await sleep(600_000, undefined, { ref: false })
+      },
+    })
+    await until(async () => died.signal.aborted || (await relays.status())[0]?.behind === 0)
+    // what its death looks like to the next: a holder that is not there any more, its lease over
+    await open.sql(
+      `update postern.relay set holder = 'dead', fence = fence + 1, lease_until = now() - interval '1 s'`,
+    )
+    await Promise.race([running.stop(), sleep(1000)])
+  }
+  expect(await store.queued(1)).toEqual([])
+  expect(await relays.deadLetters('sink')).toMatchObject([{ entityId: 'poison', attempts: 2 }])
+  expect(got).toEqual(idsOf((await open.as(null).feed()).filter(({ entityId }) => entityId !== 'poison')))
 })

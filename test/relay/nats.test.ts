@@ -49,7 +49,7 @@ describe.skipIf(noNats !== undefined)('the NATS sink', () => {
     entityId,
     parked: false,
   })
-  const context = { signal: new AbortController().signal }
+  const context = { signal: new AbortController().signal, progress: () => {} }
 
   test('publishes each event as it is, under its model, each row’s in order', async () => {
     await using open = await openNotes()
@@ -75,6 +75,18 @@ describe.skipIf(noNats !== undefined)('the NATS sink', () => {
     await sink(batch, context)
     await sink(batch, context)
     expect(await to.messages()).toHaveLength(2)
+  })
+
+  test('each event that is stored starts the time over: many of one row over a slow link may take long', async () => {
+    await using to = await stream()
+    const sink = natsSink({ connection, subject: to.subject })
+    const stored: number[] = []
+    const progress = () => void stored.push(stored.length + 1)
+    await sink(batchOf('sink', 'log', [event('k:0', 1), event('k:1', 2), event('k:2', 3, 'b')], 1), {
+      ...context,
+      progress,
+    })
+    expect(stored).toEqual([1, 2, 3])
   })
 
   test('different events are never taken for one: other logs, other spellings, ids that no header can hold', async () => {

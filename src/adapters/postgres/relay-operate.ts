@@ -71,7 +71,10 @@ export interface Relays {
    * or from now on (what lies between is never sent). For a relay whose cursor has expired.
    */
   reset(name: string, from: 'beginning' | 'now'): Promise<void>
-  /** Forgets a relay, its cursor and its dead letters. Pruning no longer waits for it. */
+  /**
+   * Forgets a relay, its cursor and its dead letters. Pruning no longer waits for it. A process that delivers is
+   * disabled first, and its lease is waited for.
+   */
   forget(name: string): Promise<void>
 }
 
@@ -178,13 +181,14 @@ select ${known}, '0' as n`,
     },
 
     async reset(name, from) {
-      // a new fence: whoever delivers from the old place must not move the cursor back there
+      // a new fence: whoever delivers from the old place must not move the cursor back there. Its lease stays: what it
+      // is sending may still arrive, and nobody else sends before that is over
       await changed(
         name,
         `with moved as (
   update ${s}.relay r set epoch = case when $2::text = 'now' then ${s}.epoch() end,
     position = case when $2::text = 'now' then ${s}.horizon() else 0 end, base = 0, through = null, attempt = 0,
-    retry_at = null, disabled_at = null, holder = null, lease_until = null, fence = r.fence + 1
+    retry_at = null, disabled_at = null, fence = r.fence + 1
   where r.name = $1::text returning r.position),
 dropped as (
   delete from ${s}.dead_letter d using moved where d.relay = $1::text and $2::text = 'beginning'),
@@ -197,13 +201,18 @@ select ${known}, '0' as n`,
     },
 
     async forget(name) {
-      await changed(
-        name,
-        `with gone as (delete from ${s}.relay r where r.name = $1::text returning 1),
-free as (delete from ${s}.follower f where f.name = $2::text)
-select ${known}, (select count(*) from gone)::text as n`,
-        [followerOf(name)],
-      )
+      const stop = `with stopped as (
+  update ${s}.relay r set fence = r.fence + 1, disabled_at = clock_timestamp(), last_error = 'It was forgotten.'
+  where r.name = $1::text returning 1)
+select ${known}, '0' as n`
+      await changed(name, stop, [])
+      // what its process is sending may still arrive: a relay of this name that begins anew must not begin before
+      const gone = `with gone as (
+  delete from ${s}.relay r where r.name = $1::text and coalesce(r.lease_until < clock_timestamp(), true) returning 1),
+free as (delete from ${s}.follower f where f.name = $2::text and exists (select from gone))
+select ${known}, (select count(*) from gone)::text as n`
+      while ((await changed(name, gone, [followerOf(name)])) === 0)
+        await new Promise((resolve) => setTimeout(resolve, 100))
     },
   }
 }

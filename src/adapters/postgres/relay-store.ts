@@ -24,6 +24,16 @@ export interface RelayLease {
   readonly attempt: number
   /** When it is tried again, in milliseconds since 1970. */
   readonly retryAt: number | null
+  /** Another process had the lease before, and ended without giving it back: it may have died of the batch. */
+  readonly orphaned: boolean
+}
+
+/** What a holder is told with each heartbeat. */
+export interface RelayNews {
+  /** How often the head of the line has failed. 0, after a failure: an operator asked to try again at once. */
+  readonly attempt: number
+  /** Dead letters wait for being sent again. */
+  readonly queued: boolean
 }
 
 export interface RelayEvent {
@@ -54,6 +64,13 @@ export interface Buried extends RelayEvent {
   /** How often it was sent; 0: it stands behind a dead letter of its row. */
   readonly attempts: number
   readonly error: string
+}
+
+/** A dead letter on its way again. */
+export interface QueuedLetter extends RelayEvent {
+  readonly letter: string
+  /** The incarnation of the log that it is from. */
+  readonly epoch: string
 }
 
 /** Runs one statement under read committed, whatever the database's default: a fence is looked at afresh. */
@@ -105,24 +122,27 @@ export interface RelayStore {
   open(from: 'beginning' | 'now'): Promise<void>
   /** Becomes the one that delivers, unless somebody else is. */
   acquire(holder: string, leaseMs: number): Promise<RelayLease | { readonly disabled: string } | null>
-  /** Goes on being that. Null: somebody else is. `attempt` 0: an operator asked to try again at once. */
-  renew(fence: string, leaseMs: number): Promise<{ readonly attempt: number } | null>
+  /** Goes on being that. Null: somebody else is. */
+  renew(fence: string, leaseMs: number): Promise<RelayNews | null>
   release(fence: string): Promise<void>
   page(cursor: RelayCursor, limit: number): Promise<RelayPage>
-  /** Moves the cursor. False, here and below: somebody else delivers by now, and nothing was written. */
+  /**
+   * Moves the cursor. False, here and below: somebody else delivers by now, and nothing was written. `again`: nothing was
+   * either, since the dead letters that an event would have been buried behind are gone; read the page once more.
+   */
   advance(
     fence: string,
     leaseMs: number,
     cursor: RelayCursor,
     passed: { delivered: number; buried: readonly Buried[] },
-  ): Promise<boolean>
+  ): Promise<boolean | 'again'>
   postpone(
     fence: string,
     retry: { through: number; attempt: number; retryAt: number; error: string },
   ): Promise<boolean>
   disable(fence: string, error: string): Promise<boolean>
   /** Dead letters that somebody asked to send again, in order. */
-  queued(limit: number): Promise<readonly (RelayEvent & { readonly letter: string })[]>
+  queued(limit: number): Promise<readonly QueuedLetter[]>
   /** Dead letters that arrived after all. */
   resolve(fence: string, letters: readonly string[]): Promise<boolean>
   /** Dead letters that failed again: those of a row are no longer queued, or of all rows, where it is the sink's fault. */
@@ -142,8 +162,10 @@ export function relayStore({ run, s }: RelayDatabase, name: string): RelayStore 
     async open(from) {
       await run(
         `with opened as (
-  insert into ${s}.relay (name, epoch, position)
-  select $1::text, case when $3::text = 'now' then ${s}.epoch() end, case when $3::text = 'now' then ${s}.horizon() else 0 end
+  -- fences begin anywhere: a name that was forgotten and comes back must not give those of before out again
+  insert into ${s}.relay (name, epoch, position, fence)
+  select $1::text, case when $3::text = 'now' then ${s}.epoch() end,
+    case when $3::text = 'now' then ${s}.horizon() else 0 end, (random() * 4e18)::bigint
   on conflict (name) do nothing
   returning position)
 insert into ${s}.follower (name, position) select $2::text, o.position from opened o
@@ -154,13 +176,17 @@ on conflict (name) do update set position = excluded.position`,
 
     async acquire(holder, leaseMs) {
       const row = await first(
-        `with taken as (
-  update ${s}.relay r set holder = $2::text, fence = r.fence + 1, lease_until = clock_timestamp() + ${milliseconds('$3')}
+        `with free as materialized (
+  select r.name, coalesce(r.holder <> $2::text, false) as orphaned from ${s}.relay r
   where r.name = $1::text and r.disabled_at is null
     and (r.holder is null or r.holder = $2::text or r.lease_until < clock_timestamp())
-  returning r.*)
+  for update),
+taken as (
+  update ${s}.relay r set holder = $2::text, fence = r.fence + 1, lease_until = clock_timestamp() + ${milliseconds('$3')}
+  from free f where r.name = f.name
+  returning r.*, f.orphaned)
 select t.fence::text, t.epoch, t.position::text, t.base::text, t.through::text, t.attempt::text,
-  (extract(epoch from t.retry_at) * 1000)::bigint::text as retry_at,
+  (extract(epoch from t.retry_at) * 1000)::bigint::text as retry_at, t.orphaned::text,
   case when r.disabled_at is not null then coalesce(r.last_error, '') end as disabled
 from ${s}.relay r left join taken t on true where r.name = $1::text`,
         [name, holder, String(leaseMs)],
@@ -175,15 +201,18 @@ from ${s}.relay r left join taken t on true where r.name = $1::text`,
         through: row.through == null ? null : Number(row.through),
         attempt: Number(row.attempt),
         retryAt: row.retry_at == null ? null : Number(row.retry_at),
+        orphaned: row.orphaned === 'true',
       }
     },
 
     async renew(fence, leaseMs) {
       const row = await first(
-        `update ${s}.relay r set lease_until = clock_timestamp() + ${milliseconds('$3')} where ${mine} returning r.attempt::text`,
+        `update ${s}.relay r set lease_until = clock_timestamp() + ${milliseconds('$3')} where ${mine}
+returning r.attempt::text,
+  exists (select from ${s}.dead_letter d where d.relay = r.name and d.queued_at is not null)::text as queued`,
         [name, fence, String(leaseMs)],
       )
-      return row === undefined ? null : { attempt: Number(row.attempt) }
+      return row === undefined ? null : { attempt: Number(row.attempt), queued: row.queued === 'true' }
     },
 
     async release(fence) {
@@ -216,28 +245,38 @@ order by e.n`,
       }
     },
 
-    advance(fence, leaseMs, cursor, { delivered, buried }) {
-      return wrote(
-        `with moved as (
+    async advance(fence, leaseMs, cursor, { delivered, buried }) {
+      const row = await first(
+        `with event as materialized (
+  select n, e.value ->> 'model' as model, e.value ->> 'entityId' as entity_id, e.value ->> 'text' as event,
+    (e.value ->> 'position')::bigint as position, (e.value ->> 'attempts')::int as attempts, e.value ->> 'error' as error
+  from json_array_elements($8::text::json) with ordinality e(value, n)),
+-- locked: a discard that is under way is waited for, and then seen
+letter as materialized (
+  select d.entity_id, d.model, d.queued_at from ${s}.dead_letter d where d.relay = $1::text
+    and (d.entity_id, d.model) in (select e.entity_id, e.model from event e where e.attempts = 0)
+  for share),
+loose as materialized (
+  select 1 from event e where e.attempts = 0
+    and not exists (select from letter l where l.entity_id = e.entity_id and l.model = e.model) limit 1),
+moved as (
   update ${s}.relay r set epoch = $4::text, position = $5::text::bigint, base = $6::text::bigint,
     through = null, attempt = 0, retry_at = null, delivered = r.delivered + $7::text::bigint,
     delivered_at = case when $7::text = '0' then r.delivered_at else clock_timestamp() end,
     lease_until = clock_timestamp() + ${milliseconds('$3')}
-  where ${mine}
+  where ${mine} and not exists (select from loose)
   returning r.name),
 buried as (
   insert into ${s}.dead_letter (relay, epoch, position, model, entity_id, event, attempts, error, queued_at)
-  select m.name, $4::text, (e.value ->> 'position')::bigint, e.value ->> 'model', e.value ->> 'entityId',
-    e.value ->> 'text', (e.value ->> 'attempts')::int, e.value ->> 'error',
-    (select max(d.queued_at) from ${s}.dead_letter d
-     where d.relay = m.name and d.entity_id = e.value ->> 'entityId' and d.model = e.value ->> 'model')
-  from moved m, json_array_elements($8::text::json) with ordinality e(value, n)
+  select m.name, $4::text, e.position, e.model, e.entity_id, e.event, e.attempts, e.error,
+    (select max(l.queued_at) from letter l where l.entity_id = e.entity_id and l.model = e.model)
+  from moved m, event e
   order by e.n
   on conflict (relay, epoch, position) do nothing),
 held as (
   insert into ${s}.follower (name, position) select $9::text, $5::text::bigint from moved
   on conflict (name) do update set position = excluded.position, seen_at = now())
-select count(*)::text as n from moved`,
+select (select count(*) from moved)::text as n, exists (select from loose)::text as loose`,
         [
           name,
           fence,
@@ -250,6 +289,7 @@ select count(*)::text as n from moved`,
           followerOf(name),
         ],
       )
+      return row?.loose === 'true' ? 'again' : row?.n !== '0'
     },
 
     postpone(fence, { through, attempt, retryAt, error }) {
@@ -276,11 +316,15 @@ select count(*)::text as n from gone`,
 
     async queued(limit) {
       const rows = await run(
-        `select d.id::text as letter, d.event, d.event::json ->> 'id' as id, d.position::text, d.model, d.entity_id
+        `select d.id::text as letter, d.epoch, d.event, d.event::json ->> 'id' as id, d.position::text, d.model, d.entity_id
 from ${s}.dead_letter d where d.relay = $1::text and d.queued_at is not null order by d.id limit $2::text::int`,
         [name, String(limit)],
       )
-      return rows.map((row) => ({ ...eventOf(row), letter: row.letter as string }))
+      return rows.map((row) => ({
+        ...eventOf(row),
+        letter: row.letter as string,
+        epoch: row.epoch as string,
+      }))
     },
 
     resolve(fence, letters) {
