@@ -114,6 +114,7 @@ export function dataSource<S extends Schema, Auth = unknown>(
 
   async function pickedAdapter(scope: Scope, verified: VerifiedContext): Promise<SourceAdapter> {
     const found = adapterFor(options, scope)
+    confined(options, found, verified.request)
     return typeof found === 'function' ? await found({ ...verified, scope }) : found
   }
 
@@ -163,6 +164,16 @@ function adapterFor({ adapter, adapters }: Adapters, { mode }: Scope): SourceAda
   throw new SourceError('source_forbidden', 'This endpoint has no adapter for that mode.', {
     details: { pointer: '/scope/mode' },
   })
+}
+
+/** A request that names a test session must not reach the live store because its mode does not say so too. */
+function confined({ adapter, adapters }: Adapters, found: SourceAdapter | PickAdapter, request: Request) {
+  for (const one of [adapter, ...Object.values(adapters ?? {})]) {
+    if (typeof one !== 'function' || one === found || !one.claims?.(request)) continue
+    throw new SourceError('source_forbidden', 'This request is for the adapter of another mode.', {
+      details: { pointer: '/scope/mode' },
+    })
+  }
 }
 
 async function callAdapter(adapter: SourceAdapter, work: Work): Promise<CommitAnswer> {

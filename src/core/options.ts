@@ -63,7 +63,11 @@ export interface AdapterContext extends VerifiedContext {
 }
 
 /** Picks the adapter of one request; a `SourceError` that it throws is the answer. */
-export type PickAdapter = (context: AdapterContext) => SourceAdapter | Promise<SourceAdapter>
+export interface PickAdapter {
+  (context: AdapterContext): SourceAdapter | Promise<SourceAdapter>
+  /** Requests that may go nowhere else: picked for another mode, they are refused with `source_forbidden`. */
+  readonly claims?: ((request: Request) => boolean) | undefined
+}
 
 /** Options of `dataSource` and of every mount. */
 export interface DataSourceOptions<S extends Schema = Schema, Auth = unknown>

@@ -1,7 +1,7 @@
 import type { PostgresSource } from '../adapters/postgres/source.ts'
 import type { SourceAdapter } from '../core/adapter.ts'
 import { SourceError } from '../core/errors.ts'
-import type { PickAdapter } from '../core/options.ts'
+import type { AdapterContext, PickAdapter } from '../core/options.ts'
 import type { Schema } from '../core/schema/define.ts'
 import { databases, readBase } from './databases.ts'
 import { type AdapterOptions, guarded, openAdapter } from './door.ts'
@@ -57,7 +57,7 @@ export interface TestSessions extends AsyncDisposable {
   readonly enabled: boolean
   /**
    * For the endpoint: `adapters: { test: sessions.adapter }`, or `adapter: sessions.adapter` in a deployment that is
-   * only there for tests.
+   * only there for tests. A request that carries a token and asks for another mode is refused with `source_forbidden`.
    */
   readonly adapter: PickAdapter
   /** The session that these headers name. */
@@ -176,7 +176,9 @@ export function testSessions(options: TestSessionsOptions): TestSessions {
   return {
     enabled,
     of,
-    adapter: async ({ request }) => (await of(request.headers)).adapter,
+    adapter: Object.assign(async ({ request }: AdapterContext) => (await of(request.headers)).adapter, {
+      claims: ({ headers }: Request) => enabled && headers.has(SESSION_HEADER),
+    }),
     async [Symbol.asyncDispose]() {
       for (const id of [...opened.keys()]) await shut(id)
       await (await pool)?.end()

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { SignJWT } from 'jose'
 import { expect, onTestFinished, test } from 'vitest'
 import { memoryDataSource } from '../../src/adapters/memory.ts'
-import { createSourceClient } from '../../src/client/index.ts'
+import { createSourceClient, type Scope } from '../../src/client/index.ts'
 import { dataSource } from '../../src/index.ts'
 import { dataSourceNode } from '../../src/node/index.ts'
 import { type TestSessions, type TestSessionsOptions, testSessions } from '../../src/testing/index.ts'
@@ -41,13 +41,13 @@ async function application(sessions: TestSessions): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-const caller = (url: string, headers: Record<string, string> = {}) =>
+const caller = (url: string, headers: Record<string, string> = {}, scope: Scope = { ...org, mode: 'test' }) =>
   createSourceClient<typeof schema>({
     url: `${url}/source`,
     key: apiKey,
     retries: 0,
     headers,
-    scope: { ...org, mode: 'test' },
+    scope,
   })
 
 test('requests with a session’s token work in that session, over HTTP; the live store sees none of it', async () => {
@@ -59,13 +59,31 @@ test('requests with a session’s token work in that session, over HTTP; the liv
   expect(ids((await one.client.list('orders', {}, org)).rows)).toEqual(['new', 'o1', 'o2', 'o3', 'old'])
   const twos = await caller(url, { ...two.headers }).list('orders')
   expect(ids(twos.rows)).toEqual(['o1', 'o2', 'o3', 'old'])
-  const lives = await caller(url, { ...one.headers }).list('orders', {}, { mode: 'live' })
-  expect(ids(lives.rows)).toEqual(['live'])
+  expect(ids((await caller(url).list('orders', {}, { mode: 'live' })).rows)).toEqual(['live'])
 
   // a page's own requests, by `fetch` or a browser with that header
   expect(await (await one.fetch('/page')).json()).toEqual({ id: one.id, databaseUrl: one.databaseUrl })
   expect(await (await two.fetch(`${url}/page`)).json()).toMatchObject({ id: two.id })
   expect(await (await fetch(`${url}/page`)).text()).toBe('test_session_invalid')
+})
+
+test('a request with a token never reaches the live store, whatever its mode and whatever the token', async () => {
+  const url = await application(routed())
+  await using session = await base.attach()
+  const delete_ = { key: 'k', operations: [{ type: 'DELETE', model: 'orders', id: 'live' }] } as const
+  for (const token of [session.token, 'forged']) {
+    for (const scope of [org, { ...org, mode: 'live' }]) {
+      const client = caller(url, { 'x-test-session': token }, scope)
+      const refused = { code: 'source_forbidden', status: 403, details: { pointer: '/scope/mode' } }
+      await expect(client.commit(delete_)).rejects.toMatchObject(refused)
+      await expect(client.list('orders')).rejects.toMatchObject(refused)
+    }
+  }
+  expect(ids((await caller(url, {}, org).list('orders')).rows)).toEqual(['live'])
+  // switched off, the header is a header like any other
+  const off = await application(routed({ enabled: false }))
+  const lives = await caller(off, { ...session.headers }, org).list('orders')
+  expect(ids(lives.rows)).toEqual(['live'])
 })
 
 test('the token goes to the application and to nobody else', async () => {
