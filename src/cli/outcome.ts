@@ -1,3 +1,5 @@
+import { printable } from './visible.ts'
+
 /** What a command answers: a value for machines, lines for people, and whether all is well. */
 export interface Outcome {
   readonly result: unknown
@@ -11,7 +13,7 @@ export class UsageError extends Error {}
 
 /** Prints an outcome, as one JSON value or for people, and sets the exit code. */
 export function tell({ result, lines, ok = true }: Outcome, { json = false }: { json?: boolean }): void {
-  console.log(json ? JSON.stringify(result) : lines.join('\n'))
+  console.log(json ? JSON.stringify(result) : printable(lines.join('\n')))
   if (!ok) process.exitCode = 1
 }
 

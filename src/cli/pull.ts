@@ -1,8 +1,9 @@
 import type { PostgresConnection } from '../adapters/postgres/connection.ts'
 import { UsageError } from './outcome.ts'
 import { readCatalogue } from './pull/catalogue.ts'
-import { guessTenant, type LeftOut, modelsOf, type PulledModel } from './pull/models.ts'
+import { guessTenant, type LeftOut, modelsOf, type PulledModel, tenantColumn } from './pull/models.ts'
 import { schemaText } from './pull/write.ts'
+import { visible } from './visible.ts'
 
 export interface PullOptions {
   /** Only these tables, `name` or `schema.name`. */
@@ -10,12 +11,16 @@ export interface PullOptions {
   /** Schemas of the database; default: those of the search path. */
   readonly schemas?: readonly string[] | undefined
   readonly tenantColumn?: string | undefined
+  /** Write models without a tenant as models that every signed caller may read, not as comments. */
+  readonly includeShared: boolean
   readonly install: string
 }
 
 export interface Pulled {
   readonly text: string
   readonly models: readonly PulledModel[]
+  /** Those of nobody, which stand in the text as comments. */
+  readonly shared: readonly PulledModel[]
   readonly leftOut: readonly LeftOut[]
   readonly tenant: string | undefined
 }
@@ -35,16 +40,35 @@ export async function pull(connection: PostgresConnection, options: PullOptions)
       `there is no table ${absent}; there are ${all.map(({ name }) => name).join(', ') || 'none'}`,
     )
   }
-  const { tenantColumn } = options
-  if (
-    tenantColumn !== undefined &&
-    !tables.some(({ columns }) => columns.some((one) => one.name === tenantColumn))
-  ) {
-    throw new UsageError(`no table has a column ${tenantColumn}`)
+  const { tenantColumn: named, includeShared } = options
+  if (named !== undefined && !tables.some(({ columns }) => columns.some((one) => one.name === named))) {
+    throw new UsageError(`no table has a column ${named}`)
   }
-  const tenant = tenantColumn ?? guessTenant(tables)
-  const { models, leftOut } = modelsOf(tables, tenant)
-  return { text: schemaText(models, leftOut), models, leftOut, tenant }
+  const tenant = named ?? guessTenant(tables)
+  const { models, leftOut } = modelsOf(tables, (table) => tenantColumn(table, tenant, named === undefined))
+  const nobodys = models.filter(({ policy }) => policy.by === 'none')
+  return {
+    text: schemaText(models, leftOut, includeShared),
+    models: includeShared ? models : models.filter((one) => !nobodys.includes(one)),
+    shared: includeShared ? [] : nobodys,
+    leftOut,
+    tenant,
+  }
+}
+
+/** What somebody who has not read the file yet must know of it. */
+export function pullLines({ models, shared, leftOut }: Pulled): string[] {
+  const open = models.filter(({ policy }) => policy.by === 'none')
+  const names = (given: readonly PulledModel[]): string => given.map(({ name }) => name).join(', ')
+  return [
+    ...leftOut.map(({ table, why }) => `left out: ${visible(table)}, ${visible(why)}`),
+    ...(shared.length === 0
+      ? []
+      : [
+          `without a tenant: ${names(shared)}: left as comments; --include-shared lets every signed caller read them`,
+        ]),
+    ...(open.length === 0 ? [] : [`without a tenant, read only for every signed caller: ${names(open)}`]),
+  ]
 }
 
 const isNamed = (table: { schema: string; name: string }, name: string): boolean =>

@@ -38,10 +38,12 @@ function nearest(directory: string): string | undefined {
 
 /** JSON with comments and trailing commas; undefined when it is not even that. */
 export function readJsonc(file: string): unknown {
-  const text = readFileSync(file, 'utf8').replace(
-    /("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\/|,(?=\s*[}\]])/g,
-    (_, string?: string) => string ?? '',
-  )
+  const text = readFileSync(file, 'utf8')
+    .replace(/^\uFEFF/, '')
+    .replace(
+      /("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\/|,(?=\s*[}\]])/g,
+      (_, string?: string) => string ?? '',
+    )
   try {
     return JSON.parse(text)
   } catch {

@@ -210,3 +210,56 @@ test('without --yes, and without a terminal to ask, nothing is written; --dry-ru
     stderr: expect.stringContaining('no framework found'),
   })
 })
+
+test('environment files as they come: empty, a key elsewhere or quoted, an empty key, a directory, not ignored', async () => {
+  const keyed = (app: Project, file: string) => readFileSync(join(app.directory, file), 'utf8')
+  const bare = {
+    'package.json': `\uFEFF${manifest('express', 'pg', 'postern')}`,
+    '.env': '',
+    '.gitignore': '',
+  }
+  const init = async (files: Record<string, string>, env = {}) => {
+    const app = project({ ...bare, ...files })
+    projects.push(app)
+    spawnSync('git', ['init', '-q'], { cwd: app.directory })
+    return { app, ran: await app.run(['init', '--yes'], env) }
+  }
+  const [empty, elsewhere, blank, ignored] = await Promise.all([
+    init({ '.env.example': '' }),
+    init({ '.env.local': "export SOURCE_KEY = 'sk_mine'\n" }),
+    init({ '.env.local': 'SOURCE_KEY=\n' }),
+    init({ '.gitignore': '.env*\n!.env\n' }),
+  ])
+  expect(empty.ran).toMatchObject({ code: 0, stderr: '' })
+  expect(keyed(empty.app, '.env')).toMatch(/^SOURCE_KEY=sk_[0-9a-f]{48}\n$/)
+  expect(keyed(empty.app, '.env.example')).toBe('SOURCE_KEY=\n')
+  expect(empty.ran.stdout).toContain('a fresh key: put .env into .gitignore')
+  expect(elsewhere.ran.stdout).toMatch(/keep +\.env\.local .*has a SOURCE_KEY/)
+  expect(keyed(elsewhere.app, '.env')).toBe('')
+  expect(keyed(blank.app, '.env.local')).toMatch(/^SOURCE_KEY=\nSOURCE_KEY=sk_\w+\n$/)
+  expect(ignored.ran.stdout).toContain('echo .env >> .gitignore')
+  // without git, by the patterns
+  const patterns = await init({ '.gitignore': '/.env\n' }, { PATH: '' })
+  expect(patterns.ran.stdout).toMatch(/ a fresh key\n/)
+  const app = project({ 'package.json': manifest('express', 'pg'), '.env/inner': '' })
+  projects.push(app)
+  expect(await app.run(['init', '--yes'])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/keep +\.env +is no file/),
+  })
+})
+
+test('tables that nobody owns are not opened without a word', async () => {
+  await using other = await freshDatabase()
+  const client = new pg.Client(other.url)
+  await client.connect()
+  await client.query('create table todos (id text primary key, title text); create table loose (a text)')
+  await client.end()
+  const app = application({ 'package.json': manifest('express', 'pg', 'postern') })
+  const ran = await app.run(['init', '--yes', '--database', other.url])
+  expect(ran.stdout).toContain('without a tenant: todos: left as comments')
+  expect(ran.stdout).toContain('left out: public.loose, no primary key')
+  expect(readFileSync(join(app.directory, 'lib/source/schema.js'), 'utf8')).toContain(
+    '\n  // todos: model(\n',
+  )
+})

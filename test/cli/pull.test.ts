@@ -50,7 +50,10 @@ afterAll(async () => {
 })
 
 test('a database of many types becomes a schema that check passes, and that commits and loads', async () => {
-  const pulled = await app.run(['pull', '--db-schema', 'public', 'Side', '--out', 'schema.ts'], env())
+  const pulled = await app.run(
+    ['pull', '--include-shared', '--db-schema', 'public', 'Side', '--out', 'schema.ts'],
+    env(),
+  )
   expect(pulled).toMatchObject({ code: 0, stderr: '' })
   expect(pulled.stdout).toContain('7 models, tenant in organization_id')
   expect(pulled.stdout).toContain('left out: public.memberships, a primary key of several columns')
@@ -148,4 +151,51 @@ test('only the tables that are named, the tenant that is named; and a file that 
     code: 2,
     stderr: expect.stringContaining('there is no table gone; there are'),
   })
+})
+
+test('names cannot leave the comments and texts that they stand in; a terminal is not commanded by them', async () => {
+  await using other = await freshDatabase()
+  const client = new pg.Client(other.url)
+  await client.connect()
+  const evil = [
+    "t\nx: console.log('IN') as never,//",
+    't\u2028globalThis.injected = 1,//',
+    't\u001b[2J\u009b5n',
+  ]
+  for (const name of evil) await client.query(`create table ${client.escapeIdentifier(name)} (a int)`)
+  await client.query(`create table ok (id text primary key, org_id text not null, "password_\rglobalThis.injected = 1//" text,
+      "toString" text, kind text default E'a\u2028\\'b');
+    create table links (id text primary key, organization_id text not null); create table more (like links);
+    alter table more add primary key (id); create table "my.dotted" (id text primary key, org_id text);
+    create table todos (id text primary key, ok_id text references ok, "x\nglobalThis.injected = 1//" text)`)
+  await client.end()
+  const env = { DATABASE_URL: other.url }
+  const pulled = await app.run(['pull', '--out', 'evil.ts'], env)
+  expect(pulled.code).toBe(0)
+  expect(pulled.stdout).not.toMatch(/[^\n\P{Cc}]/u)
+  expect(pulled.stdout).toContain('left out: public."my.dotted", a dot in its name')
+  expect(pulled.stdout).toContain('without a tenant: todos: left as comments; --include-shared')
+  const text = readFileSync(join(app.directory, 'evil.ts'), 'utf8')
+  expect(text.split('\n').filter((line) => line.includes('injected') && !/^ *\/\//.test(line))).toEqual([])
+  expect(text).not.toMatch(/[\p{Zl}\p{Zp}]|[^\n\P{Cc}]/u)
+  const loaded = (await import(pathToFileURL(join(app.directory, 'evil.ts')).href)) as { schema: Schema }
+  expect(globalThis).not.toHaveProperty('injected')
+  const { models } = loaded.schema
+  expect([...models.values()].map(({ name, policy, mutable }) => [name, policy, [...mutable]])).toEqual([
+    ['links', { by: 'column', column: 'organization_id' }, ['CREATE', 'DELETE']],
+    ['more', { by: 'column', column: 'organization_id' }, ['CREATE', 'DELETE']],
+    // another name for the same
+    ['ok', { by: 'column', column: 'org_id' }, ['CREATE', 'UPDATE', 'DELETE']],
+  ])
+  expect(text).toContain("mutable: ['CREATE', 'DELETE'],")
+  expect(await app.run(['migrate', '--schema', 'evil.ts'], env)).toMatchObject({ code: 0, stderr: '' })
+
+  // nobody's tables alone: nothing is served until somebody says so
+  const none = await app.run(['pull', '--table', 'todos', '--json'], env)
+  expect(JSON.parse(none.stdout)).toMatchObject({ models: [], shared: ['todos'] })
+  app.write({ 'todos.ts': (JSON.parse(none.stdout) as { text: string }).text })
+  expect(await app.run(['migrate', '--schema', 'todos.ts'], env)).toMatchObject({ code: 0, stderr: '' })
+  const shared = await app.run(['pull', '--table', 'todos', '--include-shared', '--out', 'shared.ts'], env)
+  expect(shared.stdout).toContain('without a tenant, read only for every signed caller: todos')
+  expect(await app.run(['migrate', '--schema', 'shared.ts'], env)).toMatchObject({ code: 0, stderr: '' })
 })

@@ -8,6 +8,8 @@ import { detect, type Framework, frameworks, type Orm, orms } from '../init/dete
 import { type Plan, planOf } from '../init/plan.ts'
 import { tell, UsageError } from '../outcome.ts'
 import { progress } from '../progress.ts'
+import type { Pulled } from '../pull.ts'
+import { printable } from '../visible.ts'
 
 interface InitOptions {
   readonly framework?: Framework
@@ -15,6 +17,7 @@ interface InitOptions {
   readonly database?: string
   readonly table?: string[]
   readonly tenantColumn?: string
+  readonly includeShared: boolean
   readonly yes?: boolean
   readonly dryRun?: boolean
   readonly json?: boolean
@@ -36,6 +39,7 @@ export function addInit(program: Command): void {
     .option('--database <url>', 'where the schema comes from; default: DATABASE_URL, else an example')
     .option('--table <name...>', 'only these tables')
     .option('--tenant-column <name>', 'the column that says whose row it is; default: guessed')
+    .option('--include-shared', 'also tables without a tenant, which every signed caller may read', false)
     .option('--yes', 'write without asking')
     .option('--dry-run', 'show the files, and write none')
     .option('--json', 'one JSON value on standard output, for machines; writes with --yes alone')
@@ -49,18 +53,24 @@ async function run(options: InitOptions): Promise<void> {
   if (framework === undefined)
     throw new UsageError(`no framework found: give --framework ${frameworks.join('|')}`)
   if (orm === undefined) throw new UsageError(`no database client found: give --orm ${orms.join('|')}`)
-  const schema = await pulled(options)
-  const plan = planOf(application, { framework, orm, schema })
-  const result = { framework, orm, ...plan, steps: plan.steps.map(({ text: _, ...step }) => step) }
-  const lines = [`${framework}, ${orm}`, '', ...planLines(plan, options.dryRun === true)]
+  const found = await pulled(options)
+  const plan = planOf(application, { framework, orm, schema: found?.text })
+  const { pullLines } = await import('../pull.ts')
+  const notes = found === undefined ? [] : pullLines(found)
+  const result = { framework, orm, ...plan, steps: plan.steps.map(({ text: _, ...step }) => step), notes }
+  const said = notes.length === 0 ? [] : ['', ...notes.map((one) => `  ${one}`)]
+  const lines = [`${framework}, ${orm}`, '', ...planLines(plan, options.dryRun === true), ...said]
   if (options.dryRun) return tell({ result: { ...result, written: false }, lines }, options)
 
-  if (!options.json) console.log(`${lines.join('\n')}\n`)
+  if (!options.json) console.log(printable(`${lines.join('\n')}\n`))
   if (!(options.yes || (!options.json && (await agreed())))) {
     if (options.json || !process.stdin.isTTY) throw new UsageError('nothing was written: say --yes')
     return tell({ result, lines: ['Nothing was written.'] }, options)
   }
-  for (const { file, action, text } of plan.steps) {
+  // the key first: where it cannot be written, nothing else is there that a second run would take for whole
+  const isKey = ({ file }: { file: string }): boolean => file.startsWith('.env')
+  const steps = [...plan.steps.filter(isKey), ...plan.steps.filter((one) => !isKey(one))]
+  for (const { file, action, text } of steps) {
     if (action === 'keep') continue
     mkdirSync(dirname(file), { recursive: true })
     if (action === 'append') appendFileSync(file, text)
@@ -77,23 +87,24 @@ async function run(options: InitOptions): Promise<void> {
 }
 
 /** The schema of the tables that are there; undefined where no database is named or reached. */
-async function pulled({ database, table, tenantColumn }: InitOptions): Promise<string | undefined> {
+async function pulled(options: InitOptions): Promise<Pulled | undefined> {
+  const { database, table, tenantColumn, includeShared } = options
   const address = database ?? process.env.DATABASE_URL
   if (address === undefined) return undefined
   const { pull } = await import('../pull.ts')
   try {
-    const { text, models } = await progress('reading the catalogue', () =>
+    const found = await progress('reading the catalogue', () =>
       withConnection(address, (connection) =>
-        pull(connection, { tables: table, tenantColumn, install: 'postern' }),
+        pull(connection, { tables: table, tenantColumn, includeShared, install: 'postern' }),
       ),
     )
-    return models.length === 0 ? undefined : text
+    return found.models.length + found.shared.length === 0 ? undefined : found
   } catch (error) {
     // a database that was named must be there; one that merely stands in .env may not run yet
     if (database !== undefined || error instanceof UsageError) throw error
     const { message, cause } = error as Error
     const why = message || (cause instanceof Error ? cause.message : 'no answer')
-    console.error(`postern: the database does not answer (${why}): the schema will be an example`)
+    console.error(printable(`postern: the database does not answer (${why}): the schema will be an example`))
     return undefined
   }
 }

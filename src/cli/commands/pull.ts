@@ -8,6 +8,7 @@ interface PullOptions extends DatabaseOptions {
   readonly table?: string[]
   readonly dbSchema?: string[]
   readonly tenantColumn?: string
+  readonly includeShared: boolean
   readonly out?: string
   readonly force: boolean
 }
@@ -22,34 +23,42 @@ export function addPull(program: Command): void {
     .option('--table <name...>', 'only these tables')
     .option('--db-schema <name...>', 'look in these schemas of the database; default: the search path')
     .option('--tenant-column <name>', 'the column that says whose row it is; default: guessed')
+    .option('--include-shared', 'also tables without a tenant, which every signed caller may read', false)
   connectionOptions(command).action(run)
 }
 
 async function run(options: PullOptions): Promise<void> {
-  const { pull } = await import('../pull.ts')
+  const { pull, pullLines } = await import('../pull.ts')
   const database = options.database ?? options.url ?? process.env.DATABASE_URL
-  const { text, models, leftOut, tenant } = await progress('reading the catalogue', () =>
+  const pulled = await progress('reading the catalogue', () =>
     withConnection(database, (connection) =>
       pull(connection, {
         tables: options.table,
         schemas: options.dbSchema,
         tenantColumn: options.tenantColumn,
+        includeShared: options.includeShared,
         install: options.install ?? 'postern',
       }),
     ),
   )
+  const { text, models, shared, leftOut, tenant } = pulled
   if (options.out !== undefined) writeNew(options.out, text, options.force)
   const names = models.map(({ name }) => name)
-  const result = { models: names, leftOut, tenantColumn: tenant ?? null, file: options.out ?? null, text }
+  const result = {
+    models: names,
+    shared: shared.map(({ name }) => name),
+    leftOut,
+    tenantColumn: tenant ?? null,
+    file: options.out ?? null,
+    text,
+  }
   if (options.out === undefined) return tell({ result, lines: [text.trimEnd()] }, options)
-  const nobodys = models.filter(({ policy }) => policy.by === 'none').map(({ name }) => name)
   tell(
     {
       result,
       lines: [
         `${options.out}: ${names.length} models, ${tenant === undefined ? 'no tenant found' : `tenant in ${tenant}`}`,
-        ...leftOut.map(({ table, why }) => `left out: ${table}, ${why}`),
-        ...(nobodys.length > 0 ? [`without a tenant, read only: ${nobodys.join(', ')}; look at them`] : []),
+        ...pullLines(pulled),
         `Next: read the file, then npx postern check --schema ${options.out}`,
       ],
     },

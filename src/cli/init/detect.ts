@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { UsageError } from '../outcome.ts'
 import { readJsonc } from '../tsconfig.ts'
 
 export const frameworks = ['next', 'express', 'hono'] as const
@@ -35,9 +36,7 @@ const ormPackages: Record<Orm, string> = {
 /** Reads `package.json`, `tsconfig.json` and the names of directories. */
 export function detect(directory: string): Application {
   const has = (...parts: string[]): boolean => existsSync(join(directory, ...parts))
-  const manifest = has('package.json')
-    ? JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
-    : {}
+  const manifest = has('package.json') ? manifestOf(join(directory, 'package.json')) : {}
   const packages = new Set(Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }))
   const base = has('src') ? 'src/' : ''
   const appDirectory = has('src/app') ? 'src/app' : has('app') ? 'app' : `${base}app`
@@ -52,6 +51,17 @@ export function detect(directory: string): Application {
     framework,
     orm: orms.find((name) => packages.has(ormPackages[name])),
     ending: endingOf(directory, language, framework),
+  }
+}
+
+type Manifest = Readonly<Partial<Record<'dependencies' | 'devDependencies', Record<string, string>>>>
+
+function manifestOf(file: string): Manifest {
+  try {
+    // editors of Windows begin a file with a byte order mark, which npm reads over
+    return (JSON.parse(readFileSync(file, 'utf8').replace(/^\uFEFF/, '')) ?? {}) as Manifest
+  } catch (error) {
+    throw new UsageError(`package.json cannot be read: ${(error as Error).message}`)
   }
 }
 

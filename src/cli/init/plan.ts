@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join, posix } from 'node:path'
+import { parseEnv } from 'node:util'
 import type { Application, Framework, Orm } from './detect.ts'
 import { adapterText, exampleSchema, importPath, routeText } from './texts.ts'
 
@@ -33,6 +35,7 @@ export function planOf(
   const adapter = `${source}/adapter.${language}`
   const { text, mount } = routeText(application, framework, route, source)
   const config = `postern.config.${language === 'ts' ? 'ts' : 'mjs'}`
+  const env = environment(application, framework)
   const steps = [
     create(
       application,
@@ -47,13 +50,14 @@ export function planOf(
       config,
       `// What \`npx postern\` works with.\nexport { adapter as source } from '${importPath(application, config, posix.join(source, 'adapter'))}'\n`,
     ),
-    ...environment(application, framework),
+    ...env.steps,
   ]
   const port = framework === 'next' ? '3000/api/source' : '3000/source'
   const missing = ['postern', 'pg'].filter((name) => !application.packages.has(name))
   return {
     steps,
     next: [
+      ...env.next,
       ...(missing.length === 0 ? [] : [`npm install ${missing.join(' ')}`]),
       ...mount,
       'npx postern migrate',
@@ -69,24 +73,62 @@ function create({ directory }: Application, file: string, text: string, note?: s
 }
 
 /** A fresh key where the application reads its environment from, and the bare name where others look it up. */
-function environment(application: Application, framework: Framework): Step[] {
+function environment(application: Application, framework: Framework): { steps: Step[]; next: string[] } {
   const { directory } = application
-  const read = (file: string): string =>
-    existsSync(join(directory, file)) ? readFileSync(join(directory, file), 'utf8') : ''
-  const file = framework === 'next' && !/^SOURCE_KEY=/m.test(read('.env')) ? '.env.local' : '.env'
-  const line = (at: string, text: string, note: string): Step => {
-    const now = read(at)
-    if (/^(export\s+)?SOURCE_KEY=/m.test(now))
-      return { file: at, action: 'keep', text: '', note: 'has a SOURCE_KEY' }
-    const gap = now === '' || now.endsWith('\n') ? '' : '\n'
-    return { file: at, action: now === '' ? 'create' : 'append', text: `${gap}${text}\n`, note }
+  // in the order in which they are read: what comes first counts
+  const files = ['.env.development.local', '.env.local', '.env.development', '.env']
+  const keys = new Map(files.map((file) => [file, environmentOf(join(directory, file)).SOURCE_KEY]))
+  const holder = files.find((file) => keys.get(file))
+  const example: Step =
+    'SOURCE_KEY' in environmentOf(join(directory, '.env.example'))
+      ? { file: '.env.example', action: 'keep', text: '', note: 'has the name' }
+      : line(directory, '.env.example', 'SOURCE_KEY=', 'the name alone')
+  if (holder !== undefined) {
+    return {
+      steps: [{ file: holder, action: 'keep', text: '', note: 'has a SOURCE_KEY' }, example],
+      next: [],
+    }
   }
-  const key = `sk_${randomBytes(24).toString('hex')}`
-  const ignored = read('.gitignore')
-    .split('\n')
-    .some((rule) => /^\/?\.env(\*|\.\*|\.local|\*\.local|)\s*$/.test(rule.trim()))
-  return [
-    line(file, `SOURCE_KEY=${key}`, ignored ? 'a fresh key' : `a fresh key: put ${file} into .gitignore`),
-    line('.env.example', 'SOURCE_KEY=', 'the name alone'),
-  ]
+  // an empty one in a file that is read first would hide the key
+  const empty = files.find((file) => keys.get(file) === '')
+  const file = empty ?? (framework === 'next' ? '.env.local' : '.env')
+  const text = `SOURCE_KEY=sk_${randomBytes(24).toString('hex')}`
+  if (isIgnored(directory, file))
+    return { steps: [line(directory, file, text, 'a fresh key'), example], next: [] }
+  return {
+    steps: [line(directory, file, text, `a fresh key: put ${file} into .gitignore`), example],
+    next: [`echo ${file} >> .gitignore  # git does not ignore it yet, and the key is in it`],
+  }
+}
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+
+const environmentOf = (path: string): NodeJS.Dict<string> =>
+  isFile(path) ? parseEnv(readFileSync(path, 'utf8')) : {}
+
+/** A line for a file, which is there (also when it is empty) or is made. */
+function line(directory: string, file: string, text: string, note: string): Step {
+  const path = join(directory, file)
+  if (!existsSync(path)) return { file, action: 'create', text: `${text}\n`, note }
+  if (!isFile(path))
+    return { file, action: 'keep', text: '', note: 'is no file: set SOURCE_KEY where you keep such values' }
+  const now = readFileSync(path, 'utf8')
+  return { file, action: 'append', text: `${now === '' || now.endsWith('\n') ? '' : '\n'}${text}\n`, note }
+}
+
+/** What git itself says of the very file; where it is not there, or this is no checkout, the patterns of .gitignore. */
+function isIgnored(directory: string, file: string): boolean {
+  const { status } = spawnSync('git', ['check-ignore', '-q', '--', file], { cwd: directory, stdio: 'ignore' })
+  if (status === 0 || status === 1) return status === 0
+  const path = join(directory, '.gitignore')
+  let ignored = false
+  for (const rule of isFile(path) ? readFileSync(path, 'utf8').split('\n') : []) {
+    const [, not, pattern = ''] = /^(!?)\/?(.*?)\s*$/.exec(rule) ?? []
+    const glob = pattern
+      .replace(/[\\^$+.()|{}[\]]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')
+    if (pattern !== '' && new RegExp(`^${glob}$`).test(file)) ignored = not === ''
+  }
+  return ignored
 }

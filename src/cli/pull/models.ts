@@ -27,48 +27,51 @@ export interface LeftOut {
 }
 
 const keyTypes = ['text', 'varchar', 'uuid', 'int2', 'int4', 'int8']
+/** Names that usually hold a tenant; those of one row are names for the same. */
 const usual = [
-  'organization_id',
-  'organizationId',
-  'org_id',
-  'orgId',
-  'tenant_id',
-  'tenantId',
-  'workspace_id',
-  'workspaceId',
-  'team_id',
-  'teamId',
-  'account_id',
-  'accountId',
+  ['organization_id', 'organizationId', 'org_id', 'orgId', 'tenant_id', 'tenantId'],
+  ['workspace_id', 'workspaceId'],
+  ['team_id', 'teamId'],
+  ['account_id', 'accountId'],
 ]
 
 /** The column that most tables have of those that usually hold a tenant. */
 export function guessTenant(tables: readonly PulledTable[]): string | undefined {
-  const counts = usual.map(
+  const names = usual.flat()
+  const counts = names.map(
     (name) => tables.filter(({ columns }) => columns.some((one) => one.name === name)).length,
   )
   const most = Math.max(...counts)
-  return most === 0 ? undefined : usual[counts.indexOf(most)]
+  return most === 0 ? undefined : names[counts.indexOf(most)]
+}
+
+/**
+ * The column of a table that holds its tenant: `tenant`, else another name for the same. A `team_id` where others have
+ * an `organization_id` is not taken: with numbers for ids, one organization would read another's team.
+ */
+export function tenantColumn(
+  { columns }: PulledTable,
+  tenant: string | undefined,
+  isGuess: boolean,
+): string | undefined {
+  if (tenant === undefined) return undefined
+  const others = isGuess ? (usual.find((names) => names.includes(tenant)) ?? []) : []
+  return [tenant, ...others].find((name) => columns.some((one) => one.name === name))
 }
 
 /** Tables to models: names, fields, whose rows they are, how they refer to each other. */
 export function modelsOf(
   tables: readonly PulledTable[],
-  tenant: string | undefined,
+  tenantOf: (table: PulledTable) => string | undefined,
 ): { models: PulledModel[]; leftOut: LeftOut[] } {
   const models: PulledModel[] = []
   const leftOut: LeftOut[] = []
   for (const table of tables) {
     const [key, ...more] = table.primaryKey
     const column = table.columns.find(({ name }) => name === key)
-    if (column === undefined || more.length > 0 || !keyTypes.includes(column.base)) {
-      const why =
-        column === undefined
-          ? 'no primary key'
-          : more.length > 0
-            ? 'a primary key of several columns'
-            : `a primary key of type ${column.type}`
-      leftOut.push({ table: table.sql, why })
+    const why = unfitTable(table, column, more.length)
+    if (why !== undefined || column === undefined) {
+      leftOut.push({ table: table.sql, why: why ?? 'no primary key' })
       continue
     }
     const name = unique(camel(table.name), new Set(models.map((one) => one.name)))
@@ -76,14 +79,23 @@ export function modelsOf(
       name,
       table,
       key: column,
-      ...split(table, column, tenant),
+      ...split(table, column, tenantOf(table)),
       policy: { by: 'none' },
       relations: [],
     })
   }
-  setPolicies(models, tenant)
+  setPolicies(models, tenantOf)
   setRelations(models)
   return { models, leftOut }
+}
+
+function unfitTable(table: PulledTable, key: Column | undefined, more: number): string | undefined {
+  if (key === undefined) return 'no primary key'
+  if (more > 0) return 'a primary key of several columns'
+  if (!keyTypes.includes(key.base)) return `a primary key of type ${key.type}`
+  if (table.name.includes('.') || (!table.visible && table.schema.includes('.')))
+    return 'a dot in its name, which a schema reads as the end of another'
+  return undefined
 }
 
 function split(
@@ -110,13 +122,15 @@ function split(
 }
 
 /** By its own column; else by a row that it must refer to and that has a tenant; else nobody's. */
-function setPolicies(models: readonly PulledModel[], tenant: string | undefined): void {
-  if (tenant === undefined) return
+function setPolicies(
+  models: readonly PulledModel[],
+  tenantOf: (table: PulledTable) => string | undefined,
+): void {
   const scoped = new Set<PulledModel>()
   const tenants = new Set<string>()
   for (const model of models) {
-    const column = model.table.columns.find(({ name }) => name === tenant)
-    if (column === undefined) continue
+    const tenant = tenantOf(model.table)
+    if (tenant === undefined) continue
     model.policy = { by: 'column', column: tenant }
     scoped.add(model)
     const at = model.table.references.find((one) => one.column === tenant)

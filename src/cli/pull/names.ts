@@ -1,3 +1,5 @@
+import { visible } from '../visible.ts'
+
 /** `project_id` to `projectId`; a name that no field may have is made one. */
 export function camel(name: string): string {
   const plain = name.replace(/[^A-Za-z0-9_]+/g, '_').replace(/^(?=\d)/, '_')
@@ -24,7 +26,7 @@ export const snake = (name: string): string =>
 
 /** A text of TypeScript, in single quotes. */
 export const quoted = (text: string): string =>
-  `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`
+  `'${visible(JSON.stringify(text).slice(1, -1)).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`
 
 /** A key of an object. */
 export const keyText = (name: string): string => (/^[A-Za-z_]\w*$/.test(name) ? name : quoted(name))
