@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import canonicalize from 'canonicalize'
 
 /** What the rows of a base are made of, beside the schema and the code. */
 export interface FixtureInputs {
-  /** Files, and directories with all that is in them: seed data, SQL, factories. Their contents count. */
+  /** Files, and directories with all that is in them, links followed: seed data, SQL, factories. Their contents count. */
   readonly files?: readonly (string | URL)[] | undefined
   /** Anything that JSON can carry: flags, counts, names. The order of members does not count. */
   readonly values?: unknown
@@ -72,8 +72,7 @@ async function hashesOf(declared: string | URL): Promise<[string, string][]> {
   const path = declared instanceof URL ? fileURLToPath(declared) : declared
   try {
     if (!(await stat(path)).isDirectory()) return [[basename(path), sha256(await readFile(path))]]
-    const entries = await readdir(path, { recursive: true, withFileTypes: true })
-    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+    const files = await filesBelow(path, [])
     const named = files.map((file) => [relative(path, file).split(sep).join('/'), file] as const)
     named.sort(([a], [b]) => (a < b ? -1 : 1))
     return await Promise.all(
@@ -87,4 +86,22 @@ async function hashesOf(declared: string | URL): Promise<[string, string][]> {
   } catch (cause) {
     throw new TypeError(`The input ${path} of a fixture cannot be read.`, { cause })
   }
+}
+
+/**
+ * Links are followed, as `populate` follows them: what they lead to counts. One that leads back up adds no content.
+ *
+ * @param above the real paths of the directories that this one is in
+ */
+async function filesBelow(directory: string, above: readonly string[]): Promise<string[]> {
+  const real = await realpath(directory)
+  if (above.includes(real)) return []
+  const entries = await readdir(directory, { withFileTypes: true })
+  const files = entries.map(async (entry) => {
+    const path = join(directory, entry.name)
+    const found = entry.isSymbolicLink() ? await stat(path) : entry
+    if (found.isDirectory()) return filesBelow(path, [...above, real])
+    return found.isFile() ? [path] : []
+  })
+  return (await Promise.all(files)).flat()
 }

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { SourceError } from '../../src/index.ts'
+import { fingerprintOf } from '../../src/testing/fingerprint.ts'
 import { fixture } from '../../src/testing/index.ts'
 import { namesOf } from '../../src/testing/names.ts'
 import { blocksOf } from '../docs/markdown.ts'
@@ -195,6 +196,28 @@ test('schema, values, code version and major are each part of the fingerprint; t
   expect(await print({ inputs: { values: { b: [2], a: 1 } } })).toBe(prints[1])
   await expect(print({ inputs: { files: ['no/such/file'] } })).rejects.toThrow(/no\/such\/file/)
   await expect(print({ inputs: { values: { at: 1n } } })).rejects.toThrow(/JSON/)
+})
+
+test('what links in a directory lead to counts; one that leads back up is no news, one that leads nowhere is refused', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'postern-links-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  for (const name of ['seed', 'elsewhere', 'elsewhere/rows']) mkdirSync(join(directory, name))
+  const inputs = { files: [join(directory, 'seed')] }
+  const print = async () => (await fingerprintOf({ inputs, schema: '', postgres: '', codeVersion: '' })).value
+  writeFileSync(join(directory, 'elsewhere/one.sql'), '1')
+  writeFileSync(join(directory, 'elsewhere/rows/two.sql'), '2')
+  symlinkSync('../elsewhere/one.sql', join(directory, 'seed/one.sql'))
+  symlinkSync('../elsewhere/rows', join(directory, 'seed/rows'))
+  const prints = [await print()]
+  writeFileSync(join(directory, 'elsewhere/one.sql'), '1, another')
+  prints.push(await print())
+  writeFileSync(join(directory, 'elsewhere/rows/two.sql'), '2, another')
+  prints.push(await print())
+  expect(new Set(prints).size).toBe(3)
+  symlinkSync('../../seed', join(directory, 'elsewhere/rows/up'))
+  expect(await print()).toBe(prints[2])
+  symlinkSync('nowhere', join(directory, 'seed/lost'))
+  await expect(print()).rejects.toThrow(/seed of a fixture cannot be read/)
 })
 
 test('unseal, reset and reseal end the sessions of before, and nobody attaches in between', async () => {
