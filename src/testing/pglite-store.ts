@@ -1,11 +1,11 @@
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { pgliteConnection } from '../adapters/pglite.ts'
 import type { PostgresConnection } from '../adapters/postgres/connection.ts'
 import { SourceError } from '../core/errors.ts'
+import { fileLock } from './file-lock.ts'
 import { namesOf, newId } from './names.ts'
-import type { Base, BaseRecord, Copy, Fill, FixtureStore, OpenDatabase } from './store.ts'
+import type { Base, BaseRecord, Copy, CopyOptions, Fill, FixtureStore, OpenDatabase } from './store.ts'
 
 /** What is called of a PGlite instance. */
 export interface PgliteInstance {
@@ -86,6 +86,40 @@ export function pgliteStore(
     await write({ ...record, sealed: false, generation: base.generation + 1 })
   }
 
+  async function locked<T>(work: () => Promise<T>): Promise<T> {
+    await mkdir(directory, { recursive: true })
+    await using _lock = await fileLock(join(directory, `${name}.lock`))
+    return await work()
+  }
+
+  /** An instance that begins with this base; null when another base has taken its place meanwhile. */
+  async function load(base: Base): Promise<PgliteInstance | null> {
+    try {
+      return await create(new Blob([await readFile(dumpFile(base.generation))]))
+    } catch (cause) {
+      return locked(async () => {
+        if ((await read())?.incarnation !== base.incarnation) return null
+        // of another major, cut short, or gone: nobody can use it, so that the next seal makes a new one
+        await invalidate(base)
+        throw new SourceError(
+          'fingerprint_mismatch',
+          `The sealed base of fixture ${fixture} cannot be loaded by this PGlite: run the set-up again (seal). A retry finds the same.`,
+          { cause },
+        )
+      })
+    }
+  }
+
+  async function begin(accept: CopyOptions['accept']): Promise<{ base: Base; instance: PgliteInstance }> {
+    for (;;) {
+      const base = await read()
+      await accept(base)
+      if (base === null) throw new SourceError('fixture_not_sealed')
+      const instance = await load(base)
+      if (instance !== null) return { base, instance }
+    }
+  }
+
   return {
     // The dump of another major cannot be loaded, which is found when a session begins; starting an instance only to
     // ask would take as long again.
@@ -93,23 +127,22 @@ export function pgliteStore(
     read,
     sweep: async () => ({ removed: [] }),
 
-    async exclusively(work) {
-      await mkdir(directory, { recursive: true })
-      await using _lock = await fileLock(join(directory, `${name}.lock`))
-      return await work({
-        read,
-        replace,
-        async unseal() {
-          const base = await read()
-          if (base !== null) await invalidate(base)
-        },
-        async destroy() {
-          const base = await read()
-          await rm(recordFile, { force: true })
-          if (base !== null) await rm(dumpFile(base.generation), { force: true })
-        },
-      })
-    },
+    exclusively: (work) =>
+      locked(() =>
+        work({
+          read,
+          replace,
+          async unseal() {
+            const base = await read()
+            if (base !== null) await invalidate(base)
+          },
+          async destroy() {
+            const base = await read()
+            await rm(recordFile, { force: true })
+            if (base !== null) await rm(dumpFile(base.generation), { force: true })
+          },
+        }),
+      ),
 
     async copy({ max, ttlMs, accept }): Promise<Copy> {
       const others = counts.get(fixture) ?? 0
@@ -123,19 +156,7 @@ export function pgliteStore(
       counts.set(fixture, others + 1)
       const leave = (): void => void counts.set(fixture, (counts.get(fixture) ?? 1) - 1)
       try {
-        const base = await read()
-        await accept(base)
-        if (base === null) throw new SourceError('fixture_not_sealed')
-        const dump = new Blob([await readFile(dumpFile(base.generation))])
-        const instance = await create(dump).catch(async (cause: unknown) => {
-          // of another major, or cut short: nobody can use it, so that the next seal makes a new one
-          await invalidate(base)
-          throw new SourceError(
-            'fingerprint_mismatch',
-            `The sealed base of fixture ${fixture} cannot be loaded by this PGlite: run the set-up again (seal). A retry finds the same.`,
-            { cause },
-          )
-        })
+        const { base, instance } = await begin(accept)
         const database = opened(instance)
         let closed: Promise<void> | undefined
         return {
@@ -167,33 +188,5 @@ function opened(instance: PgliteInstance): OpenDatabase {
     query: async (text, values = []) =>
       (await instance.query(text, [...values])).rows as Record<string, unknown>[],
     [Symbol.asyncDispose]: () => instance.close(),
-  }
-}
-
-/** The lock of a process that has died is taken over. */
-async function fileLock(path: string): Promise<AsyncDisposable> {
-  for (;;) {
-    try {
-      const file = await open(path, 'wx')
-      await file.writeFile(String(process.pid))
-      await file.close()
-      return { [Symbol.asyncDispose]: () => rm(path, { force: true }) }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-    if (await abandoned(path)) await rm(path, { force: true })
-    else await sleep(50)
-  }
-}
-
-async function abandoned(path: string): Promise<boolean> {
-  try {
-    const pid = Number(await readFile(path, 'utf8'))
-    // Made a moment ago, and its owner not yet written into it.
-    if (!(pid > 0)) return Date.now() - (await stat(path)).mtimeMs > 10_000
-    process.kill(pid, 0)
-    return false
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'
   }
 }

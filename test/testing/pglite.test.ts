@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { expect, onTestFinished, test } from 'vitest'
 import { testSessions } from '../../src/testing/index.ts'
+import { type PgliteClass, pgliteStore } from '../../src/testing/pglite-store.ts'
+import type { FixtureStore } from '../../src/testing/store.ts'
 import { ids, org, populate, schema, shop } from './shop.ts'
 
 const sessionKey = 'a key that the tests and the application share'
@@ -53,4 +55,43 @@ test('PGlite: sealed once, copied for each session, refused when it is not of th
   })
   await one[Symbol.asyncDispose]()
   expect(readdirSync(directory)).toHaveLength(1)
+}, 120_000)
+
+test('PGlite: a session begins with the newer base when another process seals meanwhile, and leaves that one sealed', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'postern-pglite-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  // One instance, dumped for each base: to begin one takes seconds.
+  const kept = await PGlite.create()
+  onTestFinished(() => kept.close())
+  const keeping = { dumpDataDir: () => kept.dumpDataDir('none'), close: async () => {} }
+  const other = pgliteStore({ PGlite: { create: async () => keeping }, directory }, 'shop')
+  const seal = (store: FixtureStore) =>
+    store.exclusively(({ replace }) =>
+      replace(
+        { fixture: 'shop', sealed: true, fingerprint: 'any', parts: {}, sealedAt: new Date().toISOString() },
+        async () => 0,
+      ),
+    )
+  await seal(other)
+  let fails = true
+  const failing: PgliteClass = {
+    async create(options) {
+      if (!fails) return PGlite.create(options)
+      fails = false
+      await seal(other)
+      throw new Error('of the old base')
+    },
+  }
+  const asked: unknown[] = []
+  await using copy = await pgliteStore({ PGlite: failing, directory }, 'shop').copy({
+    max: 1,
+    ttlMs: 60_000,
+    async accept(base) {
+      asked.push(base?.generation)
+      if (asked.length === 1) await seal(other)
+    },
+  })
+  expect(asked).toEqual([1, 2, 3])
+  expect(await copy.query('select 1 as here')).toEqual([{ here: 1 }])
+  expect(await other.read()).toMatchObject({ generation: 3, sealed: true })
 }, 120_000)
