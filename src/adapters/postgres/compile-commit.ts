@@ -50,7 +50,8 @@ begin
     _model := _g ->> 'm';
     ${dispatch('_present', 'lock', `_tenant, array(select jsonb_array_elements_text(_g -> 'id')), (_g -> 'del')::boolean`)}
     if cardinality(_present) < (_g -> 'n')::int then
-      select concat_ws(',', _missing, string_agg('{"i":' || r.i || ',"m":"' || _model || '","id":' || to_json(r.id)::text || '}', ','))
+      -- a row that is locked for its judgement alone has no operation here, and may be missing
+      select nullif(concat_ws(',', _missing, string_agg('{"i":' || r.i || ',"m":"' || _model || '","id":' || to_json(r.id)::text || '}', ',')), '')
       into _missing
       from rows from (jsonb_array_elements_text(_g -> 'id'), jsonb_array_elements_text(_g -> 'op')) as r(id, i)
       where r.id <> all(_present);

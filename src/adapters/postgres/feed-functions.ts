@@ -55,7 +55,7 @@ create or replace function ${s}.events(
   _tenant text, _models text[], _epoch text, _position bigint, _base bigint, _limit int,
   out verdict text, out epoch text, out through bigint, out base bigint, out events text
 ) language plpgsql volatile set plan_cache_mode = force_generic_plan as $$
-declare _pruned bigint; _horizon bigint; _n bigint; _whole boolean;
+declare _pruned bigint; _mark bigint; _horizon bigint; _n bigint; _whole boolean;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     -- the page must be read in a snapshot that is taken after the horizon
@@ -65,40 +65,47 @@ begin
   _horizon := ${s}.horizon();
   epoch := ${s}.epoch();
   if epoch <> _epoch then verdict := 'cursor_expired'; return; end if;
-  select m.pruned_through into _pruned from ${s}.meta m;
   if _position > coalesce(pg_sequence_last_value('${s}.position_seq'), 0) then verdict := 'cursor_invalid'; return; end if;
-  if _epoch is null then _base := _pruned; end if;
-  if _position < _pruned and _base is distinct from _pruned then verdict := 'cursor_expired'; return; end if;
-  -- a page ends early rather than hold more bytes than a process can; it always has one event
-  select count(*), max(e.position) filter (where e.kept), string_agg(e.event, ',' order by e.position) filter (where e.kept),
-    bool_and(e.kept)
-  into _n, through, events, _whole
-  from (select p.position, p.event, sum(octet_length(p.event)) over (order by p.position) - octet_length(p.event) < ${PAGE_BYTES} as kept
-  from (
-    select o.position, '{"id":"' || case
-        when o.key is null then '@' || o.position || '"'
-        else replace(replace(o.key, '\\', '\\\\'), '"', '\\"') || ':' || o.index || case
-          when o.key_scope is not null then '@' || o.key_scope || '"'
-          when coalesce(o.tenant, '') = '' then '"'
-          else '@' || substr(to_json(replace(replace(replace(replace(
-            o.tenant, '%', '%25'), ':', '%3A'), '@', '%40'), '~', '%7E'))::text, 2) end end
-      || ',"model":"' || o.model || '","entityId":' || to_json(o.entity_id)::text || ',"type":"' || o.type || '","data":' || o.data
-      || case when coalesce(o.tenant, '') = '' then '' else ',"organizationId":' || to_json(o.tenant)::text end
-      || coalesce(',"clientTxId":' || to_json(o.key)::text || ',"correlationId":' || to_json(o.key)::text, '')
-      || coalesce(',"transactionId":' || to_json(o.transaction_id)::text, '')
-      || ',"occurredAt":"' || to_char(o.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-      || '","stamp":' || o.position
-      || coalesce(',"changed":' || to_json(o.changed)::text, '') || '}' as event
+  loop
+    select m.pruned_through into _pruned from ${s}.meta m;
+    if _epoch is null then _base := _pruned; end if;
+    if _position < _pruned and _base is distinct from _pruned then verdict := 'cursor_expired'; return; end if;
+    -- a page ends early rather than hold more bytes than a process can; it always has one event
+    select count(*), max(e.position) filter (where e.kept), string_agg(e.event, ',' order by e.position) filter (where e.kept),
+      bool_and(e.kept)
+    into _n, through, events, _whole
+    from (select p.position, p.event, sum(octet_length(p.event)) over (order by p.position) - octet_length(p.event) < ${PAGE_BYTES} as kept
     from (
-      -- each by the index that has its rows in order; under one condition for all three, the log would be walked for them
-      (${page(s, '_tenant is null')})
-      union all
-      (${page(s, `o.tenant || '' = _tenant`)})
-      union all
-      (${page(s, `_tenant <> '' and o.tenant || '' = ''`)})
-      order by position limit _limit) o
-    -- a fence: an event is put together once, and not at each mention
-    offset 0) p) e;
+      select o.position, '{"id":"' || case
+          when o.key is null then '@' || o.position || '"'
+          else replace(replace(o.key, '\\', '\\\\'), '"', '\\"') || ':' || o.index || case
+            when o.key_scope is not null then '@' || o.key_scope || '"'
+            when coalesce(o.tenant, '') = '' then '"'
+            else '@' || substr(to_json(replace(replace(replace(replace(
+              o.tenant, '%', '%25'), ':', '%3A'), '@', '%40'), '~', '%7E'))::text, 2) end end
+        || ',"model":"' || o.model || '","entityId":' || to_json(o.entity_id)::text || ',"type":"' || o.type || '","data":' || o.data
+        || case when coalesce(o.tenant, '') = '' then '' else ',"organizationId":' || to_json(o.tenant)::text end
+        || coalesce(',"clientTxId":' || to_json(o.key)::text || ',"correlationId":' || to_json(o.key)::text, '')
+        || coalesce(',"transactionId":' || to_json(o.transaction_id)::text, '')
+        || ',"occurredAt":"' || to_char(o.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        || '","stamp":' || o.position
+        || coalesce(',"changed":' || to_json(o.changed)::text, '') || '}' as event
+      from (
+        -- each by the index that has its rows in order; under one condition for all three, the log would be walked for them
+        (${page(s, '_tenant is null')})
+        union all
+        (${page(s, `o.tenant || '' = _tenant`)})
+        union all
+        (${page(s, `_tenant <> '' and o.tenant || '' = ''`)})
+        order by position limit _limit) o
+      -- a fence: an event is put together once, and not at each mention
+      offset 0) p) e;
+    -- what was pruned meanwhile, the page may lack: the mark counts as it is once the page was read
+    select m.pruned_through into _mark from ${s}.meta m;
+    exit when _mark = _pruned or _mark <= _position;
+    events := null;
+    through := null;
+  end loop;
   -- a page that is not full has seen everything up to the horizon
   if _n < _limit and coalesce(_whole, true) then through := greatest(_horizon, _position); end if;
   base := case when through < _pruned then _pruned else 0 end;

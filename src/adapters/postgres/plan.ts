@@ -1,4 +1,5 @@
 import type { CommitRequest, Operation } from '../../core/adapter.ts'
+import { isJudged } from '../../core/staleness.ts'
 import type { BoundModels } from './table.ts'
 
 /** A statement and its parameters. */
@@ -57,7 +58,10 @@ export function callOne(request: CommitRequest, operation: Operation, functionNa
   }
 }
 
-/** Rows of one model. `id` and `op` run parallel, a row once for each operation on it; `n` counts it once. */
+/**
+ * Rows of one model. `id` and `op` run parallel, a row once for each operation on it; behind them in `id` alone stand
+ * rows that need not be there. `n` counts each row once.
+ */
 interface Lock {
   m: string
   del: boolean
@@ -129,36 +133,50 @@ function areRelated(one: Operation['model'], other: Operation['model']): boolean
   return refers(one, other) || refers(other, one)
 }
 
+/** Whether the operation may point a row at another of its own model, as far as the schema says. */
+function pointsAtOwn({ model, input }: Operation): boolean {
+  const fields = [...model.relations.values()].filter((to) => to.model === model.name).map((to) => to.field)
+  if (model.policy.by === 'parent' && model.policy.parent === model.name) fields.push(model.policy.fk)
+  return fields.some((field) => input[field] != null)
+}
+
 const rowOf = ({ model, id }: Operation): string => `${model.name}/${id}`
 
-/** Rows that must be there when the commit starts: what is not created earlier in it. Models by name, for the lock order. */
+/**
+ * Rows that must be there when the commit starts, which is what is not created earlier in it, and rows that are judged:
+ * a CREATE that is held back leaves those behind it to the row that is there. Models by name, for the lock order.
+ */
 function locks(operations: readonly Operation[]): Lock[] {
   const created = new Set<string>()
   const named = new Set<string>()
-  const byModel = new Map<string, Lock>()
+  const byModel = new Map<string, Lock & { beside: string[] }>()
   for (const operation of operations) {
+    const { type, model, id, index } = operation
+    if (id === null) continue
     const row = rowOf(operation)
-    if (operation.type === 'CREATE') {
-      created.add(row)
-      continue
-    }
-    if (created.has(row)) continue
-    const { name } = operation.model
-    const lock = byModel.get(name) ?? { m: name, del: false, n: 0, id: [], op: [] }
-    byModel.set(name, lock)
-    lock.del ||= operation.type === 'DELETE'
+    const needed = type !== 'CREATE' && !created.has(row)
+    if (type === 'CREATE') created.add(row)
+    if (!needed && !isJudged(operation)) continue
+    const lock = byModel.get(model.name) ?? { m: model.name, del: false, n: 0, id: [], op: [], beside: [] }
+    byModel.set(model.name, lock)
+    lock.del ||= type === 'DELETE'
+    if (needed) {
+      lock.id.push(id)
+      lock.op.push(index)
+    } else lock.beside.push(id)
     if (!named.has(row)) lock.n += 1
     named.add(row)
-    lock.id.push(operation.id as string)
-    lock.op.push(operation.index)
   }
-  return [...byModel.values()].sort((a, b) => (a.m < b.m ? -1 : 1))
+  return [...byModel.values()]
+    .sort((a, b) => (a.m < b.m ? -1 : 1))
+    .map(({ beside, id, ...lock }) => ({ ...lock, id: [...id, ...beside] }))
 }
 
 function reads(operations: readonly Operation[], tenant: string | null, models: BoundModels): Reads[] {
   const sets = new Map<string, Reads>()
-  for (const { index, model, id, readAt, onStale, type, input } of operations) {
-    if (readAt === null || onStale === 'overwrite' || id === null) continue
+  for (const operation of operations) {
+    if (!isJudged(operation)) continue
+    const { index, model, id, readAt, onStale, type, input } = operation
     const fields =
       type === 'UPDATE'
         ? Object.keys(input)
@@ -187,8 +205,8 @@ function reads(operations: readonly Operation[], tenant: string | null, models: 
 /**
  * Sets of operations of one model and type on distinct rows, in an order with the same result as the one given.
  * Operations on different rows may change places, those on one row may not; and nothing moves across an operation on
- * a related model, whose foreign key it may be, or across a DELETE, whose cascades reach rows that the commit does
- * not name.
+ * a related model, whose foreign key it may be, across one that points at a row of its own model, or across a DELETE,
+ * whose cascades reach rows that the commit does not name.
  */
 function groups(operations: readonly Operation[]): Group[] {
   const sets = new Map<string, Group>()
@@ -196,15 +214,21 @@ function groups(operations: readonly Operation[]): Group[] {
   let seen = new Set<Operation['model']>()
   let section = 0
   let deleting = false
+  let pointed = new Set<Operation['model']>()
   for (const operation of operations) {
     const { model } = operation
-    if ((operation.type === 'DELETE') !== deleting || [...seen].some((other) => areRelated(model, other))) {
+    const points = pointsAtOwn(operation)
+    const meets = (other: Operation['model']): boolean =>
+      other === model ? points || pointed.has(model) : areRelated(model, other)
+    if ((operation.type === 'DELETE') !== deleting || [...seen].some(meets)) {
       deleting = operation.type === 'DELETE'
+      pointed = new Set()
       section += 1
       turns = new Map()
       seen = new Set()
     }
     seen.add(model)
+    if (points) pointed.add(model)
     const row = rowOf(operation)
     const turn = turns.get(row) ?? 0
     if (operation.id !== null) turns.set(row, turn + 1)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pgDataSource } from '../../../src/adapters/pg.ts'
 import { type ErrorCode, SourceRejection } from '../../../src/core/errors.ts'
-import { defineSchema, field, model, z } from '../../../src/index.ts'
+import { defineSchema, field, model, relation, z } from '../../../src/index.ts'
 import {
   caller,
   freshKey,
@@ -286,5 +286,35 @@ describe('hooks: the application’s own rules inside the commit', () => {
     await expect(hooked.commit(create('a'))).rejects.toMatchObject({ code: 'internal_error' })
     expect(await traces(open)).toEqual(before)
     expect(await open.sql(`select from accounts where id = 'a'`)).toHaveLength(0)
+  })
+})
+
+describe.each(majors)('Postgres %i: rows that refer to rows of their own model', (major) => {
+  const schema = defineSchema({
+    nodes: model(
+      { name: z.string(), parentId: z.string().optional() },
+      { parent: relation.belongsTo('nodes', 'parentId') },
+      { policy: { by: 'none' } },
+    ),
+  })
+  const tables =
+    'create table nodes (id text primary key, name text not null, parent_id text references nodes)'
+  const create = (id: string, parentId?: string): WireOperation => ({
+    type: 'CREATE',
+    model: 'nodes',
+    id,
+    input: { name: id, ...(parentId !== undefined && { parentId }) },
+  })
+
+  test('are written in the order given: a child before its mother is refused, behind her it is taken', async () => {
+    await using open = await openSource({ schema, tables, major })
+    const early = await refused(
+      open.commit([create('child', 'mother'), create('mother')]),
+      'foreign_key_violation',
+    )
+    expect(early.details).toMatchObject({ index: 0, model: 'nodes' })
+    const { rows } = await open.commit([create('mother'), create('other'), create('child', 'mother')])
+    expect(rows.map((row) => row?.id)).toEqual(['mother', 'other', 'child'])
+    expect((await open.feed()).map(({ entityId }) => entityId)).toEqual(['mother', 'other', 'child'])
   })
 })

@@ -328,6 +328,32 @@ describe.each(majors)('Postgres %i: the feed', (major) => {
     }
   })
 
+  test('pruned between the two looks of one page: expired, and no gap that nobody sees', async () => {
+    await using open = await opened()
+    await open.commit(create('a'))
+    for (let n = 0; n < 10; n += 1)
+      await open.commit({ type: 'UPDATE', model: 'tasks', id: 'a', input: { title: `${n}` } })
+    await open.sql(`update postern.meta set outbox_retention = '0'`)
+    const { nextCursor } = await open.events(undefined, 3)
+    const pruner = await open.client()
+    await pruner.query('begin; lock table postern.outbox in access exclusive mode')
+    const page = open.events(nextCursor, 100)
+    const fresh = open.events(undefined, 100)
+    const both = Promise.allSettled([page, fresh])
+    for (let waiting: unknown; waiting !== 2; ) {
+      const [row] = await open.sql(
+        `select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event = 'relation'`,
+      )
+      waiting = row?.n
+    }
+    await pruner.query('select postern.prune_outbox(1000)')
+    await pruner.query('commit')
+    await both
+    await refused(page, 'cursor_expired')
+    // who starts anew is told what is left: the last state
+    expect((await fresh).events.map(({ data }) => data.title)).toEqual(['9'])
+  })
+
   test('after a restore into another database an old cursor is expired, and an old stamp is never silently fresh', async () => {
     await using open = await opened()
     const { stamps } = await open.commit([create('a'), create('b')])

@@ -125,6 +125,18 @@ describe.each(majors)('Postgres %i: two commits, statement by statement', (major
       }
     })
 
+    test('an update behind a create that is held back is judged under the lock of the row that is there', async () => {
+      await using cast = await disposable(isolated())
+      const { stamps } = await cast.scene.open.commit(update('i1', { title: 'known' }))
+      const behind = (input: object) => [
+        { ...create('i1'), readAt: 0, onStale: 'notify' } as const,
+        update('i1', input, { readAt: stamps[0] }),
+      ]
+      const { a, b } = await meet(cast.scene, behind({ title: 'stop-1' }), behind({ body: 'second' }))
+      expect(a).toMatchObject({ status: 'fulfilled', value: { rows: [null, { title: 'stop-1' }] } })
+      expect(reasonOf(b)).toMatchObject({ code: 'stale_context', details: { operations: [{ index: 1 }] } })
+    })
+
     test('the second without a readAt waits and then applies on top; positions follow the order of the row', async () => {
       await using cast = await disposable(isolated())
       const { open } = cast.scene

@@ -209,7 +209,7 @@ create or replace function postern.events(
   _tenant text, _models text[], _epoch text, _position bigint, _base bigint, _limit int,
   out verdict text, out epoch text, out through bigint, out base bigint, out events text
 ) language plpgsql volatile set plan_cache_mode = force_generic_plan as $$
-declare _pruned bigint; _horizon bigint; _n bigint; _whole boolean;
+declare _pruned bigint; _mark bigint; _horizon bigint; _n bigint; _whole boolean;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     -- the page must be read in a snapshot that is taken after the horizon
@@ -219,46 +219,53 @@ begin
   _horizon := postern.horizon();
   epoch := postern.epoch();
   if epoch <> _epoch then verdict := 'cursor_expired'; return; end if;
-  select m.pruned_through into _pruned from postern.meta m;
   if _position > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then verdict := 'cursor_invalid'; return; end if;
-  if _epoch is null then _base := _pruned; end if;
-  if _position < _pruned and _base is distinct from _pruned then verdict := 'cursor_expired'; return; end if;
-  -- a page ends early rather than hold more bytes than a process can; it always has one event
-  select count(*), max(e.position) filter (where e.kept), string_agg(e.event, ',' order by e.position) filter (where e.kept),
-    bool_and(e.kept)
-  into _n, through, events, _whole
-  from (select p.position, p.event, sum(octet_length(p.event)) over (order by p.position) - octet_length(p.event) < 16777216 as kept
-  from (
-    select o.position, '{"id":"' || case
-        when o.key is null then '@' || o.position || '"'
-        else replace(replace(o.key, '\', '\\'), '"', '\"') || ':' || o.index || case
-          when o.key_scope is not null then '@' || o.key_scope || '"'
-          when coalesce(o.tenant, '') = '' then '"'
-          else '@' || substr(to_json(replace(replace(replace(replace(
-            o.tenant, '%', '%25'), ':', '%3A'), '@', '%40'), '~', '%7E'))::text, 2) end end
-      || ',"model":"' || o.model || '","entityId":' || to_json(o.entity_id)::text || ',"type":"' || o.type || '","data":' || o.data
-      || case when coalesce(o.tenant, '') = '' then '' else ',"organizationId":' || to_json(o.tenant)::text end
-      || coalesce(',"clientTxId":' || to_json(o.key)::text || ',"correlationId":' || to_json(o.key)::text, '')
-      || coalesce(',"transactionId":' || to_json(o.transaction_id)::text, '')
-      || ',"occurredAt":"' || to_char(o.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-      || '","stamp":' || o.position
-      || coalesce(',"changed":' || to_json(o.changed)::text, '') || '}' as event
+  loop
+    select m.pruned_through into _pruned from postern.meta m;
+    if _epoch is null then _base := _pruned; end if;
+    if _position < _pruned and _base is distinct from _pruned then verdict := 'cursor_expired'; return; end if;
+    -- a page ends early rather than hold more bytes than a process can; it always has one event
+    select count(*), max(e.position) filter (where e.kept), string_agg(e.event, ',' order by e.position) filter (where e.kept),
+      bool_and(e.kept)
+    into _n, through, events, _whole
+    from (select p.position, p.event, sum(octet_length(p.event)) over (order by p.position) - octet_length(p.event) < 16777216 as kept
     from (
-      -- each by the index that has its rows in order; under one condition for all three, the log would be walked for them
-      (select o.* from postern.outbox o
+      select o.position, '{"id":"' || case
+          when o.key is null then '@' || o.position || '"'
+          else replace(replace(o.key, '\', '\\'), '"', '\"') || ':' || o.index || case
+            when o.key_scope is not null then '@' || o.key_scope || '"'
+            when coalesce(o.tenant, '') = '' then '"'
+            else '@' || substr(to_json(replace(replace(replace(replace(
+              o.tenant, '%', '%25'), ':', '%3A'), '@', '%40'), '~', '%7E'))::text, 2) end end
+        || ',"model":"' || o.model || '","entityId":' || to_json(o.entity_id)::text || ',"type":"' || o.type || '","data":' || o.data
+        || case when coalesce(o.tenant, '') = '' then '' else ',"organizationId":' || to_json(o.tenant)::text end
+        || coalesce(',"clientTxId":' || to_json(o.key)::text || ',"correlationId":' || to_json(o.key)::text, '')
+        || coalesce(',"transactionId":' || to_json(o.transaction_id)::text, '')
+        || ',"occurredAt":"' || to_char(o.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        || '","stamp":' || o.position
+        || coalesce(',"changed":' || to_json(o.changed)::text, '') || '}' as event
+      from (
+        -- each by the index that has its rows in order; under one condition for all three, the log would be walked for them
+        (select o.* from postern.outbox o
       where _tenant is null and o.position > _position and o.position <= _horizon and o.model = any(_models)
       order by o.position limit _limit)
-      union all
-      (select o.* from postern.outbox o
+        union all
+        (select o.* from postern.outbox o
       where o.tenant || '' = _tenant and o.position > _position and o.position <= _horizon and o.model = any(_models)
       order by o.position limit _limit)
-      union all
-      (select o.* from postern.outbox o
+        union all
+        (select o.* from postern.outbox o
       where _tenant <> '' and o.tenant || '' = '' and o.position > _position and o.position <= _horizon and o.model = any(_models)
       order by o.position limit _limit)
-      order by position limit _limit) o
-    -- a fence: an event is put together once, and not at each mention
-    offset 0) p) e;
+        order by position limit _limit) o
+      -- a fence: an event is put together once, and not at each mention
+      offset 0) p) e;
+    -- what was pruned meanwhile, the page may lack: the mark counts as it is once the page was read
+    select m.pruned_through into _mark from postern.meta m;
+    exit when _mark = _pruned or _mark <= _position;
+    events := null;
+    through := null;
+  end loop;
   -- a page that is not full has seen everything up to the horizon
   if _n < _limit and coalesce(_whole, true) then through := greatest(_horizon, _position); end if;
   base := case when through < _pruned then _pruned else 0 end;
@@ -286,6 +293,10 @@ create or replace function postern.prune_outbox(_window int, out pruned bigint, 
 language plpgsql volatile as $$
 declare _mark bigint; _limit bigint; _young bigint; _since timestamptz; _gone bigint[];
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    -- under one snapshot for all, the log and the followers would be looked at as they were before the horizon
+    raise exception 'postern: pruning must run under READ COMMITTED' using errcode = 'PN501';
+  end if;
   -- one at a time; a second caller has nothing to do
   pruned := 0;
   more := false;
@@ -299,7 +310,7 @@ begin
   -- the first event that is too young is looked for within the window: it may stand millions of events away
   select max(w.position), min(w.position) filter (where w.at >= _since) into through, _young from (
     select o.position, o.at from postern.outbox o where o.position > _mark and o.position <= _limit
-    order by o.position limit _window) w;
+    order by o.position limit greatest(_window, 1)) w;
   _limit := least(_limit, _young - 1);
   through := least(through, _limit);
   if through <= _mark then
