@@ -13,6 +13,7 @@ import { addSend } from './commands/send.ts'
 import { addSql } from './commands/sql.ts'
 import { addStatus } from './commands/status.ts'
 import { UsageError } from './outcome.ts'
+import { printable } from './visible.ts'
 
 const END = `
 Commands that need a schema or a database look for postern.config.ts, and for DATABASE_URL in the
@@ -77,7 +78,7 @@ export async function run(args: readonly string[]): Promise<number> {
     // commander has said by itself what is wrong with the call
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     const { message, cause } = error as Error
-    console.error(`postern: ${message}${cause instanceof Error ? `: ${cause.message}` : ''}`)
+    console.error(printable(`postern: ${message}${cause instanceof Error ? `: ${cause.message}` : ''}`))
     if (!(error instanceof UsageError)) return 1
     console.error('See postern --help.')
     return 2

@@ -37,7 +37,7 @@ export async function pull(connection: PostgresConnection, options: PullOptions)
   const absent = wanted?.find((one) => !all.some((table) => isNamed(table, one)))
   if (absent !== undefined) {
     throw new UsageError(
-      `there is no table ${absent}; there are ${all.map(({ name }) => name).join(', ') || 'none'}`,
+      `there is no table ${absent}; there are ${visible(all.map(({ name }) => name).join(', ')) || 'none'}`,
     )
   }
   const { tenantColumn: named, includeShared } = options

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Scope } from '../core/adapter.ts'
-import { keyOf, keyOption, tenantOption } from './endpoint.ts'
+import { endpointAddress, keyOf, keyOption, tenantOption } from './endpoint.ts'
 import { UsageError } from './outcome.ts'
 
 /** The options of everything that sends a request to an endpoint. */
@@ -28,11 +28,9 @@ export function requestOptions(command: Command): Command {
 export function targetOf(options: RequestOptions): { url: string; key: string; scope: Scope } {
   const url = options.url ?? process.env.POSTERN_URL
   if (url === undefined) throw new UsageError('give --url, or set POSTERN_URL')
-  if (!URL.canParse(url) || !/^https?:/.test(url))
-    throw new UsageError(`--url ${url} is no address of an endpoint`)
   const scope = options.scope === undefined ? {} : (jsonOf(options.scope, '--scope') as Scope)
   const tenant = options.tenant === undefined ? {} : { organizationId: options.tenant }
-  return { url, key: keyOf(options), scope: { ...scope, ...tenant } }
+  return { url: endpointAddress(url), key: keyOf(options), scope: { ...scope, ...tenant } }
 }
 
 /** @throws UsageError that says which text it is. */

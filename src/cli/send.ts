@@ -6,6 +6,7 @@ import type { SourceClientError } from '../client/error.ts'
 import type { SourceEvent } from '../core/event.ts'
 import { UsageError } from './outcome.ts'
 import { jsonOf } from './request.ts'
+import { visible } from './visible.ts'
 
 interface CommitFile {
   readonly key: string
@@ -66,15 +67,16 @@ export function eventLine(event: SourceEvent): string {
     data == null
       ? ''
       : ` ${inspect(data, { colors: process.stdout.isTTY, breakLength: Number.POSITIVE_INFINITY, depth: 4 })}`
-  const fields = changed == null ? '' : ` (${changed.join(', ')})`
-  return `${styleText('dim', `${occurredAt ?? ''} ${stamp}`)} ${type} ${model} ${entityId}${fields}${row}`
+  const fields = changed == null ? '' : ` (${visible(changed.join(', '))})`
+  const at = styleText('dim', visible(`${occurredAt ?? ''} ${stamp}`))
+  return `${at} ${visible(type)} ${visible(model)} ${visible(entityId)}${fields}${row}`
 }
 
 /** What the endpoint said, and what of it tells how to go on. */
 export function refusalLines({ code, status, message, details, requestId }: SourceClientError): string[] {
   return [
-    `${styleText('red', `${status ?? ''} ${code}`.trim())}: ${message}`,
+    `${styleText('red', visible(`${status ?? ''} ${code}`.trim()))}: ${visible(message)}`,
     ...(details === undefined ? [] : [inspect(details, { depth: 8, breakLength: 100 })]),
-    ...(requestId === undefined ? [] : [styleText('dim', `request ${requestId}`)]),
+    ...(requestId === undefined ? [] : [styleText('dim', `request ${visible(requestId)}`)]),
   ]
 }

@@ -235,11 +235,19 @@ test('doctor says that nobody prunes, and which follower holds it', async () => 
   await open.sql(
     `insert into postern.ledger (tenant, key, intent, body, at) values ('', 'old', '', '', now() - interval '70 days')`,
   )
-  await open.sql(`insert into postern.follower (name, seen_at) values ('gone', now() - interval '31 days')`)
+  await open.sql(`insert into postern.follower (name, seen_at) values ('gone', now() - interval '31 days'),
+    ('relay:search', now() - interval '31 days')`)
   const { code, lines } = await look('doctor')
   const said = lines.filter(({ level }) => level === 'warning').map(({ message }) => message)
   expect(said).toContainEqual(expect.stringContaining('nobody prunes'))
   expect(said).toContainEqual(expect.stringMatching(/hold pruning: gone$/))
+  // acknowledging would let pruning pass by a relay that goes on
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      message: expect.stringMatching(/^relays .* hold pruning: search$/),
+      fix: expect.stringContaining('relaysOf(source).forget(name)'),
+    }),
+  )
   expect(code).toBe(0)
 })
 

@@ -31,6 +31,10 @@ describe('postern relay and postern dead-letters', () => {
       [['relay', '--sink', receiver.url], { RELAY_KEY: 'whsec_***' }, 'key'],
       [['relay', '--sink', 'http://elsewhere.example/'], {}, 'https:'],
       [['dead-letters', 'redrive'], {}, 'ids'],
+      [['dead-letters', 'list', '--limit', '99999999999'], {}, '--limit'],
+      [['dead-letters', 'list', '--after', 'zzz'], {}, 'no id of a dead letter'],
+      [['dead-letters', 'redrive', 'zzz'], {}, 'no id of a dead letter'],
+      [['relay', '--sink', receiver.url, '--name', 'bad name'], {}, 'name'],
     ] as const) {
       const { code, stderr } = await call(args, env)
       expect({ args, code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(fault) })
@@ -102,5 +106,26 @@ describe('postern relay and postern dead-letters', () => {
     expect(await relay('--once')).toMatchObject({ code: 0 })
     expect(await relaysOf(open.source).status()).toMatchObject([{ deadLetters: 0 }])
     expect(await call(['dead-letters', 'redrive', '--all', '--name', 'none'])).toMatchObject({ code: 1 })
+    expect(await call(['dead-letters', 'list', '--name', 'none'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('There is no relay none.'),
+    })
+  })
+
+  test('what callers and sinks wrote commands no terminal, and forges no line', async () => {
+    const evil = `a\u001b[2J\u009b5n\u007f\nforged`
+    await open.pool.query(
+      `insert into postern.dead_letter (relay, epoch, position, model, entity_id, event, attempts, error)
+        values ('relay', 'e', 9, 'notes', $1, '{}', 1, $1)`,
+      [evil],
+    )
+    await open.pool.query('update postern.relay set last_error = $1', [evil])
+    for (const args of [['dead-letters', 'list'], ['status']]) {
+      const { code, stdout } = await call(args)
+      expect(code).toBe(0)
+      expect(stdout).toContain('a\\u001b[2J\\u009b5n\\u007f\\u000aforged')
+      expect(stdout).not.toMatch(/[^\n\P{Cc}]/u)
+    }
+    await relaysOf(open.source).discard('relay', {})
   })
 })

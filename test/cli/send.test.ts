@@ -2,13 +2,14 @@ import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { defineSchema, model, z } from '../../src/index.ts'
 import { dataSourceNode } from '../../src/node/index.ts'
 import { type OpenSource, openSource } from '../support/postgres-source.ts'
-import { command, postern } from './support.ts'
+import { command, postern, root } from './support.ts'
 
 const schema = defineSchema({ tasks: model({ title: z.string() }) })
 const tables = 'create table tasks (id text primary key, organization_id text not null, title text not null)'
@@ -77,6 +78,23 @@ test('a refusal is shown with its code and details, exit code 1; a wrong call wi
   expect(where).toMatchObject({ code: 2, stderr: expect.stringContaining('--where is no JSON') })
 })
 
+test('an address with a password is refused and not repeated, and so is a key or a number that is none', async () => {
+  const load = (...args: string[]) => send(['load', 'tasks', 't1', ...args])
+  const schema = ['--schema', join(root, 'test/cli/schema.ts'), '--database', open.url]
+  const answers = await Promise.all([
+    load('--url', 'ftp://user:secretpw@h/x'),
+    load('--url', 'http://user:secretpw@127.0.0.1:1/x'),
+    load('--key', 'whsec_secretpw*'),
+    load('--curl', '--key', 'whsec_secretpw*'),
+    send(['list', 'tasks', '--limit', 'abc']),
+    send(['events', '--limit', '1e99']),
+    postern(['doctor', '--url', 'http://user:secretpw@127.0.0.1:1/x', ...schema], { env }),
+    postern(['check', '--key', 'whsec_secretpw*', '--url', 'http://127.0.0.1:1/x', ...schema], { env }),
+  ])
+  expect(answers.map(({ code }) => code)).toEqual(Array(8).fill(2))
+  expect(JSON.stringify(answers)).not.toContain('secretpw')
+})
+
 const curl = spawnSync('curl', ['--version']).status === 0
 test.skipIf(!curl)(
   `--curl prints what curl can send, without the key${curl ? '' : ': curl is not installed'}`,
@@ -102,8 +120,14 @@ test('events --follow shows what comes while it runs, and ends when interrupted 
     JSON.stringify({ type: 'UPDATE', model: 'tasks', id: 't1', input: { title: 'b' } }),
   )
   expect(await next()).toMatchObject({ type: 'UPDATE', changed: ['title'] })
+  const id = 'x\u001b]0;title\u0007\nforged'
+  await send(['commit', '-'], JSON.stringify({ type: 'CREATE', model: 'tasks', id, input: { title: id } }))
+  expect(await next()).toMatchObject({ entityId: id })
+  const plain = await send(['events'])
+  expect(plain.stdout).toContain('CREATE tasks x\\u001b]0;title\\u0007\\u000aforged')
+  expect(plain.stdout).not.toMatch(/[^\n\P{Cc}]/u)
   child.kill('SIGINT')
-  expect(await next()).toMatchObject({ events: 2, cursor: expect.any(String) })
+  expect(await next()).toMatchObject({ events: 3, cursor: expect.any(String) })
   await once(child, 'exit')
   expect(child.exitCode).toBe(0)
 })

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { type DatabaseOptions, databaseOptions, withOpened } from '../database.ts'
 import { type Line, table } from '../doctor/line.ts'
-import { keyOf, keyOption, tenantOption } from '../endpoint.ts'
-import { tell, UsageError } from '../outcome.ts'
+import { endpointAddress, keyOf, keyOption, mustSign, tenantOption } from '../endpoint.ts'
+import { tell } from '../outcome.ts'
 import { progress } from '../progress.ts'
 
 interface CheckOptions extends DatabaseOptions {
@@ -39,8 +39,8 @@ async function run(given: CheckOptions, everything: boolean): Promise<void> {
   const options = { ...others, ...(database !== undefined && { database }) }
   const endpoint = isDatabase ? undefined : address
   const key = endpoint === undefined ? undefined : keyOf(given)
-  if (endpoint !== undefined && !URL.canParse(endpoint))
-    throw new UsageError(`--url ${endpoint} is no address`)
+  if (endpoint !== undefined) endpointAddress(endpoint)
+  if (key !== undefined) await mustSign(key)
 
   await withOpened(options, async ({ source, connection, schema, install, database: server }) => {
     const lines: Line[] = await progress('looking at the database', () => source.check())

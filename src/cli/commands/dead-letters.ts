@@ -2,11 +2,13 @@ import type { Command } from 'commander'
 import type { Letters } from '../../adapters/postgres/relay-operate.ts'
 import { relaysOf } from '../../adapters/postgres/relay-operate.ts'
 import { type DatabaseOptions, databaseOptions, withSource } from '../database.ts'
+import { limitOf } from '../endpoint.ts'
 import { tell, UsageError } from '../outcome.ts'
+import { visible } from '../visible.ts'
 
 interface LettersCommand extends DatabaseOptions {
   readonly name: string
-  readonly limit: string
+  readonly limit: number
   readonly after?: string
   readonly model?: string
   readonly all?: boolean
@@ -26,21 +28,20 @@ export function addDeadLetters(program: Command): void {
       .command('list')
       .description('Show dead letters, oldest first.')
       .option(...NAME)
-      .option('--limit <n>', 'this many at most (default: 100)', '100')
+      .option('--limit <n>', 'this many at most (default: 100)', limitOf, 100)
       .option('--after <id>', 'go on behind this one'),
   ).action((options: LettersCommand) =>
     withSource(options, async (source) => {
-      const limit = Number(options.limit)
-      if (!Number.isSafeInteger(limit) || limit < 1) throw new UsageError('--limit: a whole number from 1')
-      const { name, after } = options
-      const letters = await relaysOf(source).deadLetters(name, {
-        limit,
-        ...(after !== undefined && { after }),
-      })
+      const { name, after, limit } = options
+      if (after !== undefined) mustBeIds([after])
+      const relays = relaysOf(source)
+      const letters = await relays.deadLetters(name, { limit, ...(after !== undefined && { after }) })
+      if (letters.length === 0 && !(await relays.status()).some((relay) => relay.name === name))
+        throw new Error(`There is no relay ${name}.`)
       // what the rows hold is not for a terminal's history; --json has it
       const lines = letters.map(
         (one) =>
-          `${one.id}  ${one.model}/${one.entityId} at ${one.position}: ${one.attempts} attempts, ${one.at}, ${one.error}${one.queued ? ' (to be sent again)' : ''}`,
+          `${one.id}  ${visible(`${one.model}/${one.entityId}`)} at ${one.position}: ${one.attempts} attempts, ${one.at}, ${visible(one.error)}${one.queued ? ' (to be sent again)' : ''}`,
       )
       tell({ result: letters, lines: lines.length === 0 ? ['no dead letters'] : lines }, options)
     }),
@@ -71,10 +72,16 @@ export function addDeadLetters(program: Command): void {
         const { name, model, all } = options
         if (ids.length === 0 && model === undefined && all !== true)
           throw new UsageError('give ids, --model or --all')
+        mustBeIds(ids)
         const which: Letters = { ...(ids.length > 0 && { ids }), ...(model !== undefined && { model }) }
         const letters = await relaysOf(source)[verb](name, which)
         tell({ result: { letters }, lines: [`${letters} dead letters ${done}`] }, options)
       }),
     )
   }
+}
+
+function mustBeIds(ids: readonly string[]): void {
+  const wrong = ids.find((id) => !/^[1-9][0-9]{0,17}$/.test(id))
+  if (wrong !== undefined) throw new UsageError(`${visible(wrong)} is no id of a dead letter`)
 }

@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander'
 import type { PostgresSource } from '../../adapters/postgres/source.ts'
-import type { RelayHooks } from '../../relay/options.ts'
+import type { Relay, RelayHooks } from '../../relay/options.ts'
 import { createRelay } from '../../relay/relay.ts'
 import type { Sink } from '../../relay/sink.ts'
 import { type DatabaseOptions, databaseOptions, withSource } from '../database.ts'
 import { tell, UsageError } from '../outcome.ts'
+import { visible } from '../visible.ts'
 
 interface RelayCommand extends DatabaseOptions {
   readonly sink: string
@@ -54,7 +55,13 @@ async function relay(source: PostgresSource, options: RelayCommand): Promise<voi
   const { name, once } = options
   await using opened = await openSink(options)
   const progress = new Progress(options.json)
-  const running = createRelay({ source, name, sink: opened.sink, from: options.from, ...progress.hooks })
+  let running: Relay
+  try {
+    running = createRelay({ source, name, sink: opened.sink, from: options.from, ...progress.hooks })
+  } catch (error) {
+    progress.end()
+    throw error instanceof TypeError ? new UsageError(`--name: ${error.message}`) : error
+  }
   if (options.reset !== undefined || options.resume) {
     const { relaysOf } = await import('../../adapters/postgres/relay-operate.ts')
     if (options.reset !== undefined) await relaysOf(source).reset(name, options.reset)
@@ -134,6 +141,6 @@ class Progress {
   }
 
   #say(line: string): void {
-    if (!this.#quiet) console.error(line)
+    if (!this.#quiet) console.error(visible(line))
   }
 }

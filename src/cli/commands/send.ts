@@ -1,9 +1,11 @@
 import type { Command } from 'commander'
 import type { SourceClient } from '../../client/types.ts'
+import { limitOf, mustSign } from '../endpoint.ts'
 import { tell } from '../outcome.ts'
 import { progress } from '../progress.ts'
 import { jsonOf, type RequestOptions, requestOptions, targetOf } from '../request.ts'
 import { commitOf, eventLine, refusalLines, rowLines } from '../send.ts'
+import { printable, visible } from '../visible.ts'
 
 /** `postern send`: one signed request, and its answer. */
 export function addSend(program: Command): void {
@@ -25,13 +27,13 @@ export function addSend(program: Command): void {
     .argument('<model>')
     .option('--where <json>', 'conditions, for example \'[["status","=","todo"]]\'')
     .option('--order-by <field>')
-    .option('--limit <n>', 'at most so many', Number)
+    .option('--limit <n>', 'at most so many', limitOf)
     .option('--cursor <cursor>', 'where the last page ended')
     .action((model: string, options: RequestOptions & ListOptions) => {
       const query = queryOf(options)
       return answer(options, { type: 'list', model, query }, async (client) => {
         const result = await client.list(model, query as never)
-        const more = result.nextCursor === undefined ? [] : [`more: --cursor ${result.nextCursor}`]
+        const more = result.nextCursor === undefined ? [] : [`more: --cursor ${visible(result.nextCursor)}`]
         return { result, lines: [...rowLines(result.rows as object[], result.stamps), ...more] }
       })
     })
@@ -64,7 +66,7 @@ export function addSend(program: Command): void {
 
   requestOptions(send.command('events').description('The log of changes.'))
     .option('--cursor <cursor>', 'where an earlier walk ended')
-    .option('--limit <n>', 'events of a page', Number)
+    .option('--limit <n>', 'events of a page', limitOf)
     .option('--follow', 'go on after the newest event, until interrupted', false)
     .action((options: RequestOptions & { cursor?: string; limit?: number; follow: boolean }) =>
       follow(options),
@@ -94,6 +96,7 @@ async function answer(
   send: (client: SourceClient) => Promise<{ result: unknown; lines: string[]; ok?: boolean }>,
 ): Promise<void> {
   const { url, key, scope } = targetOf(options)
+  await mustSign(key)
   if (options.curl) {
     const { curlOf } = await import('../curl.ts')
     const command = await curlOf(url, key, { ...request, scope })
@@ -124,13 +127,14 @@ async function follow(
     let count = 0
     // as they come: one JSON value a line for machines
     for await (const page of client.events({ ...query, follow: options.follow, signal: controller.signal })) {
-      for (const event of page.events) console.log(options.json ? JSON.stringify(event) : eventLine(event))
+      for (const event of page.events)
+        console.log(options.json ? JSON.stringify(event) : printable(eventLine(event)))
       count += page.events.length
       last = page.cursor
     }
     return {
       result: { events: count, cursor: last ?? null },
-      lines: [`${count} events${last === undefined ? '' : `; go on with --cursor ${last}`}`],
+      lines: [`${count} events${last === undefined ? '' : `; go on with --cursor ${visible(last)}`}`],
     }
   })
 }

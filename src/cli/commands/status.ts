@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { relaysOf } from '../../adapters/postgres/relay-operate.ts'
 import { type DatabaseOptions, databaseOptions, withSource } from '../database.ts'
 import { tell } from '../outcome.ts'
+import { visible } from '../visible.ts'
 
 /** `postern status`. */
 export function addStatus(program: Command): void {
@@ -20,11 +21,11 @@ export function addStatus(program: Command): void {
             `in flight from ${one.position}: backend ${one.pid ?? one.prepared}, ${one.ageSeconds ?? '?'} s, ${one.state ?? ''}`,
         ),
         ...followers.map(
-          ({ name, behind, seenAt }) => `follower ${name}: ${behind} behind, last seen ${seenAt}`,
+          ({ name, behind, seenAt }) => `follower ${visible(name)}: ${behind} behind, last seen ${seenAt}`,
         ),
         ...relays.map(
           ({ name, state, behind, lagSeconds, deadLetters, lastError }) =>
-            `relay ${name}: ${state}, ${behind} behind (${lagSeconds} s), ${deadLetters} dead letters${lastError === null ? '' : `, last error: ${lastError}`}`,
+            `relay ${visible(name)}: ${state}, ${behind} behind (${lagSeconds} s), ${deadLetters} dead letters${lastError === null ? '' : `, last error: ${visible(lastError)}`}`,
         ),
       ]
       tell({ result: { ...status, relays }, lines }, options)

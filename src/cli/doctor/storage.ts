@@ -1,6 +1,7 @@
 import type { PostgresConnection } from '../../adapters/postgres/connection.ts'
 import type { PostgresSource } from '../../adapters/postgres/source.ts'
 import { bytes } from '../outcome.ts'
+import { visible } from '../visible.ts'
 import type { Line } from './line.ts'
 
 /** How far the feed is, how much is kept, and whether anybody prunes. */
@@ -14,7 +15,7 @@ export async function lookAtLog(
     `select m.outbox_retention::text as outbox, m.ledger_retention::text as ledger,
   -- keys replay for one retention and are dropped after the second
   (select (min(l.at) < now() - 2 * m.ledger_retention - interval '7 days')::text from ${s}.ledger l) as overdue,
-  (select string_agg(f.name, ', ') from ${s}.follower f where f.seen_at < now() - m.outbox_retention) as silent,
+  (select jsonb_agg(f.name order by f.name)::text from ${s}.follower f where f.seen_at < now() - m.outbox_retention) as silent,
   current_setting('server_version') as version
 from ${s}.meta m`,
     [],
@@ -45,13 +46,21 @@ from ${s}.meta m`,
       fix: 'Have a scheduler run `npx postern prune` once a day.',
     })
   }
-  if (row?.silent != null) {
-    lines.push({
-      level: 'warning',
-      subject: 'feed',
-      message: `followers not seen for longer than the outbox is kept hold pruning: ${row.silent}`,
-      fix: 'Start them, or forget the names: source.acknowledge(name, null)',
-    })
+  // a relay's place and cursor are more than the name that holds pruning: only its own functions let go of all
+  const silent = JSON.parse(row?.silent ?? '[]') as string[]
+  const relays = silent.filter((name) => name.startsWith('relay:')).map((name) => name.slice('relay:'.length))
+  const others = silent.filter((name) => !name.startsWith('relay:'))
+  const held = (what: string, names: readonly string[], fix: string): Line[] => {
+    const message = `${what} not seen for longer than the outbox is kept hold pruning: ${visible(names.join(', '))}`
+    return names.length === 0 ? [] : [{ level: 'warning', subject: 'feed', message, fix }]
   }
+  lines.push(
+    ...held('followers', others, 'Start them, or forget the names: source.acknowledge(name, null)'),
+    ...held(
+      'relays',
+      relays,
+      'Start them (`npx postern relay --name ...`), or forget them: relaysOf(source).forget(name), from postern/relay',
+    ),
+  )
   return lines
 }
