@@ -1,9 +1,11 @@
+import type { FeedPosition } from '../../core/cursor.ts'
 import { SourceError } from '../../core/errors.ts'
 import type { Model } from '../../core/schema/define.ts'
 import { canonicalId } from '../../core/schema/kind.ts'
 import type { OperationType } from '../../core/schema/model.ts'
-import type { PostgresConnection, PostgresSession } from './connection.ts'
+import type { PostgresConnection, PostgresSession, TextRow } from './connection.ts'
 import type { FunctionName } from './plan.ts'
+import { sqlstateOf } from './sqlstate.ts'
 
 /** What an operator looks at: how far the feed is, and what holds it. */
 export interface FeedStatus {
@@ -59,7 +61,7 @@ export async function feedStatus(session: PostgresSession, s: string): Promise<F
 
 /** How much one call of `prune` does. */
 export interface PruneOptions {
-  /** Positions looked at in one step, each step its own transaction. Default 10,000. */
+  /** Positions looked at in one step, each step its own transaction. From 1; default 10,000. */
   window?: number
   /** Steps at most; undefined: until nothing is left to do. */
   steps?: number
@@ -72,32 +74,53 @@ export interface PruneReport {
   readonly prunedThrough: number
 }
 
-/** Compacts the outbox and drops keys past twice their retention, in small transactions. */
+/**
+ * Compacts the outbox and drops keys past twice their retention, in small transactions.
+ *
+ * @throws SourceError `source_adapter_misconfigured` when window or steps are no such numbers; nothing is pruned then.
+ */
 export async function prune(
-  session: PostgresSession,
+  connection: PostgresConnection,
   s: string,
   options: PruneOptions = {},
 ): Promise<PruneReport> {
-  const window = String(options.window ?? 10_000)
-  let steps = options.steps ?? Number.POSITIVE_INFINITY
+  const { window = 10_000, steps = Number.POSITIVE_INFINITY } = options
+  if (!Number.isInteger(window) || window < 1 || window > 2_147_483_647) {
+    throw new SourceError(
+      'source_adapter_misconfigured',
+      `prune: window ${window}: use a whole number from 1 on`,
+    )
+  }
+  if (!(steps >= 0)) {
+    throw new SourceError('source_adapter_misconfigured', `prune: steps ${steps}: use a number from 0 on`)
+  }
+  let apart = false
+  const call = async (text: string): Promise<TextRow> => {
+    const run = async (session: PostgresSession): Promise<TextRow> =>
+      (await session.query(text, [String(window)]))[0] ?? {}
+    const within = () => connection.transaction(run, { isolation: 'read committed' })
+    if (apart) return within()
+    return run(connection).catch((error: unknown) => {
+      // a database whose default is another isolation
+      if (sqlstateOf(error) !== 'PN501') throw error
+      apart = true
+      return within()
+    })
+  }
   let events = 0
   let keys = 0
-  let prunedThrough = 0
-  for (let more = true; more && steps > 0; steps -= 1) {
-    const [row] = await session.query(
-      `select p.pruned::text, coalesce(p.through, 0)::text as through, p.more::text from ${s}.prune_outbox($1::text::int) p`,
-      [window],
-    )
-    events += Number(row?.pruned ?? 0)
-    prunedThrough = Number(row?.through ?? 0)
-    more = row?.more === 'true'
+  for (let left = steps, more = true; more && left > 0; left -= 1) {
+    const row = await call(`select p.pruned::text, p.more::text from ${s}.prune_outbox($1::text::int) p`)
+    events += Number(row.pruned)
+    more = row.more === 'true'
   }
   for (let batch = -1; batch !== 0; ) {
-    const [row] = await session.query(`select ${s}.prune_ledger($1::text::int)::text as n`, [window])
-    batch = Number(row?.n ?? 0)
+    batch = Number((await call(`select ${s}.prune_ledger($1::text::int)::text as n`)).n)
     keys += batch
   }
-  return { events, keys, prunedThrough }
+  // a step that found another at work does not say it
+  const [mark] = await connection.query(`select m.pruned_through::text as through from ${s}.meta m`, [])
+  return { events, keys, prunedThrough: Number(mark?.through) }
 }
 
 /** A change that the application made by itself. */
@@ -151,20 +174,32 @@ export async function recordChange<Tx>(
   return Number(row.stamp)
 }
 
-/** Remembers how far a named follower has read: pruning keeps everything after it. `position` null forgets the name. */
+/**
+ * Remembers how far a named follower has read: pruning keeps everything after it. `at` null forgets the name.
+ *
+ * @throws SourceError `cursor_expired` for the cursor of another log, `cursor_invalid` beyond the end of this one: the
+ *   name would let go of events that it has not read.
+ */
 export async function acknowledge(
   session: PostgresSession,
   s: string,
   name: string,
   tenant: string | null,
-  position: number | null,
+  at: Pick<FeedPosition, 'epoch' | 'position'> | null,
 ): Promise<void> {
-  if (position === null) await session.query(`delete from ${s}.follower where name = $1::text`, [name])
-  else {
-    await session.query(
-      `insert into ${s}.follower as f (name, tenant, position) values ($1::text, $2::text, $3::text::bigint)
-on conflict (name) do update set position = greatest(f.position, excluded.position), tenant = excluded.tenant, seen_at = now()`,
-      [name, tenant ?? '', String(position)],
-    )
+  if (at === null) {
+    await session.query(`delete from ${s}.follower where name = $1::text`, [name])
+    return
   }
+  const [log] = await session.query(
+    `select ${s}.epoch() as epoch, coalesce(pg_sequence_last_value('${s}.position_seq'), 0)::text as position`,
+    [],
+  )
+  if (log?.epoch !== at.epoch) throw new SourceError('cursor_expired')
+  if (at.position > Number(log.position)) throw new SourceError('cursor_invalid')
+  await session.query(
+    `insert into ${s}.follower as f (name, tenant, position) values ($1::text, $2::text, $3::text::bigint)
+on conflict (name) do update set position = greatest(f.position, excluded.position), tenant = excluded.tenant, seen_at = now()`,
+    [name, tenant ?? '', String(at.position)],
+  )
 }

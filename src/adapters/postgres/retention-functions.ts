@@ -9,6 +9,10 @@ create or replace function ${s}.prune_outbox(_window int, out pruned bigint, out
 language plpgsql volatile as $$
 declare _mark bigint; _limit bigint; _young bigint; _since timestamptz; _gone bigint[];
 begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    -- under one snapshot for all, the log and the followers would be looked at as they were before the horizon
+    raise exception '${s}: pruning must run under READ COMMITTED' using errcode = 'PN501';
+  end if;
   -- one at a time; a second caller has nothing to do
   pruned := 0;
   more := false;
@@ -22,7 +26,7 @@ begin
   -- the first event that is too young is looked for within the window: it may stand millions of events away
   select max(w.position), min(w.position) filter (where w.at >= _since) into through, _young from (
     select o.position, o.at from ${s}.outbox o where o.position > _mark and o.position <= _limit
-    order by o.position limit _window) w;
+    order by o.position limit greatest(_window, 1)) w;
   _limit := least(_limit, _young - 1);
   through := least(through, _limit);
   if through <= _mark then

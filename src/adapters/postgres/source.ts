@@ -1,6 +1,5 @@
 import type { RequestContext, SourceAdapter } from '../../core/adapter.ts'
 import { readFeedCursor } from '../../core/cursor.ts'
-import { SourceError } from '../../core/errors.ts'
 import type { Schema } from '../../core/schema/define.ts'
 import { schemaDigest } from '../../core/schema/digest.ts'
 import type { Finding } from './check.ts'
@@ -128,14 +127,14 @@ export function postgresSource<Tx>(
 
     feedStatus: () => reading(feedStatus(connection, s)),
 
-    prune: (pruning) => reading(prune(connection, s, pruning)),
+    prune: (pruning) => reading(prune(connection as PostgresConnection, s, pruning)),
 
     recordChange: (tx, change) =>
       recordChange(connection, tx, change, schema.models.get(change.model), names),
 
     async acknowledge(name, cursor, tenant = null) {
-      const position = cursor === null ? null : readFeedCursor(cursor, tenant).position
-      await reading(acknowledge(connection, s, name, tenant, position))
+      const at = cursor === null ? null : readFeedCursor(cursor, tenant)
+      await reading(acknowledge(connection, s, name, tenant, at))
     },
   }
   return withParts(source, { connection: connection as PostgresConnection, schema, options })

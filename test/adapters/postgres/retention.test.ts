@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { readFeedCursor, sealFeedCursor } from '../../../src/core/cursor.ts'
 import type { SourceError } from '../../../src/core/errors.ts'
 import { defineSchema, model, z } from '../../../src/index.ts'
 import {
@@ -142,6 +143,58 @@ describe.each(majors)('Postgres %i: pruning', (major) => {
     await refused(open.source.acknowledge('f', second.nextCursor, 'org_2'), 'cursor_invalid')
     await refused(open.source.acknowledge('f', second.nextCursor), 'cursor_invalid')
     await refused(open.source.acknowledge('f', 'nonsense', 'org_1'), 'cursor_invalid')
+  })
+
+  test('refuses an acknowledgement with the cursor of another log, or from beyond the end of this one', async () => {
+    await using open = await opened()
+    await history(open)
+    const { nextCursor } = await open.events(undefined, 10)
+    const { epoch } = readFeedCursor(nextCursor, 'org_1')
+    await refused(open.source.acknowledge('f', sealFeedCursor(epoch, 'org_1', 69), 'org_1'), 'cursor_invalid')
+    // a restored dump: the numbers are the same, the events need not be
+    await open.sql('update postern.meta set incarnation = gen_random_uuid()')
+    await refused(open.source.acknowledge('f', nextCursor, 'org_1'), 'cursor_expired')
+    expect((await open.source.feedStatus()).followers).toEqual([])
+  })
+
+  test('a window below one, or in parts, is refused and lets no young event go', async () => {
+    await using open = await opened()
+    await history(open)
+    for (const window of [0, -1, 1.5, Number.NaN]) {
+      const error = await refused(open.source.prune({ window }), 'source_adapter_misconfigured')
+      expect(error.message).toContain('window')
+    }
+    await refused(open.source.prune({ steps: Number.NaN }), 'source_adapter_misconfigured')
+    await open.sql('select postern.prune_outbox(0), postern.prune_outbox(null)')
+    expect((await open.source.feedStatus()).prunedThrough).toBe(0)
+    expect(await open.feed()).toHaveLength(68)
+  })
+
+  test('reports the mark also when another is at work, or no step was asked for', async () => {
+    await using open = await opened()
+    await history(open)
+    await age(open)
+    const { prunedThrough } = await open.source.prune({ window: 20, steps: 2 })
+    expect(prunedThrough).toBe(40)
+    expect(await open.source.prune({ steps: 0 })).toMatchObject({ events: 0, prunedThrough })
+    const other = await open.client()
+    await other.query('begin; select 1 from postern.meta for update')
+    expect(await open.source.prune()).toMatchObject({ events: 0, prunedThrough })
+    await other.query('rollback')
+  })
+
+  test('under another default isolation it prunes all the same, read committed', async () => {
+    await using open = await openSource({
+      schema,
+      tables,
+      major,
+      settings: { default_transaction_isolation: 'repeatable read' },
+    })
+    await history(open)
+    await age(open)
+    await expect(open.sql('select postern.prune_outbox(10)')).rejects.toMatchObject({ code: 'PN501' })
+    expect(await open.source.prune({ window: 30 })).toMatchObject({ prunedThrough: 68 })
+    expect(rebuilt(await open.feed())).toEqual(await open.listAll('items'))
   })
 
   test('never passes a writer in flight', async () => {
