@@ -212,7 +212,7 @@ export class Delivery {
     if (outcome === 'again') return
     held.wrote(outcome)
     const [first] = buried
-    if (first !== undefined) this.undelivered = first.error
+    if (first !== undefined) this.undelivered ??= first.error
     this.#cursor = cursor
     this.#through = null
     this.#attempt = 0

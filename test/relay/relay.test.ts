@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { pgDataSource } from '../../src/adapters/pg.ts'
 import { grants } from '../../src/adapters/postgres/index.ts'
 import { defineSchema, model, z } from '../../src/index.ts'
-import { createRelay, DeliveryError, relaysOf, type Sink } from '../../src/relay/index.ts'
+import { createRelay, relaysOf, type Sink } from '../../src/relay/index.ts'
 import { blocksOf } from '../docs/markdown.ts'
 import { majors } from '../support/postgres-source.ts'
 import { idsOf, openNotes, startRelay, until, write } from './support.ts'
@@ -186,81 +185,6 @@ test('hooks hear of each batch and of what the relay does, and one that throws s
   await until(() => heard.includes('idle'))
   await running.stop()
   expect(heard).toEqual([1, 'delivering', 'idle', 'stopped'])
-})
-
-test.each([
-  ['a NUL and half a character at the cut', () => new Error(`\0${'x'.repeat(499)}😀`)],
-  ['megabytes', () => new DeliveryError('y'.repeat(5_000_000))],
-  ['no text at all', () => Object.create(null)],
-  ['a wait that is no number', () => new DeliveryError('no', { retryAfterMs: Number.NaN })],
-  ['a wait with a fraction', () => new DeliveryError('no', { retryAfterMs: 70_000.25 })],
-])('a failure with %s is written down as any other, and waits as any other', async (_, thrown) => {
-  await using open = await openNotes()
-  await write(open, 'n1')
-  const errors: unknown[] = []
-  let calls = 0
-  const running = startRelay(open, {
-    schedule: [0, 60_000.5],
-    onError: (error) => errors.push(error),
-    sink: () => {
-      calls += 1
-      throw thrown()
-    },
-  })
-  await until(async () => errors.length > 0 || (await running.relay.status())?.state === 'retrying')
-  await running.stop()
-  expect(errors).toEqual([])
-  expect(calls).toBe(1)
-  const status = await running.relay.status()
-  expect(status?.attempt).toBe(1)
-  expect(status?.lastError?.length).toBeLessThanOrEqual(500)
-})
-
-test('what cannot be written down is tried again after ever longer waits', async () => {
-  await using open = await openNotes()
-  await write(open, 'n1')
-  await open.sql(`create function never() returns trigger language plpgsql as $$ begin raise 'never'; end $$;
-    create trigger never before update of attempt on postern.relay for each row
-    when (new.attempt > 0) execute function never()`)
-  const waits: number[] = []
-  let calls = 0
-  const running = startRelay(open, {
-    sink: () => {
-      calls += 1
-      throw new Error('no')
-    },
-    clock: {
-      now: Date.now,
-      sleep: async (ms) => void waits.push(ms),
-    },
-  })
-  await until(() => calls >= 7)
-  await running.stop()
-  expect(waits.slice(0, 6)).toEqual([200, 400, 800, 1600, 3200, 5000])
-})
-
-test('a sink that says what has arrived may take longer than one attempt, and one that says nothing may not', async () => {
-  await using open = await openNotes()
-  await write(open, 'n1')
-  let calls = 0
-  const running = startRelay(open, {
-    deliveryTimeoutMs: 400,
-    schedule: [0, 60_000],
-    sink: async (_, { signal, progress }) => {
-      calls += 1
-      for (let n = 0; n < 6 && !signal.aborted; n += 1) {
-        await sleep(100)
-        progress()
-      }
-    },
-  })
-  await until(async () => {
-    const status = await running.relay.status()
-    return status !== undefined && (status.delivered === 1 || status.attempt > 0)
-  })
-  expect(await running.relay.status()).toMatchObject({ delivered: 1, attempt: 0 })
-  await running.stop()
-  expect(calls).toBe(1)
 })
 
 test('wake has the feed looked at before its time', async () => {
