@@ -10,6 +10,9 @@ import { sweepServer } from '../../src/testing/sweep.ts'
 import { majors } from '../support/postgres-source.ts'
 import { declare, populate, serverUrl, shop } from './shop.ts'
 
+/** A statement that is under way ends when it ends. */
+const patiently = { timeout: 20_000 }
+
 /** A process of its own, and what it said first. */
 async function start(...parameters: string[]): Promise<{ child: ChildProcess; said: string }> {
   const child = spawn(
@@ -51,7 +54,7 @@ test.each(majors)(
             [String(names.key >>> 0)],
           )
           return rows.length
-        })
+        }, patiently)
         .toBe(0)
 
     const filling = await start(serverUrl(major), base.name, 'populate')
@@ -98,7 +101,7 @@ test('sessions live on when the connection that vouches for them is lost: the sl
   const one = await base.attach()
   const { 0: before } = await holders(admin, key)
   await admin.query(`select pg_terminate_backend(${before})`)
-  await expect.poll(async () => (await holders(admin, key))['0'] ?? before).not.toBe(before)
+  await expect.poll(async () => (await holders(admin, key))['0'] ?? before, patiently).not.toBe(before)
   await using two = await base.attach()
   await base.sweep()
   expect(await one.sql('select 1 as here')).toEqual([{ here: 1 }])
@@ -120,7 +123,7 @@ test('a slot that was lost with its connection is not given back in the name of 
   const { 0: pid } = await holders(admin, key)
   lost = () => other.query(`select pg_advisory_lock(${key}, 0)`)
   await admin.query(`select pg_terminate_backend(${pid})`)
-  await expect.poll(async () => (await holders(admin, key))['0'] ?? pid).not.toBe(pid)
+  await expect.poll(async () => (await holders(admin, key))['0'] ?? pid, patiently).not.toBe(pid)
   lost = async () => {}
   const second = await slots.take(2)
   expect([first, second]).toEqual([{ slot: 0 }, { slot: 1 }])
@@ -130,7 +133,7 @@ test('a slot that was lost with its connection is not given back in the name of 
   if (first) await slots.give(first)
   expect(Object.keys(await holders(admin, key))).toEqual(['0', '1'])
   for (const place of [second, third]) if (place) await slots.give(place)
-  await expect.poll(() => holders(admin, key)).toEqual({})
+  await expect.poll(() => holders(admin, key), patiently).toEqual({})
 })
 
 test('a sweep leaves alone what another process begins to fill after the sweep has looked', async () => {
@@ -200,7 +203,7 @@ test('while attaches wait for a base that is sealed elsewhere, open sessions wor
         `select from pg_locks where locktype = 'advisory' and not granted and classid::text = '${key >>> 0}'`,
       )
       return rows.length
-    })
+    }, patiently)
     .toBe(4)
   expect(await session.sql('select 1 as here')).toEqual([{ here: 1 }])
   await session[Symbol.asyncDispose]()
