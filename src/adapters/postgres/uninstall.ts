@@ -59,7 +59,11 @@ export function uninstall(connection: PostgresConnection, options: InstallOption
 export function foreignObjects(s: string): string {
   const made = (kind: string, statements: readonly string[]): string =>
     statements
-      .flatMap((one) => new RegExp(`create (?:or replace )?(?:${kind}) ${s}\\.(\\w+)`).exec(one)?.[1] ?? [])
+      .flatMap(
+        (one) =>
+          new RegExp(`create (?:or replace )?(?:${kind}) (?:if not exists )?${s}\\.(\\w+)`).exec(one)?.[1] ??
+          [],
+      )
       .map((name) => `'${name}'`)
       .join(', ')
   const tables = migrations(s).flatMap(({ statements }) => statements)
