@@ -12,12 +12,17 @@ import type { PostgresConnection, PostgresSession } from './connection.ts'
 import { feedFunctions } from './feed-functions.ts'
 import { lockNamespace, sharedFunctions } from './functions.ts'
 import { retentionFunctions } from './retention-functions.ts'
+import { sqlstateOf } from './sqlstate.ts'
 import { bindTable } from './suits.ts'
 import type { BoundModel } from './table.ts'
 import type { Migration } from './tables.ts'
 import { migrations } from './tables.ts'
 
 export const DEFAULT_LOCK_TIMEOUT_MS = 5000
+
+/** While `migrate` waits for a table, every commit on it waits behind: shorter than the patience of a commit. */
+const MIGRATE_LOCK_TIMEOUT_MS = 2000
+const MIGRATE_ATTEMPTS = 10
 
 /** Where our tables and functions are, and what is compiled into them. */
 export interface InstallOptions {
@@ -102,10 +107,11 @@ export function compile(
 
 /**
  * Installs or upgrades everything of ours in the database, in one transaction: tables that are missing, the shared
- * functions, the functions compiled from the schema. Safe to run again, and from several processes at once. Tables
- * of the application are only read.
+ * functions, the functions compiled from the schema. An index on a table in use is built before it, concurrently. Safe
+ * to run again, from several processes at once, and while commits run. Tables of the application are only read.
  *
  * @throws SourceError `source_adapter_misconfigured` when a model does not fit its table; nothing is changed then.
+ *   `source_busy` when a lock was not free in ten tries of two seconds.
  */
 export async function migrate(
   connection: PostgresConnection,
@@ -113,17 +119,54 @@ export async function migrate(
   options: MigrateOptions = {},
 ): Promise<MigrationReport> {
   const s = installSchema(options)
+  const beforehand = await retryLocks(() => buildIndexes(connection, s, options.dryRun === true)).catch(
+    (error: unknown) => {
+      // a connection that has everything in a transaction: the migration's own builds it then
+      if (sqlstateOf(error) === '25001') return []
+      throw error
+    },
+  )
+  return retryLocks(() => migrateOnce(connection, schema, options, beforehand))
+}
+
+/** Runs `work` again, bounded, while it meets live traffic: a deadlock, or a lock that was not free in time. */
+async function retryLocks<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!['40P01', '55P03'].includes(sqlstateOf(error) ?? '')) throw error
+      if (attempt === MIGRATE_ATTEMPTS) {
+        const why = `migrate did not get its locks in ${attempt} tries. Look for long transactions in pg_stat_activity, and run it again.`
+        throw new SourceError('source_busy', why, { cause: error })
+      }
+      // the commits that queued up behind go first
+      await pause(100 * attempt)
+    }
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+async function migrateOnce(
+  connection: PostgresConnection,
+  schema: Schema,
+  options: MigrateOptions,
+  beforehand: readonly string[],
+): Promise<MigrationReport> {
+  const s = installSchema(options)
   let report: MigrationReport | undefined
   const work = connection.transaction(
     async (session) => {
       // two processes that start together: the second finds everything done
       await session.query(`select pg_advisory_xact_lock(${lockNamespace(s)}, 0)::text`, [])
-      const statements: string[] = []
+      await session.query(`select set_config('lock_timeout', '${MIGRATE_LOCK_TIMEOUT_MS}ms', true)`, [])
+      const statements: string[] = [...beforehand]
       const run = async (statement: string): Promise<void> => {
         await session.query(statement, [])
         statements.push(statement)
       }
-      const applied = await migrateTables(session, run, s)
+      const applied = await migrateTables(session, run, s, options.dryRun === true)
       const tables = await readTables(session, schema, s)
       for (const statement of compile(schema, tables, options)) await run(statement)
       report = { applied, digest: schemaDigest(schema), statements }
@@ -164,10 +207,63 @@ const migrationTable = (s: string): string =>
 const noted = (s: string, { version, title }: Migration): string =>
   `insert into ${s}.migration (version, title) values (${version}, '${title.replaceAll("'", "''")}')`
 
+/**
+ * Builds the indexes that a table in use is to get, each outside of any transaction: in the migration's own, every
+ * commit would stand still for the build, and one that holds a captured table already would deadlock with it.
+ *
+ * @returns the statements, run or (`dryRun`) to be run.
+ */
+async function buildIndexes(connection: PostgresConnection, s: string, dryRun: boolean): Promise<string[]> {
+  const [there] = await connection.query(`select to_regclass('${s}.migration')::text as name`, [])
+  if (there?.name == null) return []
+  const done = await connection.query(`select version::text as version from ${s}.migration`, [])
+  const statements: string[] = []
+  const run = async (statement: string): Promise<void> => {
+    if (!dryRun) await connection.query(statement, [])
+    statements.push(statement)
+  }
+  for (const { version, index, statements: plain } of done.length === 0 ? [] : migrations(s)) {
+    if (index === undefined || done.some((row) => row.version === String(version))) continue
+    let state = await indexState(connection, s, index)
+    // of another process: two builds of one table would wait for each other
+    for (; state === 'building' && !dryRun; state = await indexState(connection, s, index)) await pause(200)
+    // a build that was cut off leaves an index that costs and serves nothing
+    if (state === 'invalid') await run(`drop index concurrently if exists ${s}.${index}`)
+    if (state === 'valid') continue
+    for (const one of plain)
+      await run(one.replace(/^create index /, 'create index concurrently if not exists '))
+  }
+  return statements
+}
+
+type IndexState = 'none' | 'building' | 'invalid' | 'valid'
+
+async function indexState(session: PostgresSession, s: string, index: string): Promise<IndexState> {
+  const [row] = await session.query(
+    `select case when i.indisvalid then 'valid'
+  when exists (select from pg_stat_progress_create_index p where p.relid = i.indrelid) then 'building'
+  else 'invalid' end as state from pg_index i where i.indexrelid = to_regclass('${s}.${index}')`,
+    [],
+  )
+  return (row?.state ?? 'none') as IndexState
+}
+
+/** Whether a migration's index stands already, or would: a dry run has not built it. */
+async function isBuilt(
+  session: PostgresSession,
+  s: string,
+  { index }: Migration,
+  assumed: boolean,
+): Promise<boolean> {
+  if (index === undefined) return false
+  return assumed || (await indexState(session, s, index)) === 'valid'
+}
+
 async function migrateTables(
   session: PostgresSession,
   run: (statement: string) => Promise<void>,
   s: string,
+  dryRun: boolean,
 ): Promise<number[]> {
   const [existing] = await session.query(`select to_regclass('${s}.migration')::text as name`, [])
   if (existing?.name == null) {
@@ -179,7 +275,9 @@ async function migrateTables(
   const applied: number[] = []
   for (const one of migrations(s)) {
     if (done.some((row) => row.version === String(one.version))) continue
-    for (const statement of one.statements) await run(statement)
+    if (!(await isBuilt(session, s, one, dryRun && done.length > 0))) {
+      for (const statement of one.statements) await run(statement)
+    }
     await run(noted(s, one))
     applied.push(one.version)
   }

@@ -8,6 +8,8 @@ export interface Migration {
   readonly version: number
   readonly title: string
   readonly statements: readonly string[]
+  /** The index that it builds on a table in use: there it is built before, concurrently, see `migrate`. */
+  readonly index?: string
 }
 
 export function migrations(s: string): readonly Migration[] {
@@ -88,6 +90,7 @@ export function migrations(s: string): readonly Migration[] {
     {
       version: 3,
       title: 'the feed of one tenant',
+      index: 'outbox_tenant',
       // among ten million events of others, a page of a tenant that had a thousand took seconds. On an expression, for
       // on the bare column the planner takes it for stamps and staleness too, and reads all that the tenant ever did
       statements: [`create index outbox_tenant on ${s}.outbox ((tenant || ''), position)`],

@@ -6,7 +6,7 @@ import { pgConnection, pgDataSource } from '../../../src/adapters/pg.ts'
 import { migrate } from '../../../src/adapters/postgres/index.ts'
 import { defineSchema, field, model, type Schema, z } from '../../../src/index.ts'
 import { freshDatabase } from '../../support/db.ts'
-import { caller, majors, openSource, refused } from '../../support/postgres-source.ts'
+import { caller, majors, type OpenSource, openSource, refused } from '../../support/postgres-source.ts'
 import { tracker, trackerTables } from '../../support/tracker.ts'
 
 const run = promisify(execFile)
@@ -97,6 +97,57 @@ describe.each(majors)('Postgres %i: migrate', (major) => {
     )
     await Promise.all([...commits, ...Array.from({ length: 4 }, () => open.source.migrate())])
     expect(await open.feed()).toHaveLength(60)
+  })
+
+  /** As an installation that was made before the index of a tenant's feed. */
+  const withoutIndex = (open: Pick<OpenSource, 'sql'>) =>
+    open.sql('drop index postern.outbox_tenant; delete from postern.migration where version = 3')
+  const captured = defineSchema({ items: model({ a: z.int() }, {}, { capture: true }) })
+  const items = 'create table items (id text primary key, organization_id text not null, a int not null)'
+
+  test('an upgrade meets a writer that holds a captured table: it waits, and both end well', async () => {
+    await using open = await openSource({ schema: captured, tables: items, major })
+    await open.commit({ type: 'CREATE', model: 'items', id: 'i', input: { a: 1 } })
+    await withoutIndex(open)
+    const writer = await open.client()
+    await writer.query('begin; lock table items in row exclusive mode')
+    const upgrade = open.source.migrate()
+    upgrade.catch(() => {})
+    const waiting = `select 1 from pg_locks where not granted and relation = 'items'::regclass`
+    while ((await open.sql(waiting)).length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    // the writer's table first and the log second, as every commit does it
+    await writer.query(`update items set a = 2`)
+    await writer.query('commit')
+    expect((await upgrade).applied).toEqual([3])
+    expect(await open.feed()).toHaveLength(2)
+  })
+
+  test('an index on the log in use is built without stopping writers, over what an interrupted build left', async () => {
+    await using open = await openSource({ schema: captured, tables: items, major })
+    const index = `select i.indisvalid as valid from pg_index i where i.indexrelid = to_regclass('postern.outbox_tenant')`
+    await withoutIndex(open)
+    const dry = await open.source.migrate({ dryRun: true })
+    expect(await open.sql(index)).toEqual([])
+    expect((await open.source.migrate()).statements).toEqual(dry.statements)
+    expect(dry.applied).toEqual([3])
+    expect(dry.statements[0]).toMatch(
+      /^create index concurrently if not exists outbox_tenant on postern\.outbox/,
+    )
+    expect(
+      dry.statements.filter((one) => one.includes('index') && one.includes('outbox_tenant')),
+    ).toHaveLength(1)
+    expect(await open.sql(index)).toEqual([{ valid: true }])
+
+    await open.sql('delete from postern.migration where version = 3')
+    await open.sql(
+      `update pg_index set indisvalid = false where indexrelid = 'postern.outbox_tenant'::regclass`,
+    )
+    const { statements } = await open.source.migrate()
+    expect(statements.slice(0, 2)).toEqual([
+      'drop index concurrently if exists postern.outbox_tenant',
+      dry.statements[0],
+    ])
+    expect(await open.sql(index)).toEqual([{ valid: true }])
   })
 
   test('without a migration every request is refused and names the command; after it the same source answers', async () => {
