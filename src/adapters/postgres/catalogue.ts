@@ -35,6 +35,8 @@ export interface Table {
   readonly columns: readonly Column[]
   /** Column names of the primary key. */
   readonly primaryKey: readonly string[]
+  /** Column names under a collation that takes different texts for equal. */
+  readonly loose: readonly string[]
   /** Whether triggers of the customer run after its rows are written, and may change them once more. */
   readonly triggers: boolean
 }
@@ -57,6 +59,9 @@ select jsonb_build_object(
     select jsonb_agg(a.attname order by k.place)
     from pg_index i, unnest(i.indkey::int2[]) with ordinality as k(attnum, place), pg_attribute a
     where i.indrelid = c.oid and i.indisprimary and a.attrelid = c.oid and a.attnum = k.attnum), '[]'),
+  'loose', coalesce((
+    select jsonb_agg(a.attname) from pg_attribute a join pg_collation o on o.oid = a.attcollation
+    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and not o.collisdeterministic), '[]'),
   'columns', (
     select jsonb_agg(jsonb_build_object(
       'name', a.attname,

@@ -6,7 +6,10 @@ import type { BoundModel } from './table.ts'
 import { bind } from './table.ts'
 import { unsupported } from './values.ts'
 
-/** Types whose every value has one text: citext and char(n) take several for one row, and its log would be two. */
+/**
+ * Types whose every value has one text: citext, char(n) and numeric take several for one row or tenant, and the log,
+ * which compares texts, would be two. A non-deterministic collation makes the same of a text.
+ */
 const keyTypes = ['text', 'varchar', 'uuid', 'int2', 'int4', 'int8']
 
 const numbers = ['int2', 'int4', 'int8', 'numeric', 'float4', 'float8']
@@ -44,8 +47,14 @@ export function bindTable(model: Model, table: Table | undefined): BoundModel {
   if (written && !['r', 'p'].includes(table.kind)) {
     refuse(`${table.sql} is no table; make the model read only (mutable: false)`)
   }
-  if (!keyTypes.includes(key.base)) {
-    refuse(`a primary key of type ${key.type} is not supported (${keyTypes.join(', ')})`)
+  for (const [column, what] of [[key, 'primary key'] as const, [bound.tenant, 'tenant column'] as const]) {
+    if (column === null) continue
+    if (!keyTypes.includes(column.base)) {
+      refuse(`a ${what} of type ${column.type} is not supported (${keyTypes.join(', ')})`)
+    }
+    if (table.loose.includes(column.name)) {
+      refuse(`a ${what} under a non-deterministic collation (${column.name}) is not supported`)
+    }
   }
   if (written && (table.primaryKey.length !== 1 || table.primaryKey[0] !== key.name)) {
     const actual = table.primaryKey.join(', ') || 'none'

@@ -276,6 +276,23 @@ describe('a schema that does not fit its table', () => {
       'create table things (id char(8) primary key, a text)',
       /things: a primary key of type (character|bpchar) is not supported/,
     ],
+    ...['char(8)', 'numeric'].map((type): [string, Schema, string, RegExp] => [
+      `a tenant column in several spellings: ${type}`,
+      defineSchema({ things: model({ a: z.string() }) }),
+      `create table things (id text primary key, organization_id ${type} not null, a text)`,
+      /things: a tenant column of type (character|bpchar|numeric) is not supported \(text, /,
+    ]),
+    ...[
+      ['primary key', 'id text collate loose primary key, organization_id text not null'],
+      ['tenant column', 'id text primary key, organization_id text collate loose not null'],
+      ['tenant column', 'id text primary key, organization_id loosely not null'],
+    ].map(([what, columns]): [string, Schema, string, RegExp] => [
+      `a ${what} under a collation that takes different texts for equal: ${columns}`,
+      defineSchema({ things: model({ a: z.string() }) }),
+      `create collation loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+       create domain loosely as text collate loose; create table things (${columns}, a text)`,
+      new RegExp(`things: a ${what} under a non-deterministic collation`),
+    ]),
     [
       'a view that would be written',
       defineSchema({ things: model({ a: z.string() }, {}, none) }),
