@@ -29,6 +29,9 @@ export interface PgliteFixtures {
   readonly options?: object | undefined
 }
 
+/** Bases that a session begins with, one after the other, while others seal. */
+const ATTEMPTS = 5
+
 /** Copies of this process, by fixture. */
 const counts = new Map<string, number>()
 
@@ -111,13 +114,17 @@ export function pgliteStore(
   }
 
   async function begin(accept: CopyOptions['accept']): Promise<{ base: Base; instance: PgliteInstance }> {
-    for (;;) {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const base = await read()
       await accept(base)
       if (base === null) throw new SourceError('fixture_not_sealed')
       const instance = await load(base)
       if (instance !== null) return { base, instance }
     }
+    throw new SourceError(
+      'fixture_fingerprint_changed',
+      `Fixture ${fixture} was sealed anew ${ATTEMPTS} times while a session was to begin: seal it once, before the tests.`,
+    )
   }
 
   return {

@@ -94,4 +94,6 @@ test('PGlite: a session begins with the newer base when another process seals me
   expect(asked).toEqual([1, 2, 3])
   expect(await copy.query('select 1 as here')).toEqual([{ here: 1 }])
   expect(await other.read()).toMatchObject({ generation: 3, sealed: true })
+  const restless = { max: 2, ttlMs: 60_000, accept: async () => void (await seal(other)) }
+  await expect(other.copy(restless)).rejects.toMatchObject({ code: 'fixture_fingerprint_changed' })
 }, 120_000)
