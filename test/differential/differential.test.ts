@@ -32,6 +32,18 @@ test.each(Array.from({ length: 20 }, (_, n) => seed + n))('random program of see
   expect(await compare(programOf(at), subjects)).toBeUndefined()
 })
 
+test('no program asks whether an id that a database made is before or after another', () => {
+  const conditions = Array.from({ length: 2_000 }, (_, n) => programOf(n))
+    .flat()
+    .flatMap(
+      (step) => (step.do === 'list' && step.model === 'notes' ? (step.query.where ?? []) : []) as unknown[][],
+    )
+    .filter(([name]) => name === 'id')
+  const operators = new Set(conditions.map((condition) => (condition.length === 2 ? '=' : condition[1])))
+  expect(operators).toContain('IN')
+  for (const operator of ['<', '<=', '>', '>=', 'LIKE']) expect(operators).not.toContain(operator)
+})
+
 const cases = path.join(import.meta.dirname, 'cases')
 test.each(readdirSync(cases))('found once: %s', async (name) => {
   const program = JSON.parse(readFileSync(path.join(cases, name), 'utf8')) as Program

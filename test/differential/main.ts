@@ -43,7 +43,9 @@ for (let index = 0; index < count; index += 1) {
     const program = await minimise(programOf(seed), same)
     // a file of this form below cases/ is replayed for ever
     console.log(`seed ${seed}:\n${JSON.stringify(program, null, 2)}`)
-    console.log(JSON.stringify(await compare(program, subjects), null, 2))
+    const again = await compare(program, subjects)
+    console.log(again === undefined ? 'not repeatable; it was:' : 'it is:')
+    console.log(JSON.stringify(again ?? found, null, 2))
   }
   if ((index + 1) % 100 === 0) {
     const seconds = Math.round((Date.now() - started) / 1000)
