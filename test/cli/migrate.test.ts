@@ -111,6 +111,15 @@ test('--all is everything, also on a database that has it; a plain file over ano
   await works('a1')
 })
 
+test('an upgrade in a file builds its index within the one transaction that the file is', async () => {
+  await run('migrate')
+  await pool.query('drop index postern.outbox_tenant; delete from postern.migration where version = 3')
+  expect(await run('sql', '--out', 'upgrade.sql')).toMatchObject({ code: 0 })
+  await pool.query(readFileSync(at('upgrade.sql'), 'utf8'))
+  expect(await run('check')).toMatchObject({ code: 0 })
+  await works('u1')
+})
+
 test('down says what is lost and does nothing, until --yes; it touches no schema that is not ours alone', async () => {
   await run('migrate')
   await works('w1')
