@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { createSourceClient } from '../../src/client/index.ts'
 import { freshDatabase, type TestDatabase } from '../support/db.ts'
+import { freePort } from '../support/port.ts'
 
 // Each example is started as its README says and spoken to over HTTP.
 vi.setConfig({ testTimeout: 120_000 })
@@ -22,15 +22,6 @@ afterEach(async () => {
   await database?.drop()
   database = undefined
 })
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
-}
 
 async function start(example: string, env: Record<string, string> = {}) {
   const port = await freePort()

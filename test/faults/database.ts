@@ -64,18 +64,3 @@ async function run(url: string, statement: string): Promise<void> {
     await client.end()
   }
 }
-
-/** The same connection, with every statement passed through `edit` on its way. */
-export function edited(
-  connection: PostgresConnection<PgClient>,
-  edit: (statement: string) => string,
-): PostgresConnection<PgClient> {
-  return {
-    query: (text, values) => connection.query(edit(text), values),
-    transaction: (work, options) =>
-      connection.transaction(
-        (session, tx) => work({ query: (text, values) => session.query(edit(text), values) }, tx),
-        options,
-      ),
-  }
-}

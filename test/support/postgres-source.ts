@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import pg from 'pg'
 import { expect } from 'vitest'
-import { type PgClient, type PgSourceOptions, pgConnection, pgDataSource } from '../../src/adapters/pg.ts'
-import type { PostgresConnection, PostgresSession } from '../../src/adapters/postgres/connection.ts'
+import { type PgSourceOptions, pgConnection, pgDataSource } from '../../src/adapters/pg.ts'
 import type { PostgresSource } from '../../src/adapters/postgres/index.ts'
 import { postgresSource } from '../../src/adapters/postgres/index.ts'
 import { type ErrorCode, SourceError } from '../../src/core/errors.ts'
@@ -10,6 +9,7 @@ import type { Schema } from '../../src/core/schema/define.ts'
 import { schemaDigest } from '../../src/core/schema/digest.ts'
 import { type Caller, caller } from './caller.ts'
 import { freshDatabase, type PgMajor, templateDatabase } from './db.ts'
+import { edited } from './edited.ts'
 import { planted } from './plants.ts'
 
 export * from './caller.ts'
@@ -95,20 +95,6 @@ async function install(
     await postgresSource(edited(pgConnection(client), edit), schema, options as object).migrate()
   } finally {
     await client.end()
-  }
-}
-
-/** The same connection, with every statement passed through `edit` on its way. */
-export function edited(
-  connection: PostgresConnection<PgClient>,
-  edit: (statement: string) => string,
-): PostgresConnection<PgClient> {
-  const wrap = (session: PostgresSession): PostgresSession => ({
-    query: (text, values) => session.query(edit(text), values),
-  })
-  return {
-    ...wrap(connection),
-    transaction: (work, options) => connection.transaction((session, tx) => work(wrap(session), tx), options),
   }
 }
 

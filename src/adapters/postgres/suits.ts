@@ -10,7 +10,7 @@ import { unsupported } from './values.ts'
  * Types whose every value has one text: citext, char(n) and numeric take several for one row or tenant, and the log,
  * which compares texts, would be two. A non-deterministic collation makes the same of a text.
  */
-const keyTypes = ['text', 'varchar', 'uuid', 'int2', 'int4', 'int8']
+export const keyTypes = ['text', 'varchar', 'uuid', 'int2', 'int4', 'int8']
 
 const numbers = ['int2', 'int4', 'int8', 'numeric', 'float4', 'float8']
 const times = ['timestamptz', 'timestamp']

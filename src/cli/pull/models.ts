@@ -1,4 +1,6 @@
 import { type Column, isMade } from '../../adapters/postgres/catalogue.ts'
+import { keyTypes } from '../../adapters/postgres/suits.ts'
+import type { ResolvedPolicy } from '../../core/schema/define.ts'
 import type { PulledTable } from './catalogue.ts'
 import { unfit } from './fields.ts'
 import { camel, unique } from './names.ts'
@@ -11,14 +13,9 @@ export interface PulledModel {
   readonly fields: readonly { readonly name: string; readonly column: Column }[]
   /** Columns that are not shown, and why. */
   readonly omitted: readonly { readonly column: Column; readonly why: string }[]
-  policy: PulledPolicy
+  policy: ResolvedPolicy
   readonly relations: { name: string; type: 'belongsTo' | 'hasMany'; model: string; field: string }[]
 }
-
-export type PulledPolicy =
-  | { readonly by: 'column'; readonly column: string }
-  | { readonly by: 'parent'; readonly fk: string; readonly parent: string }
-  | { readonly by: 'none' }
 
 /** Tables that cannot be models, and why. */
 export interface LeftOut {
@@ -26,7 +23,6 @@ export interface LeftOut {
   readonly why: string
 }
 
-const keyTypes = ['text', 'varchar', 'uuid', 'int2', 'int4', 'int8']
 /** Names that usually hold a tenant; those of one row are names for the same. */
 const usual = [
   ['organization_id', 'organizationId', 'org_id', 'orgId', 'tenant_id', 'tenantId'],

@@ -3,9 +3,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { pgConnection, pgDataSource } from '../../../src/adapters/pg.ts'
 import { postgresSource } from '../../../src/adapters/postgres/index.ts'
 import { defineSchema, model, z } from '../../../src/index.ts'
+import { edited } from '../../support/edited.ts'
 import { type PgServer, startPostgres } from '../../support/pg-server.ts'
 import { planted } from '../../support/plants.ts'
-import { type Caller, caller, edited } from '../../support/postgres-source.ts'
+import { type Caller, caller } from '../../support/postgres-source.ts'
 
 const schema = defineSchema({
   tasks: model({ title: z.string() }, {}, { policy: { by: 'none' } }),

@@ -3,7 +3,7 @@ import { type PgClient, pgConnection } from '../../../src/adapters/pg.ts'
 import type { PostgresConnection } from '../../../src/adapters/postgres/connection.ts'
 import type { CommitHooks } from '../../../src/adapters/postgres/hooks.ts'
 import { postgresSource } from '../../../src/adapters/postgres/index.ts'
-import { edited } from '../database.ts'
+import { edited } from '../../support/edited.ts'
 import type { OpenedSource, Opening } from '../sources.ts'
 import { type Plant, plants } from './plants.ts'
 
