@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { pgDataSource } from 'postern/pg'
 import type { SourceAdapter } from '../src/core/adapter.ts'
-import { readFeedCursor, sealFeedCursor } from '../src/core/cursor.ts'
+import { readFeedCursor, sealFeedCursor } from '../src/core/protocol/cursor.ts'
 import type { BenchDatabase } from './database.ts'
 import { poolOf } from './libraries.ts'
 import { commitRequest, items, requestContext, someRow } from './requests.ts'

@@ -11,11 +11,11 @@ import { pgDataSource } from '../src/adapters/pg.ts'
 import type { Relay, RelayOptions, Sink } from '../src/relay/index.ts'
 import { createRelay, httpSink, relaysOf } from '../src/relay/index.ts'
 import { natsSink } from '../src/relay/nats.ts'
-import { natsCollector } from '../test/relay/collector.ts'
-import { noNats, startNats } from '../test/relay/nats-server.ts'
-import { notes, noteTables } from '../test/relay/schema.ts'
 import { caller } from '../test/support/caller.ts'
 import { startPostgres } from '../test/support/pg-server.ts'
+import { natsCollector } from '../test/system/relay/collector.ts'
+import { noNats, startNats } from '../test/system/relay/nats-server.ts'
+import { notes, noteTables } from '../test/system/relay/schema.ts'
 
 /** The far end, in a thread of its own: reads what is posted, and answers. */
 async function serve(): Promise<void> {

@@ -3,8 +3,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Check, catalogue, type Level, levels, levelTitles } from '../src/conformance/index.ts'
-import { mutants } from '../test/conformance/mutants/index.ts'
-import type { Matrix } from '../test/conformance/mutants/matrix.ts'
+import { mutants } from '../test/mutants/conformance/index.ts'
+import type { Matrix } from '../test/mutants/conformance/matrix.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -17,7 +17,7 @@ const planted = {
 /** The page as it should be. */
 export function conformancePage(): string {
   const matrix = JSON.parse(
-    readFileSync(join(root, 'test/conformance/mutants/matrix.json'), 'utf8'),
+    readFileSync(join(root, 'test/mutants/conformance/matrix.json'), 'utf8'),
   ) as Matrix
   return `# Conformance
 

@@ -20,10 +20,7 @@ export type {
   StoreTransaction,
   Target,
 } from './core/adapter.ts'
-export { canonicalValue } from './core/canonical.ts'
-export { type DataSourceHandler, dataSource } from './core/endpoint.ts'
-export { type ErrorCode, errors, SourceError, SourceRejection } from './core/errors.ts'
-export type { SourceEvent } from './core/event.ts'
+export { type DataSourceHandler, dataSource } from './core/endpoint/endpoint.ts'
 export type {
   HandlerCommit,
   HandlerCommitResult,
@@ -33,15 +30,15 @@ export type {
   HandlerQuery,
   HandlerRow,
   ModelHandlers,
-} from './core/handlers.ts'
-export { defaultLimits, type Limits } from './core/limits.ts'
+} from './core/endpoint/handlers.ts'
+export { defaultLimits, type Limits } from './core/endpoint/limits.ts'
 export type {
   CommitOutcome,
   SourceLogger,
   SourceMetrics,
   SourceOutcome,
   SourceTracer,
-} from './core/observe.ts'
+} from './core/endpoint/observe.ts'
 export type {
   AdapterContext,
   AuthorizeContext,
@@ -50,8 +47,14 @@ export type {
   ResolvedScopes,
   ResolveKeys,
   ScopesContext,
-} from './core/options.ts'
-export type { RequestType, SourceRequest } from './core/protocol.ts'
+} from './core/endpoint/options.ts'
+export type { SourceOperation } from './core/endpoint/work.ts'
+export { type ErrorCode, errors, SourceError, SourceRejection } from './core/errors.ts'
+export type { RequestType, SourceRequest } from './core/protocol/request.ts'
+export type { SourceEvent } from './core/rules/event.ts'
+export type { StaleReason, StaleReport } from './core/rules/staleness.ts'
+export { type StoreAdapterOptions, storeAdapter } from './core/rules/store-adapter.ts'
+export { canonicalValue } from './core/schema/canonical.ts'
 export {
   defineSchema,
   type Field,
@@ -70,6 +73,3 @@ export {
   type SigningKey,
   signRequest,
 } from './core/signature/sign.ts'
-export type { StaleReason, StaleReport } from './core/staleness.ts'
-export { type StoreAdapterOptions, storeAdapter } from './core/store-adapter.ts'
-export type { SourceOperation } from './core/work.ts'

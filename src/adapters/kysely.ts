@@ -1,9 +1,9 @@
 import type { Kysely, Transaction } from 'kysely'
 import { CompiledQuery } from 'kysely'
 import type { Schema } from '../core/schema/define.ts'
-import type { PostgresConnection, PostgresSession, TextRow } from './postgres/connection.ts'
-import type { PostgresSource, PostgresSourceOptions } from './postgres/source.ts'
-import { postgresSource } from './postgres/source.ts'
+import type { PostgresSource, PostgresSourceOptions } from '../postgres/adapter.ts'
+import { postgresSource } from '../postgres/adapter.ts'
+import type { PostgresConnection, PostgresSession, TextRow } from '../postgres/connection.ts'
 
 /**
  * The data source on Kysely, over `PostgresDialect` or `PGliteDialect`. Kysely knows no tables at run time: their

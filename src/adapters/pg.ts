@@ -1,10 +1,10 @@
 import { SourceError } from '../core/errors.ts'
 import type { Schema } from '../core/schema/define.ts'
-import type { PostgresConnection, PostgresSession } from './postgres/connection.ts'
-import type { PostgresSource, PostgresSourceOptions } from './postgres/source.ts'
-import { postgresSource } from './postgres/source.ts'
-import { toSourceError } from './postgres/sqlstate.ts'
-import { oneByOne } from './postgres/turns.ts'
+import type { PostgresSource, PostgresSourceOptions } from '../postgres/adapter.ts'
+import { postgresSource } from '../postgres/adapter.ts'
+import type { PostgresConnection, PostgresSession } from '../postgres/connection.ts'
+import { toSourceError } from '../postgres/runtime/sqlstate.ts'
+import { oneByOne } from '../postgres/runtime/turns.ts'
 
 /** What is called of a node-postgres client. */
 export interface PgClient {

@@ -1,7 +1,7 @@
 import type { Schema } from '../core/schema/define.ts'
-import type { PostgresConnection, PostgresSession, TextRow } from './postgres/connection.ts'
-import type { PostgresSource, PostgresSourceOptions } from './postgres/source.ts'
-import { postgresSource } from './postgres/source.ts'
+import type { PostgresSource, PostgresSourceOptions } from '../postgres/adapter.ts'
+import { postgresSource } from '../postgres/adapter.ts'
+import type { PostgresConnection, PostgresSession, TextRow } from '../postgres/connection.ts'
 
 /** What is called of a PGlite transaction. */
 export interface PgliteTransaction {

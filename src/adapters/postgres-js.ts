@@ -1,8 +1,8 @@
 import type { Schema } from '../core/schema/define.ts'
-import type { PostgresConnection, PostgresSession, TextRow } from './postgres/connection.ts'
-import { keptStatements, survivingTransaction } from './postgres/over-postgres-js.ts'
-import type { PostgresSource, PostgresSourceOptions } from './postgres/source.ts'
-import { postgresSource } from './postgres/source.ts'
+import type { PostgresSource, PostgresSourceOptions } from '../postgres/adapter.ts'
+import { postgresSource } from '../postgres/adapter.ts'
+import type { PostgresConnection, PostgresSession, TextRow } from '../postgres/connection.ts'
+import { keptStatements, survivingTransaction } from './over-postgres-js.ts'
 
 /** What is called of a postgres.js transaction. */
 export interface PostgresJsTransaction {

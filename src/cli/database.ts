@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
-import type { PostgresConnection } from '../adapters/postgres/connection.ts'
-import type { PostgresSource } from '../adapters/postgres/source.ts'
 import type { Schema } from '../core/schema/define.ts'
+import type { PostgresSource } from '../postgres/adapter.ts'
+import type { PostgresConnection } from '../postgres/connection.ts'
 import { loadProject } from './module.ts'
 import { UsageError } from './outcome.ts'
 
@@ -79,7 +79,7 @@ export async function withOpened<T>(
     return work({ source, connection: parts.connection, schema, install, database })
   }
   return withConnection(database, async (connection) => {
-    const { postgresSource } = await import('../adapters/postgres/source.ts')
+    const { postgresSource } = await import('../postgres/adapter.ts')
     const opened = postgresSource(connection, schema, { ...parts?.options, schema: install })
     return work({ source: opened, connection, schema, install, database })
   })

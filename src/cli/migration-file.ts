@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { foreignObjects } from '../adapters/postgres/uninstall.ts'
+import { foreignObjects } from '../postgres/install/uninstall.ts'
 
 export const tools = ['plain', 'drizzle', 'prisma', 'kysely'] as const
 export type Tool = (typeof tools)[number]

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { partsOf, type SourceParts } from '../adapters/postgres/parts.ts'
-import type { PostgresSource } from '../adapters/postgres/source.ts'
 import type { Schema } from '../core/schema/define.ts'
+import type { PostgresSource } from '../postgres/adapter.ts'
+import { partsOf, type SourceParts } from '../postgres/runtime/parts.ts'
 import { UsageError } from './outcome.ts'
 
 /** What a module gives the command line: a schema, or a source, which has one under the names of its ORM. */

@@ -1,4 +1,4 @@
-import type { PostgresConnection } from '../adapters/postgres/connection.ts'
+import type { PostgresConnection } from '../postgres/connection.ts'
 import { UsageError } from './outcome.ts'
 import { readCatalogue } from './pull/catalogue.ts'
 import { guessTenant, type LeftOut, modelsOf, type PulledModel, tenantColumn } from './pull/models.ts'

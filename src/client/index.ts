@@ -12,9 +12,9 @@ import type {
 } from './types.ts'
 
 export type { Scope } from '../core/adapter.ts'
-export type { SourceEvent } from '../core/event.ts'
+export type { SourceEvent } from '../core/rules/event.ts'
+export type { StaleReason, StaleReport } from '../core/rules/staleness.ts'
 export type { SigningInput, SigningKey } from '../core/signature/sign.ts'
-export type { StaleReason, StaleReport } from '../core/staleness.ts'
 export { SourceClientError, type TransportCode } from './error.ts'
 export type {
   Commit,

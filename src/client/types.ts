@@ -1,9 +1,9 @@
 import type { z } from 'zod'
 import type { Operator, Scope } from '../core/adapter.ts'
-import type { SourceEvent } from '../core/event.ts'
+import type { SourceEvent } from '../core/rules/event.ts'
+import type { StaleReport } from '../core/rules/staleness.ts'
 import type { ModelName, Row, Schema } from '../core/schema/define.ts'
 import type { SigningInput } from '../core/signature/sign.ts'
-import type { StaleReport } from '../core/staleness.ts'
 
 /** Options of `createSourceClient`. Give `key` or `sign`, not both. */
 export interface SourceClientOptions {

@@ -1,5 +1,5 @@
 import type { SourceAdapter } from '../core/adapter.ts'
-import { dataSource } from '../core/endpoint.ts'
+import { dataSource } from '../core/endpoint/endpoint.ts'
 import { createSigner, type SigningInput } from '../core/signature/sign.ts'
 import { Answer } from './answer.ts'
 import { CheckFailure } from './expect.ts'

@@ -1,4 +1,4 @@
-import type { MemoryDataSource } from '../adapters/memory.ts'
+import type { MemoryDataSource } from '../adapters/memory/index.ts'
 import type { Probe } from './probe.ts'
 import { conformanceSchema } from './schema.ts'
 

@@ -1,4 +1,4 @@
-import type { DataSourceOptions } from '../core/options.ts'
+import type { DataSourceOptions } from '../core/endpoint/options.ts'
 import type { Schema } from '../core/schema/define.ts'
 import { dataSourceNode, type NodeDataSource } from '../node/index.ts'
 

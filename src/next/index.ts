@@ -1,5 +1,5 @@
-import { type DataSourceHandler, dataSource } from '../core/endpoint.ts'
-import type { DataSourceOptions } from '../core/options.ts'
+import { type DataSourceHandler, dataSource } from '../core/endpoint/endpoint.ts'
+import type { DataSourceOptions } from '../core/endpoint/options.ts'
 import type { Schema } from '../core/schema/define.ts'
 
 /**

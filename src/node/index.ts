@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type DataSourceHandler, dataSource } from '../core/endpoint.ts'
-import type { DataSourceOptions } from '../core/options.ts'
+import { type DataSourceHandler, dataSource } from '../core/endpoint/endpoint.ts'
+import type { DataSourceOptions } from '../core/endpoint/options.ts'
 import type { Schema } from '../core/schema/define.ts'
 import { linger, sendResponse, toRequest } from './bridge.ts'
 

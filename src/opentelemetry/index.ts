@@ -1,5 +1,5 @@
 import { SpanKind, type TracerProvider, trace } from '@opentelemetry/api'
-import type { SourceTracer } from '../core/observe.ts'
+import type { SourceTracer } from '../core/endpoint/observe.ts'
 
 /** Options of `openTelemetry`. */
 export interface OpenTelemetryOptions {

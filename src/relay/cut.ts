@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import type { RelayCursor, RelayEvent, RelayPage } from '../adapters/postgres/relay-store.ts'
+import type { RelayCursor, RelayEvent, RelayPage } from './store.ts'
 
 /**
  * The batch that is made of a page, and where the cursor stands after it: all of the page, or its beginning up to so

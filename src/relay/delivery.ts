@@ -1,12 +1,3 @@
-import type {
-  Buried,
-  RelayCursor,
-  RelayEvent,
-  RelayLease,
-  RelayNews,
-  RelayPage,
-  RelayStore,
-} from '../adapters/postgres/relay-store.ts'
 import { attempt } from './attempt.ts'
 import type { Clock } from './clock.ts'
 import { cut } from './cut.ts'
@@ -18,6 +9,15 @@ import { redrive } from './redrive.ts'
 import { nextAttempt, REFUSED_ATTEMPTS } from './schedule.ts'
 import type { DeliveryError, Sink } from './sink.ts'
 import { batchOf, storable } from './sink.ts'
+import type {
+  Buried,
+  RelayCursor,
+  RelayEvent,
+  RelayLease,
+  RelayNews,
+  RelayPage,
+  RelayStore,
+} from './store.ts'
 
 export interface DeliveryOptions extends RelayHooks {
   readonly name: string

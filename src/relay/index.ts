@@ -1,12 +1,12 @@
+export type { SourceEvent } from '../core/rules/event.ts'
+export type { SigningInput, SigningKey } from '../core/signature/sign.ts'
 export type {
   DeadLetter,
   Letters,
   RelayStatus,
   Relays,
-} from '../adapters/postgres/relay-operate.ts'
-export { relaysOf } from '../adapters/postgres/relay-operate.ts'
-export type { SourceEvent } from '../core/event.ts'
-export type { SigningInput, SigningKey } from '../core/signature/sign.ts'
+} from './admin.ts'
+export { relaysOf } from './admin.ts'
 export type { Clock } from './clock.ts'
 export type { HttpSinkOptions } from './http.ts'
 export { httpSink } from './http.ts'

@@ -1,4 +1,4 @@
-import type { RelayNews, RelayStore } from '../adapters/postgres/relay-store.ts'
+import type { RelayNews, RelayStore } from './store.ts'
 
 /** Another process delivers by now, or may: whatever this one had in mind is not done. */
 export class LeaseLost extends Error {

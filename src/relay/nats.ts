@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { JetStreamApiError, jetstream } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
-import type { SourceEvent } from '../core/event.ts'
+import type { SourceEvent } from '../core/rules/event.ts'
 import type { RelayBatch, Sink } from './sink.ts'
 import { DeliveryError } from './sink.ts'
 

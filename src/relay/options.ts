@@ -1,4 +1,4 @@
-import type { RelayStatus } from '../adapters/postgres/relay-operate.ts'
+import type { RelayStatus } from './admin.ts'
 import type { Clock } from './clock.ts'
 import type { DeliveryError, Sink } from './sink.ts'
 

@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer'
-import type { QueuedLetter, RelayStore } from '../adapters/postgres/relay-store.ts'
 import type { HeldLease } from './lease.ts'
 import type { RelayBatch } from './sink.ts'
 import { batchOf, type DeliveryError, storable } from './sink.ts'
+import type { QueuedLetter, RelayStore } from './store.ts'
 
 export interface RedriveOptions {
   readonly name: string

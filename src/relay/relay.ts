@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { relaysOf } from '../adapters/postgres/relay-operate.ts'
-import type { RelayLease, RelayStore } from '../adapters/postgres/relay-store.ts'
-import { relayDatabase, relayStore } from '../adapters/postgres/relay-store.ts'
 import { SourceError } from '../core/errors.ts'
+import { relaysOf } from './admin.ts'
 import { Nap, systemClock } from './clock.ts'
 import { Delivery } from './delivery.ts'
 import { quietly } from './hooks.ts'
@@ -10,6 +8,8 @@ import { HeldLease, LeaseLost } from './lease.ts'
 import type { Relay, RelayOptions, RelayState } from './options.ts'
 import { RelayHalted } from './options.ts'
 import { standardSchedule } from './schedule.ts'
+import type { RelayLease, RelayStore } from './store.ts'
+import { relayDatabase, relayStore } from './store.ts'
 
 /** Between two attempts to become the one that delivers, in milliseconds. */
 const STANDBY_MS = 1000

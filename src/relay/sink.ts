@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { RelayEvent } from '../adapters/postgres/relay-store.ts'
-import type { SourceEvent } from '../core/event.ts'
+import type { SourceEvent } from '../core/rules/event.ts'
+import type { RelayEvent } from './store.ts'
 
 /** Events on their way to a sink, in the order of the log. */
 export interface RelayBatch {

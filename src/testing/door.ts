@@ -1,14 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import {
-  type PostgresSource,
-  type PostgresSourceOptions,
-  postgresSource,
-} from '../adapters/postgres/source.ts'
 import { createSourceClient, type SourceClient } from '../client/index.ts'
 import type { SourceAdapter } from '../core/adapter.ts'
-import { type DataSourceHandler, dataSource } from '../core/endpoint.ts'
-import type { DataSourceOptions } from '../core/options.ts'
+import { type DataSourceHandler, dataSource } from '../core/endpoint/endpoint.ts'
+import type { DataSourceOptions } from '../core/endpoint/options.ts'
 import type { Schema } from '../core/schema/define.ts'
+import { type PostgresSource, type PostgresSourceOptions, postgresSource } from '../postgres/adapter.ts'
 import type { OpenDatabase } from './store.ts'
 
 /** A database as `adapter` gets it, to make an adapter of your own library on it. */

@@ -1,7 +1,7 @@
-import { oneByOne } from '../adapters/postgres/turns.ts'
 import type { SourceAdapter } from '../core/adapter.ts'
-import { readFeedCursor, sealFeedCursor } from '../core/cursor.ts'
-import type { SourceEvent } from '../core/event.ts'
+import { readFeedCursor, sealFeedCursor } from '../core/protocol/cursor.ts'
+import type { SourceEvent } from '../core/rules/event.ts'
+import { oneByOne } from '../postgres/runtime/turns.ts'
 import type { OpenDatabase } from './store.ts'
 
 /** What becomes of pushes out of a test session: they are sent, written down, or answered by a function of yours. */

@@ -1,4 +1,4 @@
-import { oneByOne } from '../adapters/postgres/turns.ts'
+import { oneByOne } from '../postgres/runtime/turns.ts'
 import type { Client } from './pg-client.ts'
 
 /** A slot that was taken. It is known by identity: after a lost connection its number may be somebody else's. */

@@ -1,5 +1,5 @@
 import { type PgClient, type PgPool, pgConnection } from '../adapters/pg.ts'
-import type { PostgresConnection } from '../adapters/postgres/connection.ts'
+import type { PostgresConnection } from '../postgres/connection.ts'
 import type { OpenDatabase } from './store.ts'
 
 /** node-postgres, as far as it is used here; its own types are no part of ours. */

@@ -1,4 +1,4 @@
-import type { PostgresConnection } from '../adapters/postgres/connection.ts'
+import type { PostgresConnection } from '../postgres/connection.ts'
 import type { Fingerprint } from './fingerprint.ts'
 
 /** What a base says of itself; kept in the base, so that no copy of it elsewhere can disagree. */

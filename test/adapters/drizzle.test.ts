@@ -19,8 +19,7 @@ import {
 } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type DrizzleTables, drizzleDataSource, schemaFromDrizzle } from '../../src/adapters/drizzle.ts'
-import type { PostgresSource } from '../../src/adapters/postgres/index.ts'
+import { type DrizzleTables, drizzleDataSource, schemaFromDrizzle } from '../../src/adapters/drizzle/index.ts'
 import {
   dataSource,
   defineSchema,
@@ -31,6 +30,7 @@ import {
   SourceRejection,
   z,
 } from '../../src/index.ts'
+import type { PostgresSource } from '../../src/postgres/index.ts'
 import { freshDatabase, type TestDatabase } from '../support/db.ts'
 import { apiKey, ask } from '../support/source.ts'
 

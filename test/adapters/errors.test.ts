@@ -3,9 +3,9 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pgDataSource } from '../../src/adapters/pg.ts'
 import { dataSource, defineSchema, model, z } from '../../src/index.ts'
-import { startProxy } from '../faults/proxy.ts'
 import { freshDatabase, type TestDatabase, templateDatabase } from '../support/db.ts'
 import { type AnyAnswer, apiKey, ask } from '../support/source.ts'
+import { startProxy } from '../system/faults/proxy.ts'
 import { type Library, type LibraryOptions, libraries, type Opened } from './libraries.ts'
 
 /**

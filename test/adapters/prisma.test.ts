@@ -1,8 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { PostgresSource } from '../../src/adapters/postgres/index.ts'
-import { prismaDataSource, schemaFromPrisma } from '../../src/adapters/prisma.ts'
+import { prismaDataSource, schemaFromPrisma } from '../../src/adapters/prisma/index.ts'
 import {
   dataSource,
   defineSchema,
@@ -13,6 +12,7 @@ import {
   SourceRejection,
   z,
 } from '../../src/index.ts'
+import type { PostgresSource } from '../../src/postgres/index.ts'
 import { freshDatabase, type TestDatabase } from '../support/db.ts'
 import { apiKey, ask } from '../support/source.ts'
 import { generatePrismaClient } from './prisma/generate.ts'

@@ -3,15 +3,15 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { relaysOf } from '../../src/relay/index.ts'
-import { key, type Receiver, startReceiver } from '../relay/receiver.ts'
-import { openNotes, until, write } from '../relay/support.ts'
 import type { OpenSource } from '../support/postgres-source.ts'
+import { key, type Receiver, startReceiver } from '../system/relay/receiver.ts'
+import { openNotes, until, write } from '../system/relay/support.ts'
 import { command, postern, root } from './support.ts'
 
 describe('postern relay and postern dead-letters', () => {
   let open: OpenSource
   let receiver: Receiver
-  const schema = join(root, 'test/relay/schema.ts')
+  const schema = join(root, 'test/system/relay/schema.ts')
   beforeAll(async () => {
     open = await openNotes()
     receiver = await startReceiver()

@@ -42,7 +42,7 @@ test('every command of npm and of ours that a page shows exists, and installs wh
   const { name, scripts, peerDependencies, devDependencies } = JSON.parse(
     readFileSync(join(root, 'package.json'), 'utf8'),
   )
-  // Beside what is installed here: what the quick starts need, and test/quickstarts installs.
+  // Beside what is installed here: what the quick starts need, and test/system/quickstarts installs.
   const beside = ['drizzle-kit', 'dotenv']
   const installable = new Set([name, ...beside, ...Object.keys({ ...peerDependencies, ...devDependencies })])
   const commands = createProgram().commands.flatMap((one) => [one.name(), ...one.aliases()])

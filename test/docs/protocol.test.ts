@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { memoryDataSource } from '../../src/adapters/memory.ts'
+import { memoryDataSource } from '../../src/adapters/memory/index.ts'
 import { createKeyRing } from '../../src/core/signature/keys.ts'
 import { verifyRequest } from '../../src/core/signature/verify.ts'
 import { dataSource, defaultLimits, defineSchema, model, z } from '../../src/index.ts'

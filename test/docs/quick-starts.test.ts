@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { blocksOf, quickStarts, root } from './markdown.ts'
 
-// So that what a page shows is what test/examples builds, starts and speaks to.
+// So that what a page shows is what test/system/examples builds, starts and speaks to.
 test.each(Object.entries(quickStarts))('%s shows the files of %s as they are', (page, example) => {
   const files = blocksOf(page).filter(({ file }) => file !== undefined && !otherMounts.has(file))
   expect(files.length).toBeGreaterThan(5)

@@ -38,7 +38,7 @@ test('every row of the threat tables names a test that exists', () => {
 
 test('a row that names no test, or one that is not there, would be found', () => {
   expect(claimsOf('| a | b | [verify](../test/core/signature/verify.test.ts) |')).toEqual([])
-  const file = 'test/core/signature/verify.test.ts'
+  const file = 'test/unit/core/signature/verify.test.ts'
   expect(claimsOf(`| a | b | [verify](../${file}) "one", "two" |`)).toEqual([
     { file, name: 'one' },
     { file, name: 'two' },

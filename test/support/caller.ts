@@ -1,8 +1,8 @@
 import type { SourceAdapter } from '../../src/core/adapter.ts'
-import { defaultLimits } from '../../src/core/limits.ts'
-import { parseRequest } from '../../src/core/protocol.ts'
+import { defaultLimits } from '../../src/core/endpoint/limits.ts'
+import { prepareWork } from '../../src/core/endpoint/work.ts'
+import { parseRequest } from '../../src/core/protocol/request.ts'
 import type { Schema } from '../../src/core/schema/define.ts'
-import { prepareWork } from '../../src/core/work.ts'
 
 export type WireScope = Readonly<Record<string, unknown>> | null
 

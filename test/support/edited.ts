@@ -1,5 +1,5 @@
 import type { PgClient } from '../../src/adapters/pg.ts'
-import type { PostgresConnection, PostgresSession } from '../../src/adapters/postgres/connection.ts'
+import type { PostgresConnection, PostgresSession } from '../../src/postgres/connection.ts'
 
 /** The same connection, with every statement passed through `edit` on its way. */
 export function edited(

@@ -7,7 +7,7 @@ import {
 } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { type MemoryDataSource, memoryDataSource } from '../../src/adapters/memory.ts'
+import { type MemoryDataSource, memoryDataSource } from '../../src/adapters/memory/index.ts'
 import type { DataSourceOptions } from '../../src/index.ts'
 import { apiKey, org, schema, signed } from './source.ts'
 

@@ -1,8 +1,8 @@
 import { getTableColumns, getTableName, is, SQL } from 'drizzle-orm'
 import type { PgColumn } from 'drizzle-orm/pg-core'
 import { getTableConfig, PgTable } from 'drizzle-orm/pg-core'
-import type { ClientValues } from '../../core/client-values.ts'
 import { SourceError } from '../../core/errors.ts'
+import type { ClientValues } from '../../core/rules/client-values.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
 import { remapSchema } from '../../core/schema/remap.ts'
 

@@ -1,6 +1,6 @@
 import type { RowValue, Target } from '../../core/adapter.ts'
-import { sameValue } from '../../core/compare.ts'
 import { SourceError } from '../../core/errors.ts'
+import { sameValue } from '../../core/rules/compare.ts'
 import type { Field, Model } from '../../core/schema/define.ts'
 import type { Tables } from './tables.ts'
 import { idFrom } from './tables.ts'

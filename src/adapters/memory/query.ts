@@ -1,6 +1,6 @@
 import type { Condition, ListRequest, RowValue } from '../../core/adapter.ts'
-import { canonicalValue } from '../../core/canonical.ts'
 import { SourceError } from '../../core/errors.ts'
+import { canonicalValue } from '../../core/schema/canonical.ts'
 import type { Field, Model } from '../../core/schema/define.ts'
 import { refusal } from '../../core/schema/kind.ts'
 import { like } from './like.ts'

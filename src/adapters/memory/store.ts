@@ -9,9 +9,9 @@ import type {
   StoreTransaction,
   Target,
 } from '../../core/adapter.ts'
-import { canonicalValue } from '../../core/canonical.ts'
 import { SourceError } from '../../core/errors.ts'
-import { timestampText } from '../../core/event.ts'
+import { timestampText } from '../../core/rules/event.ts'
+import { canonicalValue } from '../../core/schema/canonical.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
 import type { ConstraintOptions } from './constraints.ts'
 import { Constraints } from './constraints.ts'

@@ -1,5 +1,5 @@
 import type { RowValue, Target } from '../../core/adapter.ts'
-import { canonicalValue } from '../../core/canonical.ts'
+import { canonicalValue } from '../../core/schema/canonical.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
 import { canonicalId, refusal } from '../../core/schema/kind.ts'
 

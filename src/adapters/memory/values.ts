@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { compareDecimal, compareText } from '../../core/compare.ts'
+import { compareDecimal, compareText } from '../../core/rules/compare.ts'
 import type { KindInfo } from '../../core/schema/kind.ts'
 
 /** The order of two values of a kind, neither of them null, as Postgres has it under the collation "C". */

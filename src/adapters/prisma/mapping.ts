@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { ClientValues } from '../../core/client-values.ts'
 import { SourceError } from '../../core/errors.ts'
+import type { ClientValues } from '../../core/rules/client-values.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
 import { remapSchema } from '../../core/schema/remap.ts'
 import type { PrismaDataModel, PrismaField, PrismaModel } from './data-model.ts'

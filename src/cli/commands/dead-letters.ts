@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { Letters } from '../../adapters/postgres/relay-operate.ts'
-import { relaysOf } from '../../adapters/postgres/relay-operate.ts'
+import type { Letters } from '../../relay/admin.ts'
+import { relaysOf } from '../../relay/admin.ts'
 import { type DatabaseOptions, databaseOptions, withSource } from '../database.ts'
 import { limitOf } from '../endpoint.ts'
 import { tell, UsageError } from '../outcome.ts'

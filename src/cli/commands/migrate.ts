@@ -38,7 +38,7 @@ async function up({ source }: Opened, options: MigrateOptions): Promise<void> {
 }
 
 async function down({ connection, install }: Opened, options: MigrateOptions): Promise<void> {
-  const { remains, uninstall } = await import('../../adapters/postgres/uninstall.ts')
+  const { remains, uninstall } = await import('../../postgres/install/uninstall.ts')
   const really = options.yes === true && options.dryRun !== true
   const work = really ? uninstall : remains
   const lost = await progress('looking at what is there', () => work(connection, { schema: install }))

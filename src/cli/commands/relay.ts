@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { PostgresSource } from '../../adapters/postgres/source.ts'
+import type { PostgresSource } from '../../postgres/adapter.ts'
 import type { Relay, RelayHooks } from '../../relay/options.ts'
 import { createRelay } from '../../relay/relay.ts'
 import type { Sink } from '../../relay/sink.ts'
@@ -63,7 +63,7 @@ async function relay(source: PostgresSource, options: RelayCommand): Promise<voi
     throw error instanceof TypeError ? new UsageError(`--name: ${error.message}`) : error
   }
   if (options.reset !== undefined || options.resume) {
-    const { relaysOf } = await import('../../adapters/postgres/relay-operate.ts')
+    const { relaysOf } = await import('../../relay/admin.ts')
     if (options.reset !== undefined) await relaysOf(source).reset(name, options.reset)
     else await relaysOf(source).resume(name)
   }

@@ -25,7 +25,7 @@ export function addSql(program: Command): void {
       .option('--force', 'also over a file that is there'),
   ).action((options: SqlOptions) =>
     withOpened(options, async ({ source, connection, schema, install }) => {
-      const { allStatements } = await import('../../adapters/postgres/migrate.ts')
+      const { allStatements } = await import('../../postgres/install/migrate.ts')
       const report = options.all ? undefined : await source.migrate({ dryRun: true })
       const statements = report?.statements ?? (await allStatements(connection, schema, { schema: install }))
       const tool = options.for ?? (options.out === undefined ? undefined : 'plain')

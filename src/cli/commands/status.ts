@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { relaysOf } from '../../adapters/postgres/relay-operate.ts'
+import { relaysOf } from '../../relay/admin.ts'
 import { type DatabaseOptions, databaseOptions, withSource } from '../database.ts'
 import { tell } from '../outcome.ts'
 import { visible } from '../visible.ts'

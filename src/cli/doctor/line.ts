@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import type { Finding } from '../../adapters/postgres/check/finding.ts'
+import type { Finding } from '../../postgres/install/check/finding.ts'
 
 /** One line of the table: a finding, or something that is as it should be. */
 export interface Line {

@@ -1,5 +1,5 @@
-import type { PostgresConnection } from '../../adapters/postgres/connection.ts'
-import type { PostgresSource } from '../../adapters/postgres/source.ts'
+import type { PostgresSource } from '../../postgres/adapter.ts'
+import type { PostgresConnection } from '../../postgres/connection.ts'
 import { bytes } from '../outcome.ts'
 import { visible } from '../visible.ts'
 import type { Line } from './line.ts'

@@ -1,5 +1,5 @@
-import { readTable, type Table } from '../../adapters/postgres/catalogue.ts'
-import type { PostgresConnection } from '../../adapters/postgres/connection.ts'
+import type { PostgresConnection } from '../../postgres/connection.ts'
+import { readTable, type Table } from '../../postgres/model/catalog.ts'
 
 /** A table with what a schema says of it beside its columns. */
 export interface PulledTable extends Table {

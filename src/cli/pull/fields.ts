@@ -1,5 +1,5 @@
-import { type Column, isMade } from '../../adapters/postgres/catalogue.ts'
-import { unsupported } from '../../adapters/postgres/values.ts'
+import { type Column, isMade } from '../../postgres/model/catalog.ts'
+import { unsupported } from '../../postgres/model/column-values.ts'
 import { quoted } from './names.ts'
 
 const types: Readonly<Record<string, string>> = {

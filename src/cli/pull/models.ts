@@ -1,6 +1,6 @@
-import { type Column, isMade } from '../../adapters/postgres/catalogue.ts'
-import { keyTypes } from '../../adapters/postgres/suits.ts'
 import type { ResolvedPolicy } from '../../core/schema/define.ts'
+import { type Column, isMade } from '../../postgres/model/catalog.ts'
+import { keyTypes } from '../../postgres/model/column-types.ts'
 import type { PulledTable } from './catalogue.ts'
 import { unfit } from './fields.ts'
 import { camel, unique } from './names.ts'

@@ -1,4 +1,4 @@
-import { isMade } from '../../adapters/postgres/catalogue.ts'
+import { isMade } from '../../postgres/model/catalog.ts'
 import { visible } from '../visible.ts'
 import { fieldText } from './fields.ts'
 import { cannotCreate, type LeftOut, type PulledModel } from './models.ts'

@@ -9,7 +9,7 @@ import {
   type JWK,
 } from 'jose'
 import { SourceError } from '../errors.ts'
-import { decodeJson } from '../json.ts'
+import { decodeJson } from '../protocol/json.ts'
 import { KeyFault } from './key-fault.ts'
 
 const MAX_BYTES = 256 * 1024

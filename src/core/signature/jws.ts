@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { FlattenedSign, flattenedVerify, type JWK } from 'jose'
 import { SourceError } from '../errors.ts'
-import { decodeJson } from '../json.ts'
+import { decodeJson } from '../protocol/json.ts'
 import type { SignedContent } from './envelope.ts'
 import type { KeyFinder } from './jwks.ts'
 

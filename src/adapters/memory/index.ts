@@ -1,0 +1,161 @@
+import type { LogEntry, RowValue, SourceAdapter } from '../../core/adapter.ts'
+import { changedFields } from '../../core/rules/compare.ts'
+import { timestampText } from '../../core/rules/event.ts'
+import { storeAdapter } from '../../core/rules/store-adapter.ts'
+import type { Model, Schema } from '../../core/schema/define.ts'
+import type { OperationType } from '../../core/schema/model.ts'
+import type { ConstraintOptions } from './constraints.ts'
+import type { LedgerRow } from './store.ts'
+import { MemoryStore } from './store.ts'
+import type { Journal, StoredRow } from './tables.ts'
+import { rawRow } from './tables.ts'
+import { compareValues } from './values.ts'
+
+export type { ConstraintOptions, LedgerRow }
+
+/** Options of `memoryDataSource`. */
+export interface MemoryOptions extends ConstraintOptions {
+  /** Rows to begin with, by model; they leave no event. See `MemoryDataSource.write` for their form. */
+  readonly rows?: Readonly<Record<string, readonly RowValue[]>>
+  /** The clock of touch and archive fields, of events and of the ledger's retention. Default: the system's. */
+  readonly now?: () => Date
+  /** How long an idempotency key replays, in milliseconds; later it answers `idempotency_key_expired`. Default 30 days. */
+  readonly ledgerRetentionMs?: number
+}
+
+/** What the store holds, past the adapter, for a test that will not take the adapter's word. Copies, all of it. */
+export interface MemoryInspection {
+  /** Every tenant's rows of a model, by primary key. */
+  rows(model: string): Promise<RowValue[]>
+  ledger(): Promise<LedgerRow[]>
+  log(): Promise<LogEntry[]>
+}
+
+/** Options of a write past the endpoint. */
+export interface RawWriteOptions {
+  /** Whether the write leaves an event, as a capture trigger's would. Default: the model's `capture`. */
+  readonly log?: boolean
+}
+
+/** The store in memory: an adapter, and beside it what tests want to see and do past the endpoint. */
+export interface MemoryDataSource extends SourceAdapter {
+  inspect(): MemoryInspection
+  /**
+   * Puts a whole row past the endpoint: no ledger, no staleness, no constraint. Fields by name, what is left out is
+   * null; the tenant stands under its field or, where the shape does not declare it, under the policy's column.
+   *
+   * @throws TypeError when the row does not fit the schema.
+   */
+  write(model: string, row: RowValue, options?: RawWriteOptions): Promise<void>
+  /** Removes a row past the endpoint; nothing happens when there is none. */
+  remove(model: string, id: string, options?: RawWriteOptions): Promise<void>
+  /**
+   * Forgets events that a later change of the same row superseded, up to the position `through` (default: none),
+   * and keys of the ledger from before `ledgerBefore` (default: none).
+   */
+  prune(options: { readonly through?: number; readonly ledgerBefore?: Date }): Promise<void>
+}
+
+const THIRTY_DAYS_MS = 30 * 24 * 60 * 60 * 1000
+
+/**
+ * A data source in this process's memory: the whole protocol without a database, for tests, demos and as the
+ * specification that the Postgres engine is compared with. Nothing survives the process.
+ *
+ * Keys must be unique; other constraints hold where `unique` and `references` declare them.
+ *
+ * @param schema what it holds; see `defineSchema`.
+ * @throws TypeError when options name what the schema does not have.
+ * @example
+ * const adapter = memoryDataSource(schema, { rows: { tasks: [{ id: 't1', title: 'Paint', organization_id: 'org_1' }] } })
+ */
+export function memoryDataSource(
+  schema: Pick<Schema, 'models'>,
+  options: MemoryOptions = {},
+): MemoryDataSource {
+  const now = options.now ?? (() => new Date())
+  const { unique, references, ledgerRetentionMs = THIRTY_DAYS_MS } = options
+  const store = new MemoryStore(schema, { unique, references, ledgerRetentionMs, now })
+  for (const [name, rows] of Object.entries(options.rows ?? {})) {
+    for (const row of rows) {
+      const { target, stored } = rawRow(store.tables.model(name), row)
+      store.tables.set(target, stored, [])
+    }
+  }
+  return {
+    ...storeAdapter(schema, store, { now }),
+    inspect: () => inspection(store),
+    write: (name, row, { log } = {}) =>
+      store.exclusive((journal) => {
+        const model = store.tables.model(name)
+        const { target, stored } = rawRow(model, row)
+        const before = store.tables.get(target)
+        store.tables.set(target, stored, journal)
+        if (log ?? model.capture) capture(store, model, target.id, before, stored, now(), journal)
+      }),
+    remove: (name, id, { log } = {}) =>
+      store.exclusive((journal) => {
+        const model = store.tables.model(name)
+        const before = store.tables.get({ model, id })
+        if (before === undefined) return
+        if (log ?? model.capture) capture(store, model, id, before, undefined, now(), journal)
+        store.tables.set({ model, id }, undefined, journal)
+      }),
+    prune: ({ through = 0, ledgerBefore }) =>
+      store.exclusive(() => {
+        store.changes.prune(through)
+        for (const [key, { at }] of store.ledger) {
+          if (ledgerBefore !== undefined && at < ledgerBefore) store.ledger.delete(key)
+        }
+      }),
+  }
+}
+
+/** The event of a write that bypassed the endpoint: it has no key, and nobody knows who it was. */
+function capture(
+  store: MemoryStore,
+  model: Model,
+  entityId: string,
+  before: StoredRow | undefined,
+  after: StoredRow | undefined,
+  time: Date,
+  journal: Journal,
+): void {
+  const stored = after ?? before
+  if (stored === undefined) return
+  const type: OperationType = after === undefined ? 'DELETE' : before === undefined ? 'CREATE' : 'UPDATE'
+  const entry: LogEntry = {
+    position: 0,
+    model: model.name,
+    entityId,
+    type,
+    tenant: store.tables.tenantOf(model, stored),
+    data: stored.row,
+    changed: before && after ? changedFields(model, before.row, after.row) : null,
+    key: null,
+    keyScope: null,
+    index: null,
+    transactionId: null,
+    participantId: null,
+    participantKind: null,
+    occurredAt: timestampText(time),
+  }
+  store.changes.append(entry, journal)
+}
+
+function inspection(store: MemoryStore): MemoryInspection {
+  const copy = <T>(read: () => Iterable<T>): Promise<T[]> =>
+    store.exclusive(() => structuredClone([...read()]))
+  return {
+    rows: (name) => copy(() => rowsInOrder(store, store.tables.model(name))),
+    ledger: () => copy(() => store.ledger.values()),
+    log: () => copy(() => store.changes.entries),
+  }
+}
+
+function rowsInOrder(store: MemoryStore, model: Model): RowValue[] {
+  const { name } = model.primaryKey
+  return [...store.tables.all(model).values()]
+    .map(({ row }) => row)
+    .sort((one, other) => compareValues(model.primaryKey, one[name], other[name]))
+}

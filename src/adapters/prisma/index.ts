@@ -1,0 +1,84 @@
+import { SourceError } from '../../core/errors.ts'
+import { withClientValues } from '../../core/rules/client-values.ts'
+import type { Schema } from '../../core/schema/define.ts'
+import type { PostgresSource, PostgresSourceOptions } from '../../postgres/adapter.ts'
+import { postgresSource } from '../../postgres/adapter.ts'
+import type { PostgresConnection, PostgresSession, TextRow } from '../../postgres/connection.ts'
+import type { PrismaMappingOptions } from './mapping.ts'
+import { prismaMapping } from './mapping.ts'
+
+export type { PrismaGenerators, PrismaMappingOptions } from './mapping.ts'
+export { type PrismaSchemaOptions, schemaFromPrisma } from './schema.ts'
+
+/** What is called of a Prisma transaction. */
+export interface PrismaTransaction {
+  $queryRawUnsafe(text: string, ...values: (string | null)[]): PromiseLike<unknown>
+}
+
+/** What is called of a `PrismaClient`, an extended one included. */
+export interface PrismaClient<Tx extends PrismaTransaction = PrismaTransaction> extends PrismaTransaction {
+  $transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionLimits): Promise<T>
+}
+
+interface TransactionLimits {
+  maxWait?: number
+  timeout?: number
+  isolationLevel?: 'ReadCommitted'
+}
+
+/** Options of `prismaDataSource`. */
+export interface PrismaSourceOptions<Tx> extends PostgresSourceOptions<Tx>, PrismaMappingOptions {
+  /** Longest run of a transaction (hooks, lists, `migrate`), in milliseconds. Default 60,000; Prisma's own is 5,000. */
+  transactionTimeoutMs?: number
+  /** Longest wait for a connection for one, in milliseconds. Default 5,000; the answer is then `source_busy`. */
+  connectTimeoutMs?: number
+}
+
+/**
+ * The data source on Prisma. Tables, columns and what Prisma fills in by itself (`@updatedAt`, `@default`) are read
+ * from the client; what the schema says goes first.
+ *
+ * @example
+ * // `prisma` is your application's `new PrismaClient({ adapter: new PrismaPg({ connectionString }) })`
+ * const source = prismaDataSource(prisma, schema)
+ */
+export function prismaDataSource<Tx extends PrismaTransaction>(
+  prisma: PrismaClient<Tx>,
+  schema: Schema,
+  options: PrismaSourceOptions<Tx> = {},
+): PostgresSource<Tx> {
+  const mapped = prismaMapping(prisma, schema, options)
+  const source = postgresSource(prismaConnection(prisma, options), mapped.schema, options)
+  return withClientValues(source, mapped.schema, mapped.values)
+}
+
+/** The seam alone, for what needs a connection and no data source. */
+export function prismaConnection<Tx extends PrismaTransaction>(
+  prisma: PrismaClient<Tx>,
+  options: Pick<PrismaSourceOptions<never>, 'transactionTimeoutMs' | 'connectTimeoutMs'> = {},
+): PostgresConnection<Tx> {
+  const limits: TransactionLimits = {
+    maxWait: options.connectTimeoutMs ?? 5000,
+    timeout: options.transactionTimeoutMs ?? 60_000,
+    isolationLevel: 'ReadCommitted',
+  }
+  return {
+    query: session(prisma).query,
+    within: session,
+    transaction: async (work) => {
+      try {
+        return await prisma.$transaction((tx) => work(session(tx), tx), limits)
+      } catch (error) {
+        throw tookTooLong(error) ? new SourceError('source_busy', undefined, { cause: error }) : error
+      }
+    },
+  }
+}
+
+const session = (prisma: PrismaTransaction): PostgresSession => ({
+  query: async (text, values) => (await prisma.$queryRawUnsafe(text, ...values)) as TextRow[],
+})
+
+/** P2028: no connection in time, or the transaction ran out of time and was rolled back. Either way nothing is written. */
+const tookTooLong = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === 'P2028'

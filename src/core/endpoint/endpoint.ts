@@ -1,0 +1,200 @@
+import type { CommitAnswer, Scope, SourceAdapter } from '../adapter.ts'
+import { SourceError } from '../errors.ts'
+import { decodeJson } from '../protocol/json.ts'
+import { parseRequest, type SourceRequest } from '../protocol/request.ts'
+import type { Schema } from '../schema/define.ts'
+import { readEnvelope, verifyRequest } from '../signature/verify.ts'
+import { readBody } from './body.ts'
+import { failureOf } from './failure.ts'
+import { type AnyHandlers, runHandler } from './handlers.ts'
+import { keySource } from './keys.ts'
+import { resolveLimits } from './limits.ts'
+import { createObserver, type SourceMetrics, type Trace } from './observe.ts'
+import type { DataSourceOptions, PickAdapter, VerifiedContext } from './options.ts'
+import { respond, respondFailure } from './respond.ts'
+import { boundScope, resolvedScope } from './scope.ts'
+import { modelsOf, plainOperation, prepareWork, type Work } from './work.ts'
+
+/** A Fetch handler: give it to any runtime or framework that speaks `Request` and `Response`. */
+export interface DataSourceHandler {
+  /** Never rejects: whatever happens becomes an answer. */
+  (request: Request): Promise<Response>
+  /** Counters since the start. */
+  metrics(): SourceMetrics
+}
+
+/**
+ * Makes a Data Source endpoint: one route that answers signed `load`, `list`, `commit` and `events` requests on your
+ * own database. Mounts for Next.js, Express and `node:http` take the same options.
+ *
+ * The order of work is the security of it: method, encoding, the shape of the signature headers, the body up to its
+ * limit, the signature over its raw bytes; only then is anything decoded, and only then may an adapter be called.
+ *
+ * @throws TypeError at once, with a sentence that names the fault, for options that cannot work
+ * @example
+ * // Give it to whatever speaks Fetch: Hono, Bun, Deno, a Worker.
+ * const endpoint = dataSource({ schema, adapter, apiKey: process.env.SOURCE_KEY })
+ * export default { fetch: endpoint }
+ */
+export function dataSource<S extends Schema, Auth = unknown>(
+  options: DataSourceOptions<S, Auth>,
+): DataSourceHandler {
+  const limits = resolveLimits(options.limits)
+  const keys = keySource(options)
+  const observer = createObserver(options)
+  const byHand = options.adapter === undefined && options.adapters === undefined
+  const setting = { schema: options.schema, limits, ownCursors: byHand }
+  if (!byHand && (options.models ?? options.commit ?? options.events) !== undefined) {
+    throw new TypeError(
+      'Give either an adapter or hand-written handlers (`models`, `commit`, `events`), not both.',
+    )
+  }
+
+  async function answer(request: Request, trace: Trace): Promise<CommitAnswer> {
+    if (request.method !== 'POST') throw new SourceError('method_not_allowed')
+    const encoding = request.headers.get('content-encoding')
+    if (encoding !== null && encoding !== 'identity') throw new SourceError('unsupported_encoding')
+    readEnvelope(request.headers)
+    const bytes = await readBody(request, limits)
+    const found = keys(request)
+    const ring = found instanceof Promise ? await found : found
+    const signer = await verifyRequest(ring, request.headers, bytes, {
+      toleranceSeconds: limits.toleranceSeconds,
+      now: options.now,
+    })
+    trace.keyId = signer.keyId
+    // Only now: a place held by an unsigned, slow body would be a way to shut everyone out.
+    if (!observer.enter(limits.inFlight)) throw new SourceError('source_busy')
+    try {
+      const { requestId } = trace
+      const verified = {
+        request,
+        requestId,
+        messageId: signer.id,
+        signedAt: signer.timestamp,
+        keyId: signer.keyId,
+      }
+      return await perform(bytes, verified, signer.organizationId, trace)
+    } finally {
+      observer.leave()
+    }
+  }
+
+  async function perform(
+    bytes: Uint8Array,
+    verified: VerifiedContext,
+    bound: string | undefined,
+    trace: Trace,
+  ): Promise<CommitAnswer> {
+    const body = parseRequest(decodeJson(bytes))
+    trace.type = body.type
+    return observer.span(trace, body.type, () => fulfil(body, verified, bound, trace))
+  }
+
+  async function fulfil(
+    body: SourceRequest,
+    verified: VerifiedContext,
+    bound: string | undefined,
+    trace: Trace,
+  ): Promise<CommitAnswer> {
+    const claimed = boundScope(body.scope, bound)
+    const { resolveScopes, authorize } = options
+    const scope = resolveScopes ? await resolvedScope(resolveScopes, body, claimed, bound, verified) : claimed
+    const tenant = scope.organizationId ?? null
+    trace.tenant = tenant
+    const work = prepareWork(body, { tenant, scope, requestId: verified.requestId }, setting)
+    trace.work = work
+    const auth = authorize && (await granted(authorize, work, body, verified))
+    const result = byHand
+      ? await runHandler(options as AnyHandlers, options.schema, work, { ...verified, auth, scope, tenant })
+      : await callAdapter(await pickedAdapter(scope, verified), work)
+    observer.succeeded(trace, work, result.replayed)
+    return result
+  }
+
+  async function pickedAdapter(scope: Scope, verified: VerifiedContext): Promise<SourceAdapter> {
+    const found = adapterFor(options, scope)
+    confined(options, found, verified.request)
+    return typeof found === 'function' ? await found({ ...verified, scope }) : found
+  }
+
+  const handler = async (request: Request): Promise<Response> => {
+    const trace = observer.begin()
+    try {
+      const { body, replayed } = await answer(request, trace)
+      return respond(body, replayed)
+    } catch (error) {
+      const failure = failureOf(error)
+      observer.failed(trace, failure, error)
+      return respondFailure(request, failure, trace.requestId)
+    }
+  }
+  return Object.assign(handler, { metrics: observer.metrics })
+}
+
+type Authorize = NonNullable<DataSourceOptions['authorize']>
+
+async function granted(
+  authorize: Authorize,
+  work: Work,
+  body: SourceRequest,
+  verified: VerifiedContext,
+): Promise<unknown> {
+  const auth = await authorize({
+    ...verified,
+    type: work.type,
+    body,
+    scope: work.request.scope,
+    models: modelsOf(work),
+    id: work.type === 'load' ? work.request.id : undefined,
+    operations: work.type === 'commit' ? work.request.operations.map(plainOperation) : [],
+  })
+  if (auth === false) throw new SourceError('source_forbidden')
+  return auth
+}
+
+type Adapters = Pick<DataSourceOptions, 'adapter' | 'adapters'>
+
+function adapterFor({ adapter, adapters }: Adapters, { mode }: Scope): SourceAdapter | PickAdapter {
+  const named = adapters && Object.hasOwn(adapters, mode ?? 'live') ? adapters[mode ?? 'live'] : undefined
+  if (named !== undefined) return named
+  // Without `adapters` a mode is just a word of the caller's.
+  if (adapter !== undefined && (adapters === undefined || mode === undefined || mode === 'live'))
+    return adapter
+  throw new SourceError('source_forbidden', 'This endpoint has no adapter for that mode.', {
+    details: { pointer: '/scope/mode' },
+  })
+}
+
+/** A request that names a test session must not reach the live store because its mode does not say so too. */
+function confined({ adapter, adapters }: Adapters, found: SourceAdapter | PickAdapter, request: Request) {
+  for (const one of [adapter, ...Object.values(adapters ?? {})]) {
+    if (typeof one !== 'function' || one === found || !one.claims?.(request)) continue
+    throw new SourceError('source_forbidden', 'This request is for the adapter of another mode.', {
+      details: { pointer: '/scope/mode' },
+    })
+  }
+}
+
+async function callAdapter(adapter: SourceAdapter, work: Work): Promise<CommitAnswer> {
+  const answer: CommitAnswer =
+    work.type === 'commit'
+      ? await adapter.commit(work.request)
+      : { body: await read(adapter, work), replayed: false }
+  if (typeof answer.body === 'string') return answer
+  throw new SourceError(
+    'source_adapter_misconfigured',
+    `The adapter's ${work.type} must answer with a JSON text.`,
+  )
+}
+
+function read(adapter: SourceAdapter, work: Exclude<Work, { type: 'commit' }>): Promise<string> {
+  switch (work.type) {
+    case 'load':
+      return adapter.load(work.request)
+    case 'list':
+      return adapter.list(work.request)
+    case 'events':
+      return adapter.events(work.request)
+  }
+}

@@ -1,0 +1,67 @@
+import { type ErrorCode, errors, SourceError, SourceRejection } from '../errors.ts'
+
+/** Anything thrown, as it is answered. */
+export interface Failure {
+  readonly code: string
+  readonly status: number
+  readonly message: string
+  readonly retryable: boolean
+  /** JSON text: rows in it were written by the database, and must not pass through JavaScript's numbers. */
+  readonly detailsJson: string | undefined
+  /** Seconds. */
+  readonly retryAfter: number | undefined
+  /** The error, when it is a refusal by rule and no fault of this side. */
+  readonly refusal: SourceError | SourceRejection | undefined
+}
+
+/**
+ * What may be said of an error. Only the two classes that are made for it speak for themselves; of anything else the
+ * caller learns that it happened, since a driver's message quotes SQL and rows.
+ */
+export function failureOf(error: unknown): Failure {
+  if (isSourceError(error)) {
+    const { status, retryable } = errors[error.code]
+    const { code, message, detailsJson, retryAfter } = error
+    const refusal = status < 500 || error.code === 'source_busy' ? error : undefined
+    return { code, status, message, retryable, detailsJson, retryAfter, refusal }
+  }
+  if (isRejection(error)) {
+    const { code, status, message, details } = error
+    return {
+      code,
+      status,
+      message,
+      retryable: false,
+      detailsJson: textOf(details),
+      retryAfter: undefined,
+      refusal: error,
+    }
+  }
+  const { status, retryable, meaning } = errors.internal_error
+  const shown = { detailsJson: undefined, retryAfter: undefined, refusal: undefined }
+  return { code: 'internal_error', status, message: meaning, retryable, ...shown }
+}
+
+/** By name too: bundlers may give an adapter its own copy of the class. */
+function isSourceError(error: unknown): error is SourceError {
+  if (error instanceof SourceError) return true
+  return error instanceof Error && error.name === 'SourceError' && Object.hasOwn(errors, codeOf(error))
+}
+
+function isRejection(error: unknown): error is SourceRejection {
+  if (error instanceof SourceRejection) return true
+  if (!(error instanceof Error) || error.name !== 'SourceRejection' || codeOf(error) === '') return false
+  const { status } = error as SourceRejection
+  return Number.isInteger(status) && status >= 400 && status <= 499
+}
+
+/** A customer's own rule may put into `details` what JSON cannot carry. */
+function textOf(details: unknown): string | undefined {
+  try {
+    return JSON.stringify(details)
+  } catch {
+    return undefined
+  }
+}
+
+const codeOf = (error: Error): ErrorCode | '' => (error as Partial<SourceError>).code ?? ''

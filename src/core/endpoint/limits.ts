@@ -1,0 +1,67 @@
+import type { QueryLimits } from '../protocol/query.ts'
+
+/** How much one request, and all requests at once, may ask of this process. Give only those that differ. */
+export interface Limits extends QueryLimits {
+  /** Bytes of a request's body at most. Default 1 MiB. */
+  readonly bodyBytes: number
+  /** Milliseconds that a whole body may take to arrive. Default 10,000. */
+  readonly bodyTimeoutMs: number
+  /** Operations of one commit at most. Default 1,000. */
+  readonly operations: number
+  /** Rows of a list page when the query names no limit. Default 100. */
+  readonly listDefault: number
+  /** Rows of a list page at most. Default 1,000. */
+  readonly listMax: number
+  /** Members of IN and NOT IN at most. Default 1,000. */
+  readonly inMembers: number
+  /** Conditions of `where` at most. Default 50. */
+  readonly conditions: number
+  /** Characters of a LIKE pattern at most. Default 256. */
+  readonly patternLength: number
+  /** Events of a page when the request names no limit. Default 100. */
+  readonly eventsDefault: number
+  /** Events of a page at most. Default 1,000. */
+  readonly eventsMax: number
+  /** Verified requests under way at once in this endpoint; one more is `source_busy`. Default 100. */
+  readonly inFlight: number
+  /** Seconds that webhook-timestamp may be from this clock, either way, both ends included. Default 300. */
+  readonly toleranceSeconds: number
+}
+
+/** What an endpoint allows when it is told nothing else. */
+export const defaultLimits: Limits = {
+  bodyBytes: 1_048_576,
+  bodyTimeoutMs: 10_000,
+  operations: 1_000,
+  listDefault: 100,
+  listMax: 1_000,
+  inMembers: 1_000,
+  conditions: 50,
+  patternLength: 256,
+  eventsDefault: 100,
+  eventsMax: 1_000,
+  inFlight: 100,
+  toleranceSeconds: 300,
+}
+
+/**
+ * The limits given, the rest filled in.
+ *
+ * @throws TypeError for a limit that is unknown, not a whole number, or below 1
+ */
+export function resolveLimits(given: Partial<Limits> = {}): Limits {
+  const limits: Record<string, number> = { ...defaultLimits }
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(defaultLimits, name)) throw new TypeError(`limits.${name} is not a limit`)
+    if (value === undefined) continue
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new TypeError(`limits.${name} must be a whole number from 1`)
+    limits[name] = value
+  }
+  const resolved = limits as unknown as Limits
+  if (resolved.listDefault > resolved.listMax)
+    throw new TypeError('limits.listDefault is above limits.listMax')
+  if (resolved.eventsDefault > resolved.eventsMax)
+    throw new TypeError('limits.eventsDefault is above limits.eventsMax')
+  return resolved
+}

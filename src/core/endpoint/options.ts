@@ -1,0 +1,113 @@
+import type { Scope, SourceAdapter } from '../adapter.ts'
+import type { RequestType, SourceRequest } from '../protocol/request.ts'
+import type { Schema } from '../schema/define.ts'
+import type { KeyInput } from '../signature/keys.ts'
+import type { Handlers } from './handlers.ts'
+import type { Limits } from './limits.ts'
+import type { Observation } from './observe.ts'
+import type { SourceOperation } from './work.ts'
+
+/** Finds the keys of one request, for endpoints that serve callers with keys of their own. */
+export type ResolveKeys = (context: {
+  /** Not verified yet: only good for saying whose keys to look up. */
+  readonly headers: Headers
+  readonly url: string
+}) => KeyInput | null | undefined | Promise<KeyInput | null | undefined>
+
+/** What is known of a request once its signature holds. */
+export interface VerifiedContext {
+  /** The request as it came, its body read. */
+  readonly request: Request
+  /** Stands in the answer of an error and in the log. */
+  readonly requestId: string
+  /** The webhook-id header. */
+  readonly messageId: string
+  /** The webhook-timestamp header: Unix seconds. */
+  readonly signedAt: number
+  /** The `id` of the key that signed, or the `kid` of a JWS. */
+  readonly keyId: string | undefined
+}
+
+/** What `resolveScopes` decides on: a request whose signature holds. */
+export interface ScopesContext extends VerifiedContext {
+  /** The request, its shape checked. Its `scope` is what the caller claims. */
+  readonly body: SourceRequest
+  readonly scope: Scope
+}
+
+/**
+ * A scope replaces the one that the caller claims. A set or an array of request types leaves the scope as it is and
+ * says which types this caller may send. Nothing at all refuses the request.
+ */
+export type ResolvedScopes = Scope | ReadonlySet<RequestType> | readonly RequestType[] | null | undefined
+
+/** A verified and validated request, as `authorize` judges it. */
+export interface AuthorizeContext extends VerifiedContext {
+  readonly type: RequestType
+  /** The request, its shape checked; its `scope` is what the caller claims. */
+  readonly body: SourceRequest
+  /** The trusted scope. */
+  readonly scope: Scope
+  /** The models that the request names: one for load and list, each once for a commit, none for events. */
+  readonly models: readonly string[]
+  /** The id of a load. */
+  readonly id: string | undefined
+  /** The operations of a commit, each value checked against the schema; empty for all else. */
+  readonly operations: readonly SourceOperation[]
+}
+
+/** What is known when the adapter of a request is picked. */
+export interface AdapterContext extends VerifiedContext {
+  /** The trusted scope. */
+  readonly scope: Scope
+}
+
+/** Picks the adapter of one request; a `SourceError` that it throws is the answer. */
+export interface PickAdapter {
+  (context: AdapterContext): SourceAdapter | Promise<SourceAdapter>
+  /** Requests that may go nowhere else: picked for another mode, they are refused with `source_forbidden`. */
+  readonly claims?: ((request: Request) => boolean) | undefined
+}
+
+/** Options of `dataSource` and of every mount. */
+export interface DataSourceOptions<S extends Schema = Schema, Auth = unknown>
+  extends Handlers<S, Auth>,
+    Observation {
+  /** The allow-list of models and fields; see `defineSchema`. */
+  readonly schema: S
+
+  /** One secret, or several during a rotation. `sk_...` counts as its own bytes, `whsec_...` as base64. */
+  readonly apiKey?: string | readonly string[] | undefined
+  /** Keys with names, expiry, tenants, public keys and JWKS. In place of `apiKey`. */
+  readonly keys?: KeyInput | undefined
+  /** Keys looked up for each request. In place of `apiKey`. */
+  readonly resolveKeys?: ResolveKeys | undefined
+
+  /**
+   * What the endpoint runs on, for example `pgDataSource(pool, schema)`, or a function that picks it for each
+   * request. In place of hand-written handlers.
+   */
+  readonly adapter?: SourceAdapter | PickAdapter | undefined
+  /**
+   * Adapters by `scope.mode`, for example `{ sandbox: ... }`. `adapter` then answers requests without a mode and
+   * those of mode `live`, unless `live` stands here; any other mode is refused, so that a mistyped `sandbox` never
+   * reaches the live store.
+   */
+  readonly adapters?: Readonly<Record<string, SourceAdapter | PickAdapter>> | undefined
+
+  /**
+   * Decides whose request this is, from what you know of the key or a header of your own, instead of what the
+   * caller claims. Runs after the signature holds and before anything of the request is looked up.
+   */
+  readonly resolveScopes?: ((context: ScopesContext) => ResolvedScopes | Promise<ResolvedScopes>) | undefined
+  /**
+   * The last word. Answer `false` for `source_forbidden`, or throw a `SourceRejection` for a code of your own;
+   * anything else is granted, and handed to hand-written handlers as `context.auth`.
+   */
+  readonly authorize?: ((context: AuthorizeContext) => Auth | false | Promise<Auth | false>) | undefined
+
+  /** See `Limits`; each has a default. */
+  readonly limits?: Partial<Limits> | undefined
+  /** The clock that signatures are judged by, in milliseconds since 1970. Default `Date.now`. */
+  readonly now?: (() => number) | undefined
+}

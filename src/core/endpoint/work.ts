@@ -1,0 +1,143 @@
+import type {
+  CommitRequest,
+  EventsRequest,
+  ListRequest,
+  LoadRequest,
+  OnStale,
+  Operation,
+  RequestContext,
+} from '../adapter.ts'
+import type { Issue } from '../errors.ts'
+import { issuesError, SourceError } from '../errors.ts'
+import { commitIntent, type IntentOperation } from '../protocol/intent.ts'
+import { parseOperations, withModel } from '../protocol/operations.ts'
+import { parseLimit, parseQuery } from '../protocol/query.ts'
+import type { CommitShape, SourceRequest } from '../protocol/request.ts'
+import { commitKey } from '../protocol/request.ts'
+import type { Model, Schema } from '../schema/define.ts'
+import { canonicalId } from '../schema/kind.ts'
+import type { OperationType } from '../schema/model.ts'
+import type { Limits } from './limits.ts'
+
+/** A request held against the schema: what an adapter is called with. */
+export type Work =
+  | { readonly type: 'load'; readonly request: LoadRequest }
+  | { readonly type: 'list'; readonly request: ListRequest; readonly cursor: unknown }
+  | { readonly type: 'commit'; readonly request: CommitRequest }
+  | { readonly type: 'events'; readonly request: EventsRequest }
+
+/** An operation as hooks and hand-written handlers see it: checked, defaults filled in, and plain data. */
+export interface SourceOperation {
+  readonly type: OperationType
+  readonly model: string
+  readonly id: string | null
+  readonly input: Readonly<Record<string, unknown>>
+  readonly readAt: number | null
+  readonly onStale: OnStale
+  readonly transactionId: string | null
+}
+
+/**
+ * Holds a request against schema and limits. Nothing is looked up anywhere: what comes out is allowed by the schema,
+ * confined to a tenant where its models belong to tenants, and ready for the adapter.
+ *
+ * @param ownCursors list cursors are the handlers' own texts, not positions that this library sealed
+ * @throws SourceError `source_model_not_configured`, `source_forbidden`, and all that the parsers throw
+ */
+export function prepareWork(
+  body: SourceRequest,
+  context: RequestContext,
+  { schema, limits, ownCursors }: { schema: Schema; limits: Limits; ownCursors: boolean },
+): Work {
+  switch (body.type) {
+    case 'load': {
+      const model = modelOf(schema, body.model)
+      requireTenant(model, context)
+      const id = canonicalId(model.primaryKey.kind, body.id)
+      if (id === null) {
+        throw issuesError('invalid_query', [
+          { pointer: '/id', message: `no id of kind ${model.primaryKey.kind}` },
+        ])
+      }
+      return { type: 'load', request: { ...context, model, id } }
+    }
+    case 'list': {
+      const model = modelOf(schema, body.model)
+      requireTenant(model, context)
+      const query = ownCursors ? { ...body.query, cursor: null } : body.query
+      const parsed = parseQuery(schema, model, query, context.tenant, limits)
+      for (const { model: other } of parsed.related) requireTenant(other, context)
+      return { type: 'list', request: { ...context, ...parsed }, cursor: body.query?.cursor }
+    }
+    case 'commit':
+      return { type: 'commit', request: prepareCommit(body, context, schema, limits) }
+    case 'events': {
+      const issues: Issue[] = []
+      const limit = parseLimit(body.limit, limits.eventsDefault, limits.eventsMax, '/limit', issues)
+      if (issues.length > 0) throw issuesError('invalid_query', issues)
+      return { type: 'events', request: { ...context, cursor: body.cursor ?? undefined, limit } }
+    }
+  }
+}
+
+function prepareCommit(
+  body: CommitShape,
+  context: RequestContext,
+  schema: Schema,
+  limits: Limits,
+): CommitRequest {
+  const key = commitKey(body)
+  const operations = parseOperations(schema, body.operations, {
+    max: limits.operations,
+    tenant: context.tenant,
+    model: body.model,
+  })
+  for (const { model } of operations) requireTenant(model, context)
+  // As sent, not as parsed: a default made in this process differs at every retry of one and the same intent.
+  const sent = body.operations.map((operation) => withModel(operation, body.model)) as IntentOperation[]
+  return {
+    ...context,
+    key,
+    intent: commitIntent(context.tenant, sent),
+    intentHash: body.intentHash ?? null,
+    operations,
+    echo: body.echo ?? null,
+  }
+}
+
+function modelOf(schema: Schema, name: string): Model {
+  const model = schema.models.get(name)
+  if (model === undefined)
+    throw new SourceError('source_model_not_configured', undefined, { details: { pointer: '/model' } })
+  return model
+}
+
+function requireTenant(model: Model, context: RequestContext): void {
+  if (model.policy.by === 'none' || context.tenant !== null) return
+  throw new SourceError(
+    'source_forbidden',
+    `Rows of ${model.name} belong to tenants: send scope.organizationId.`,
+    {
+      details: { pointer: '/scope/organizationId' },
+    },
+  )
+}
+
+/** The models that a piece of work names, each once. */
+export function modelsOf(work: Work): string[] {
+  if (work.type === 'events') return []
+  if (work.type !== 'commit') return [work.request.model.name]
+  return [...new Set(work.request.operations.map(({ model }) => model.name))]
+}
+
+export function plainOperation({
+  type,
+  model,
+  id,
+  input,
+  readAt,
+  onStale,
+  transactionId,
+}: Operation): SourceOperation {
+  return { type, model: model.name, id, input, readAt, onStale, transactionId }
+}

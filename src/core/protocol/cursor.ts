@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto'
+import { SourceError } from '../errors.ts'
+import type { Field, Model } from '../schema/define.ts'
+import { canonicalId, refusal } from '../schema/kind.ts'
+
+/**
+ * Opaque cursors. Each carries the hash of what it was issued for, so that one tenant's or one query's cursor is
+ * refused elsewhere: keyset positions of another query would silently skip rows. The hash is no secret and need
+ * be none; a cursor never widens what a caller may read, tenant and conditions come from the request itself.
+ */
+
+/** Hash of everything that a cursor is bound to. */
+export function cursorBinding(parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 16)
+}
+
+const seal = (parts: readonly unknown[]): string => Buffer.from(JSON.stringify(parts)).toString('base64url')
+
+function open(cursor: unknown, kind: string, length: number): unknown[] {
+  if (typeof cursor === 'string' && cursor.length <= 65_536 && /^[A-Za-z0-9_-]+$/.test(cursor)) {
+    try {
+      const parts: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
+      if (Array.isArray(parts) && parts.length === length && parts[0] === kind && seal(parts) === cursor)
+        return parts
+    } catch {
+      // not JSON: not ours
+    }
+  }
+  throw new SourceError('cursor_invalid')
+}
+
+export function sealListCursor(binding: string, value: unknown, id: string): string {
+  return seal(['l', binding, value, id])
+}
+
+export function openListCursor(
+  cursor: unknown,
+  binding: string,
+  orderBy: Field,
+  model: Model,
+): { value: unknown; id: string } {
+  const [, bound, value, id] = open(cursor, 'l', 4)
+  const valid =
+    bound === binding &&
+    typeof id === 'string' &&
+    canonicalId(model.primaryKey.kind, id) === id &&
+    // a store may need its own spelling of where the page ended: a text
+    (value === null || typeof value === 'string' || refusal(orderBy, value) === null)
+  if (!valid) throw new SourceError('cursor_invalid')
+  return { value, id }
+}
+
+/** Where a follower of the feed stands. */
+export interface FeedPosition {
+  /** The incarnation of the log that issued the cursor. */
+  readonly epoch: string
+  readonly position: number
+  /** The pruning mark under which a walk from the beginning started; 0 above it. */
+  readonly base: number
+}
+
+/** A position in the log of one incarnation (`epoch`), for one tenant's or everybody's feed. */
+export function sealFeedCursor(epoch: string, tenant: string | null, position: number, base = 0): string {
+  return seal(['f', cursorBinding([epoch, tenant]), epoch, position, base])
+}
+
+/** What a cursor says. @throws SourceError `cursor_invalid` when it was not issued to this tenant. */
+export function readFeedCursor(cursor: string, tenant: string | null): FeedPosition {
+  const [, binding, epoch, position, base] = open(cursor, 'f', 5)
+  const valid =
+    typeof epoch === 'string' &&
+    binding === cursorBinding([epoch, tenant]) &&
+    isPosition(position) &&
+    isPosition(base)
+  if (!valid) throw new SourceError('cursor_invalid')
+  return { epoch, position: position as number, base: base as number }
+}
+
+const isPosition = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+
+/**
+ * The position after which a follower continues.
+ *
+ * @throws SourceError `cursor_invalid` when it was not issued by this log to this tenant, `cursor_expired` when
+ *   the log's incarnation changed since (restore, failover): positions may have been used again.
+ */
+export function openFeedCursor(cursor: string, epoch: string, tenant: string | null): number {
+  const at = readFeedCursor(cursor, tenant)
+  if (at.epoch !== epoch) throw new SourceError('cursor_expired')
+  return at.position
+}

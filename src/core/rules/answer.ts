@@ -1,0 +1,56 @@
+import type { ListRequest, RowValue } from '../adapter.ts'
+import type { Model } from '../schema/define.ts'
+import type { StaleReport } from './staleness.ts'
+
+/**
+ * The JSON texts of the answers (protocol, "Responses"), for stores whose rows are JavaScript values. One writer
+ * for all of them: a replay gives back bytes, so the order of members is part of what was promised.
+ */
+
+/** A row with exactly the model's fields, in schema order; what a store leaves out is null, what it adds is dropped. */
+export function rowOf(model: Model, row: RowValue): RowValue {
+  return Object.fromEntries([...model.fields.keys()].map((name) => [name, row[name] ?? null]))
+}
+
+/** `{ row, stamp }` */
+export function loadAnswer(model: Model, found: { row: RowValue | null; stamp: number }): string {
+  return JSON.stringify({ row: found.row === null ? null : rowOf(model, found.row), stamp: found.stamp })
+}
+
+/** `{ rows, stamps, stamp, nextCursor? }`; takes the one row too many that tells of a next page. */
+export function listAnswer(
+  request: ListRequest,
+  found: { rows: readonly RowValue[]; stamps: readonly number[]; stamp: number },
+): string {
+  const { model, limit, orderBy } = request
+  const rows = found.rows.slice(0, limit)
+  const last = rows.at(-1)
+  const more = found.rows.length > limit && last !== undefined
+  return JSON.stringify({
+    rows: rows.map((row) => ({ ...rowOf(model, row), ...embedded(request, row) })),
+    stamps: found.stamps.slice(0, limit),
+    stamp: found.stamp,
+    ...(more && {
+      nextCursor: request.cursorAfter(last[orderBy.name] ?? null, String(last[model.primaryKey.name])),
+    }),
+  })
+}
+
+function embedded({ related }: ListRequest, row: RowValue): RowValue {
+  return Object.fromEntries(
+    related.map(({ name, model }) => {
+      const value = row[name] ?? null
+      if (Array.isArray(value)) return [name, value.map((member) => rowOf(model, member as RowValue))]
+      return [name, value === null ? null : rowOf(model, value as RowValue)]
+    }),
+  )
+}
+
+/** `{ rows, stamps, notifications? }` */
+export function commitAnswer(
+  rows: readonly (RowValue | null)[],
+  stamps: readonly (number | null)[],
+  notifications: readonly StaleReport[],
+): string {
+  return JSON.stringify({ rows, stamps, ...(notifications.length > 0 && { notifications }) })
+}

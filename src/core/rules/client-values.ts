@@ -1,0 +1,77 @@
+import { Buffer } from 'node:buffer'
+import type { CommitRequest, Operation, SourceAdapter } from '../adapter.ts'
+import { SourceError } from '../errors.ts'
+import type { Field, Model, Schema } from '../schema/define.ts'
+import { canonicalId, refusal } from '../schema/kind.ts'
+
+/** Makers of the values that an ORM gives a model's columns in this process, by field. */
+export interface ClientValues {
+  /** For a create that does not send the field. */
+  readonly create: Readonly<Record<string, () => unknown>>
+  /** For an update that does not send the field. A field that is merely touched belongs into `touch`. */
+  readonly update: Readonly<Record<string, () => unknown>>
+}
+
+/**
+ * An adapter whose creates and updates get the values that the ORM's own would get. They are filled in behind the
+ * endpoint: what was sent is the intent, what is made here is not, or no retry would ever replay.
+ */
+export function withClientValues<A extends SourceAdapter>(
+  adapter: A,
+  schema: Pick<Schema, 'models'>,
+  values: ReadonlyMap<string, ClientValues>,
+): A {
+  if (values.size === 0) return adapter
+  const fill = (operation: Operation): Operation => {
+    const model = schema.models.get(operation.model.name)
+    const made = values.get(operation.model.name)
+    return model === undefined || made === undefined ? operation : filled(operation, model, made)
+  }
+  const commit = (request: CommitRequest) =>
+    adapter.commit({ ...request, operations: request.operations.map(fill) })
+  return { ...adapter, commit }
+}
+
+function filled(operation: Operation, model: Model, values: ClientValues): Operation {
+  const { type } = operation
+  if (type !== 'CREATE' && type !== 'UPDATE') return operation
+  const makers = type === 'CREATE' ? values.create : values.update
+  const input: Record<string, unknown> = { ...operation.input }
+  for (const [name, make] of Object.entries(makers)) {
+    const shown = model.fields.get(name)
+    const field = shown?.writable ? shown : model.hidden.find((hidden) => hidden.name === name)
+    if (field !== undefined && !Object.hasOwn(input, name)) input[name] = travelling(model, field, make())
+  }
+  const makeId = makers[model.primaryKey.name]
+  const id = operation.id ?? (type === 'CREATE' && makeId !== undefined ? idOf(model, makeId()) : null)
+  return { ...operation, id, input }
+}
+
+function idOf(model: Model, made: unknown): string {
+  const value = travelling(model, model.primaryKey, made)
+  const id = canonicalId(model.primaryKey.kind, value as string | number)
+  if (id === null) throw misfit(model, model.primaryKey, `no id of kind ${model.primaryKey.kind}`)
+  return id
+}
+
+/** A JavaScript value in the form in which values of the field's kind travel. */
+function travelling(model: Model, field: Field, made: unknown): unknown {
+  const value = plain(made)
+  const why = value === null ? null : refusal(field, value)
+  if (why === null) return value
+  throw misfit(model, field, why)
+}
+
+function plain(made: unknown): unknown {
+  if (made === undefined) return null
+  if (typeof made === 'bigint') return String(made)
+  if (made instanceof Date) return made.toISOString()
+  if (made instanceof Uint8Array) return Buffer.from(made).toString('base64')
+  return Array.isArray(made) ? made.map(plain) : made
+}
+
+const misfit = (model: Model, field: Field, why: string): SourceError =>
+  new SourceError(
+    'source_adapter_misconfigured',
+    `${model.name}.${field.name}: the ORM's own value cannot be used (${why}). Give one under the schema's defaults, or send the field.`,
+  )

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto'
+import type { LogEntry, RowValue } from '../adapter.ts'
+import type { Model } from '../schema/define.ts'
+import type { OperationType } from '../schema/model.ts'
+import { rowOf } from './answer.ts'
+
+/** A change as followers of the feed get it (protocol, "Responses"). */
+export interface SourceEvent {
+  /** The same for every delivery of this change, and of no other; see `eventId`. */
+  readonly id: string
+  readonly model: string
+  readonly entityId: string
+  readonly type: OperationType
+  /** The row after the change; for a DELETE the row as it was. */
+  readonly data: RowValue
+  /** The tenant of the row; absent for models of policy `none`. */
+  readonly organizationId?: string
+  /** The idempotency key of the commit, under both of its names; absent for a write that bypassed the endpoint. */
+  readonly clientTxId?: string
+  readonly correlationId?: string
+  readonly transactionId?: string
+  /** RFC 3339 in UTC. For people: order is `stamp`. */
+  readonly occurredAt: string
+  /** The position of the change, which is the row's stamp from then on. */
+  readonly stamp: number
+  /** Names of the fields whose value changed; absent when the row came or went. */
+  readonly changed?: readonly string[]
+}
+
+/** The wire form of a log entry. `model` puts the row's fields in schema order. */
+export function eventOf(model: Model, entry: LogEntry): SourceEvent {
+  const { tenant, key, transactionId, changed } = entry
+  return {
+    id: eventId(entry),
+    model: entry.model,
+    entityId: entry.entityId,
+    type: entry.type,
+    data: rowOf(model, entry.data),
+    ...(tenant !== null && { organizationId: tenant }),
+    ...(key !== null && { clientTxId: key, correlationId: key }),
+    ...(transactionId !== null && { transactionId }),
+    occurredAt: entry.occurredAt,
+    stamp: entry.position,
+    ...(changed !== null && { changed }),
+  }
+}
+
+/**
+ * `key:index`, so that the caller of a commit knows the ids of its events beforehand; behind it the tenant whose key
+ * it is, because two tenants may use one key: `@org_1` on that tenant's rows, a hash of it on rows of nobody. A
+ * write that bypassed the endpoint has no key: its position names it, `@17`.
+ */
+export function eventId({ key, index, keyScope, tenant, position }: LogEntry): string {
+  if (key === null) return `@${position}`
+  if (keyScope !== null) return `${key}:${index}@${keyScope}`
+  return tenant === null ? `${key}:${index}` : `${key}:${index}@${quoted(tenant)}`
+}
+
+/**
+ * Rows that belong to nobody are written under keys of tenants: a hash of the tenant tells those keys apart, because
+ * every tenant reads the event. Null where the row's own tenant does.
+ */
+export function keyScope(tenant: string | null, rowTenant: string | null): string | null {
+  if (tenant === null || rowTenant !== null) return null
+  return `~${createHash('sha256').update(tenant).digest('hex').slice(0, 16)}`
+}
+
+/** Keeps the separators of an id out of the tenant's name. */
+const quoted = (tenant: string): string =>
+  tenant.replaceAll('%', '%25').replaceAll(':', '%3A').replaceAll('@', '%40').replaceAll('~', '%7E')
+
+/** `{ events, nextCursor }` */
+export function eventsAnswer(events: readonly SourceEvent[], nextCursor: string): string {
+  return JSON.stringify({ events, nextCursor })
+}
+
+/** A point in time as it travels: RFC 3339 in UTC with six digits of a second. */
+export const timestampText = (time: Date): string => `${time.toISOString().slice(0, -1)}000Z`

@@ -1,0 +1,72 @@
+import type { EventsRequest, SourceAdapter, SourceStore } from '../adapter.ts'
+import { SourceError } from '../errors.ts'
+import { readFeedCursor, sealFeedCursor } from '../protocol/cursor.ts'
+import type { Schema } from '../schema/define.ts'
+import { listAnswer, loadAnswer } from './answer.ts'
+import { commit } from './commit.ts'
+import { eventOf, eventsAnswer } from './event.ts'
+
+/** Options of `storeAdapter`. */
+export interface StoreAdapterOptions {
+  /** The clock of `occurredAt`. Default: the system's. */
+  readonly now?: () => Date
+}
+
+/**
+ * Makes an adapter of a store: the store brings transactions, rows and a log (`SourceStore`), the rules of commit,
+ * staleness and feed come from here. For a database whose own language is no place for them.
+ *
+ * Errors: those of `SourceAdapter`; what the store throws passes through.
+ *
+ * @example
+ * export const myDataSource = (schema: Schema, store: SourceStore): SourceAdapter => storeAdapter(schema, store)
+ */
+export function storeAdapter(
+  schema: Pick<Schema, 'models'>,
+  store: SourceStore,
+  options: StoreAdapterOptions = {},
+): SourceAdapter {
+  const now = options.now ?? (() => new Date())
+  return {
+    load: async ({ tenant, model, id }) => loadAnswer(model, await store.read(tenant, { model, id })),
+    list: async (request) => listAnswer(request, await store.query(request)),
+    commit: async (request) => {
+      // only a store with a write-ahead log could
+      if (request.echo != null) throw new SourceError('source_commit_echo_not_supported')
+      return store.transaction((transaction) => commit(transaction, request, now))
+    },
+    events: (request) => followLog(schema, store, request),
+  }
+}
+
+async function followLog(
+  schema: Pick<Schema, 'models'>,
+  store: SourceStore,
+  { cursor, tenant, limit }: EventsRequest,
+): Promise<string> {
+  const epoch = await store.epoch()
+  const given = cursor === undefined ? undefined : readFeedCursor(cursor, tenant)
+  if (given !== undefined && given.epoch !== epoch) throw new SourceError('cursor_expired')
+  const start = given?.position ?? 0
+  const { entries, through } = await store.log(tenant, start, limit)
+  if (start > through && entries.length === 0) await refuseBeyond(store, start)
+  // after the page: a pruning between a check before it and the page would leave a gap that nobody sees
+  const pruned = await store.retainedFrom()
+  // who starts at the beginning is content with the last change of each row, as long as nothing more is pruned on the way
+  const base = given?.base ?? pruned
+  if (start < pruned && base !== pruned) throw new SourceError('cursor_expired')
+  const last = entries.at(-1)?.position ?? start
+  const end = entries.length < limit ? Math.max(last, through) : last
+  const events = entries.flatMap((entry) => {
+    // a model that is no longer part of the schema is not to be read through it
+    const model = schema.models.get(entry.model)
+    return model === undefined ? [] : [eventOf(model, entry)]
+  })
+  return eventsAnswer(events, sealFeedCursor(epoch, tenant, end, end < pruned ? pruned : 0))
+}
+
+/** The horizon may lie below a cursor for a moment; the end of the log may not. */
+async function refuseBeyond(store: SourceStore, start: number): Promise<void> {
+  const last = await store.transaction((transaction) => transaction.lastPosition())
+  if (start > last) throw new SourceError('cursor_invalid')
+}

@@ -1,0 +1,149 @@
+import type { RequestContext, SourceAdapter } from '../core/adapter.ts'
+import { readFeedCursor } from '../core/protocol/cursor.ts'
+import type { Schema } from '../core/schema/define.ts'
+import { schemaDigest } from '../core/schema/digest.ts'
+import type { Change, FeedStatus, PruneOptions, PruneReport } from './admin/operate.ts'
+import { acknowledge, feedStatus, prune, recordChange } from './admin/operate.ts'
+import type { PostgresConnection } from './connection.ts'
+import type { Finding } from './install/check/index.ts'
+import { check } from './install/check/index.ts'
+import type { InstallOptions, MigrationReport } from './install/migrate.ts'
+import { DEFAULT_LOCK_TIMEOUT_MS, functionName, installSchema, migrate } from './install/migrate.ts'
+import type { CommitContext } from './runtime/commit.ts'
+import { commitOnce, settle } from './runtime/commit.ts'
+import { echoPayload } from './runtime/echo.ts'
+import { fitCommit } from './runtime/fit.ts'
+import type { CommitHooks } from './runtime/hooks.ts'
+import { commitApart } from './runtime/hooks.ts'
+import type { Manifest } from './runtime/manifest.ts'
+import { readManifest } from './runtime/manifest.ts'
+import { withParts } from './runtime/parts.ts'
+import { events, list, load } from './runtime/read.ts'
+import type { Settings } from './runtime/settings.ts'
+import { sqlstateOf, toSourceError } from './runtime/sqlstate.ts'
+
+/** Options of every adapter on Postgres. */
+export interface PostgresSourceOptions<Tx = unknown> extends InstallOptions {
+  /** Longest run of a `list` statement, in milliseconds. Default 10,000; 0 leaves it to the connection. */
+  statementTimeoutMs?: number
+  hooks?: CommitHooks<Tx>
+  /**
+   * Settings that hold for the transaction of each load, list and commit, for your own row-level security policies:
+   * `({ tenant }) => ({ 'app.tenant': tenant ?? '' })`. Each request is then a transaction of several round trips.
+   */
+  settings?(request: RequestContext): Settings
+}
+
+/** A `SourceAdapter` on Postgres, with what an operator needs beside it. `Tx` is the client library's transaction. */
+export interface PostgresSource<Tx = unknown> extends SourceAdapter {
+  /** Installs or upgrades our tables and functions for this schema; see `migrate`. */
+  migrate(options?: { dryRun?: boolean }): Promise<MigrationReport>
+  /** Looks whether database and schema fit each other; writes nothing. */
+  check(): Promise<Finding[]>
+  /** How far the feed is and what holds it back. */
+  feedStatus(): Promise<FeedStatus>
+  /** Compacts ledger and outbox; for a scheduler. Safe to run anywhere, at any time, more than once. */
+  prune(options?: PruneOptions): Promise<PruneReport>
+  /** Logs a change that the application made by itself, in its own transaction; see `Change`. */
+  recordChange(tx: Tx, change: Change): Promise<number>
+  /**
+   * Remembers that the follower `name` has handled everything up to `cursor`, so that pruning keeps what comes
+   * after; null forgets the follower. A name that is never forgotten keeps the outbox from being pruned.
+   */
+  acknowledge(name: string, cursor: string | null, tenant?: string | null): Promise<void>
+}
+
+/**
+ * The data source on Postgres, over any client library's connection. Every adapter (`postern/pg`, `postern/drizzle`,
+ * ...) is this with its own connection.
+ *
+ * @example
+ * const source = postgresSource(connection, schema)
+ * await source.migrate()
+ */
+export function postgresSource<Tx>(
+  connection: PostgresConnection<Tx>,
+  schema: Schema,
+  options: PostgresSourceOptions<Tx> = {},
+): PostgresSource<Tx> {
+  const s = installSchema(options)
+  const digest = schemaDigest(schema)
+  const names = (model: string | null, verb: string): string =>
+    functionName(s, digest, model === null ? null : (schema.models.get(model) ?? null), verb)
+  const { hooks } = options
+  const statementTimeoutMs = options.statementTimeoutMs ?? 10_000
+  const lockTimeoutMs = options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS
+
+  let known: Promise<Manifest> | undefined
+  /** Read once; a failure is not kept, so that a migration that comes later is found. */
+  const manifest = (): Promise<Manifest> => {
+    known ??= readManifest(connection, schema, s).catch((error: unknown) => {
+      known = undefined
+      throw toSourceError(error, false)
+    })
+    return known
+  }
+  const settings = (request: RequestContext): Settings => options.settings?.(request) ?? {}
+  /** What the connection does not bound by itself. */
+  const bounded = (at: Manifest): Settings =>
+    statementTimeoutMs === 0 || (at.statementTimeoutMs > 0 && at.statementTimeoutMs <= statementTimeoutMs)
+      ? {}
+      : { statement_timeout: String(statementTimeoutMs) }
+
+  const source: PostgresSource<Tx> = {
+    load: async (request) => reading(load(connection, request, await manifest(), s, settings(request))),
+
+    async list(request) {
+      const at = await manifest()
+      return reading(list(connection, request, at, s, { ...bounded(at), ...settings(request) }))
+    },
+
+    async commit(given) {
+      const at = await manifest()
+      echoPayload(given.echo)
+      const request = fitCommit(at.models, given)
+      const context: CommitContext = { schema: s, functionName: names, manifest: at, lockTimeoutMs }
+      const apart = () => commitApart(connection, request, context, hooks ?? {}, settings(request))
+      try {
+        if (hooks !== undefined || options.settings !== undefined || !at.readCommitted) return await apart()
+        return await commitOnce(connection, request, context).catch((error: unknown) => {
+          // another default isolation than at the start
+          if (sqlstateOf(error) !== 'PN501') throw error
+          return apart()
+        })
+      } catch (error) {
+        return await settle(error, connection, request, context)
+      }
+    },
+
+    events: async (request) => reading(events(connection, request, await manifest(), s, settings(request))),
+
+    async migrate(how = {}): Promise<MigrationReport> {
+      known = undefined
+      return migrate(connection, schema, { ...options, ...how })
+    },
+
+    check: () => check(connection, schema, options),
+
+    feedStatus: () => reading(feedStatus(connection, s)),
+
+    prune: (pruning) => reading(prune(connection as PostgresConnection, s, pruning)),
+
+    recordChange: (tx, change) =>
+      recordChange(connection, tx, change, schema.models.get(change.model), names),
+
+    async acknowledge(name, cursor, tenant = null) {
+      const at = cursor === null ? null : readFeedCursor(cursor, tenant)
+      await reading(acknowledge(connection, s, name, tenant, at))
+    },
+  }
+  return withParts(source, { connection: connection as PostgresConnection, schema, options })
+}
+
+async function reading<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw toSourceError(error, true)
+  }
+}

@@ -1,0 +1,58 @@
+import type { Schema } from '../../../core/schema/define.ts'
+import type { PostgresConnection, PostgresSession } from '../../connection.ts'
+import { sqlstateOf } from '../../runtime/sqlstate.ts'
+import type { InstallOptions } from '../migrate.ts'
+import { installSchema } from '../migrate.ts'
+import { error, type Finding } from './finding.ts'
+import { checkFeed, checkInstallation, checkInstalled } from './installation.ts'
+import { CHANGED, checkModels } from './models.ts'
+import { checkServer } from './server.ts'
+
+export type { Finding } from './finding.ts'
+
+/**
+ * Looks whether database and schema fit each other, with the eyes of the role that is connected. Reads the catalogue,
+ * settings and our own tables; writes nothing.
+ *
+ * @returns findings, errors first; empty when all is well.
+ * @example
+ * for (const { level, subject, message, fix } of await check(connection, schema)) console.log(level, subject, message, fix)
+ */
+export async function check(
+  connection: PostgresConnection,
+  schema: Schema,
+  options: InstallOptions = {},
+): Promise<Finding[]> {
+  const s = installSchema(options)
+  // each look has its own transaction: what one may not see must not end the others
+  const look = (
+    subject: string,
+    work: (session: PostgresSession) => Promise<Finding[]>,
+  ): Promise<Finding[]> =>
+    connection
+      .transaction(
+        async (session) => {
+          await session.query(`select set_config('transaction_read_only', 'on', true) as "only"`, [])
+          return work(session)
+        },
+        { isolation: 'read committed' },
+      )
+      .catch((fault: unknown) => {
+        const code = sqlstateOf(fault) ?? ''
+        if (!code.startsWith('42') && code !== '3F000') throw fault
+        return [error(subject, `cannot be looked at: ${(fault as Error).message}`, 'Grant what is missing.')]
+      })
+
+  const installed = await look(s, (session) => checkInstalled(session, s))
+  const usable = installed.length === 0
+  const models = await look('models', (session) => checkModels(session, schema, s, usable))
+  const changed = models.some(({ message }) => message === CHANGED)
+  const findings = [
+    ...models,
+    ...installed,
+    ...(usable ? await look(s, (session) => checkInstallation(session, schema, s, changed)) : []),
+    ...(usable ? await look('feed', (session) => checkFeed(session, s)) : []),
+    ...(await look('server', checkServer)),
+  ]
+  return findings.sort((a, b) => a.level.localeCompare(b.level))
+}

@@ -1,0 +1,71 @@
+import type { BoundField, BoundModel } from '../model/bound-model.ts'
+import type { Column } from '../model/catalog.ts'
+import { isMade } from '../model/catalog.ts'
+import { decode, inexact, sameValue } from '../model/column-values.ts'
+
+/** Pieces of SQL that the functions for one operation and for many share: how input becomes column values. */
+
+const written = (bound: BoundModel): readonly BoundField[] =>
+  [...bound.fields, ...bound.hidden].filter(({ field, column }) => field.writable && !isMade(column))
+
+/** The time of the commit, in the type of a touch or archive column. */
+export const commitTime = (column: Column): string =>
+  column.base === 'timestamp' ? `(now() at time zone 'UTC')` : 'now()'
+
+/** `column = value` for each writable field: the sent value, else what the row has (a toasted value stays where it is). */
+export function assignments(bound: BoundModel, input: string, row: string): string {
+  // all that the schema takes for writable is computed by the database: SQL wants one assignment all the same
+  const [other] = bound.columns.filter((column) => !isMade(column))
+  if (written(bound).length === 0 && other !== undefined) return `${other.sql} = ${row}.${other.sql}`
+  return written(bound)
+    .map(({ field, column }) => {
+      const otherwise = field.touch ? commitTime(column) : `${row}.${column.sql}`
+      return `${column.sql} = case when ${input} ? '${field.name}' then ${decode(column, input, field.name)} else ${otherwise} end`
+    })
+    .join(',\n      ')
+}
+
+/** Column list and values of an insert: id, tenant, each writable field as sent or else its column's own default. */
+export function insertion(bound: BoundModel, input: string, id: string, tenant: string) {
+  const columns = [bound.key.column.sql]
+  const values = [id]
+  if (bound.tenant !== null) {
+    columns.push(bound.tenant.sql)
+    values.push(tenant)
+  }
+  for (const { field, column } of written(bound)) {
+    const otherwise = field.touch ? commitTime(column) : (column.default ?? 'null')
+    columns.push(column.sql)
+    values.push(
+      `case when ${input} ? '${field.name}' then ${decode(column, input, field.name)} else ${otherwise} end`,
+    )
+  }
+  return {
+    columns: columns.join(', '),
+    values: values.join(',\n      '),
+    overriding: bound.key.column.identityAlways ? ' overriding system value' : '',
+  }
+}
+
+/** The id of a create: the sent one, else the column's default, else null, which the database then refuses. */
+export function createId(bound: BoundModel, id: string): string {
+  const { column } = bound.key
+  return column.default === null ? id : `coalesce(${id}, ${column.default})`
+}
+
+/** Names of the fields whose value differs between two rows, in code-point order. */
+export function changedFields(bound: BoundModel, before: string, after: string): string {
+  const tests = [...bound.fields]
+    .sort((a, b) => (a.field.name < b.field.name ? -1 : 1))
+    .map(({ field, column }) => {
+      const same = sameValue(column, `${before}.${column.sql}`, `${after}.${column.sql}`)
+      return `case when not (${same}) then '${field.name}' end`
+    })
+  return `array_remove(array[${tests.join(',\n      ')}], null)`
+}
+
+/** The condition that some sent value would be stored as another one; null when no column of the model can do so. */
+export function inexactInput(bound: BoundModel, input: string): string | null {
+  const tests = written(bound).flatMap(({ field, column }) => inexact(column, input, field.name) ?? [])
+  return tests.length === 0 ? null : tests.join('\n      or ')
+}

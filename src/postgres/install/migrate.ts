@@ -1,0 +1,299 @@
+import { SourceError, SourceRejection } from '../../core/errors.ts'
+import type { Model, Schema } from '../../core/schema/define.ts'
+import { schemaDigest } from '../../core/schema/digest.ts'
+import type { PostgresConnection, PostgresSession } from '../connection.ts'
+import type { BoundModel } from '../model/bound-model.ts'
+import type { Table } from '../model/catalog.ts'
+import { readTable } from '../model/catalog.ts'
+import { bindTable } from '../model/column-types.ts'
+import { sqlstateOf } from '../runtime/sqlstate.ts'
+import { compileCapture, compileRecord } from './compile-capture.ts'
+import { compileCommit } from './compile-commit.ts'
+import { compileMany } from './compile-many.ts'
+import type { CompileOptions } from './compile-one.ts'
+import { compileOne } from './compile-one.ts'
+import { feedFunctions } from './feed-functions.ts'
+import { lockNamespace, sharedFunctions } from './functions.ts'
+import { retentionFunctions } from './retention-functions.ts'
+import type { Migration } from './tables.ts'
+import { migrations } from './tables.ts'
+
+export const DEFAULT_LOCK_TIMEOUT_MS = 5000
+
+/** While `migrate` waits for a table, every commit on it waits behind: shorter than the patience of a commit. */
+const MIGRATE_LOCK_TIMEOUT_MS = 2000
+const MIGRATE_ATTEMPTS = 10
+
+/** Where our tables and functions are, and what is compiled into them. */
+export interface InstallOptions {
+  /** Our own schema in the database. Default `postern`. Lower-case letters, digits and _. */
+  schema?: string
+  /** Longest wait of a commit for a lock, in milliseconds. Default 5,000; the answer is then `source_busy`. */
+  lockTimeoutMs?: number
+}
+
+/** Options of `migrate`. */
+export interface MigrateOptions extends InstallOptions {
+  /** Run everything and roll it back: the report says what would be done. Default false. */
+  dryRun?: boolean
+}
+
+/** What a migration run did. */
+export interface MigrationReport {
+  /** Numbers of the table migrations applied by this run; empty when they were there. */
+  readonly applied: readonly number[]
+  /** The digest of the schema whose functions are now installed. */
+  readonly digest: string
+  /** Every statement in order, as run. */
+  readonly statements: readonly string[]
+}
+
+export function installSchema(options: InstallOptions = {}): string {
+  const name = options.schema ?? 'postern'
+  if (!/^[a-z_][a-z0-9_]{0,30}$/.test(name) || name.startsWith('pg_')) {
+    throw new SourceError(
+      'source_adapter_misconfigured',
+      `schema ${name}: use lower-case letters, digits and _, at most 31`,
+    )
+  }
+  return name
+}
+
+/** How a compiled function is called: the digest lets several versions of an application run side by side. */
+export function functionName(s: string, digest: string, model: Model | null, verb: string): string {
+  const plain = model === null ? verb : `${model.name}_${verb}`
+  // Postgres cuts names over 63 bytes in silence; two long models must not become one
+  if (plain.length > 50)
+    throw new SourceError('source_adapter_misconfigured', `model ${model?.name}: the name is too long`)
+  return `${s}."${plain}_${digest}"`
+}
+
+/** Everything that must be in the database for `schema`, as statements; nothing is run. `tables` comes from the catalogue. */
+export function compile(
+  schema: Schema,
+  tables: ReadonlyMap<string, Table>,
+  options: InstallOptions = {},
+): string[] {
+  const s = installSchema(options)
+  const digest = schemaDigest(schema)
+  const models = new Map<string, BoundModel>()
+  for (const model of schema.models.values()) models.set(model.name, bindTable(model, tables.get(model.name)))
+  const compileOptions: CompileOptions = {
+    schema: s,
+    models,
+    namespace: lockNamespace(s),
+    lockTimeout: `${options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS}ms`,
+    name: (bound, verb) => functionName(s, digest, bound.model, verb),
+  }
+  const statements = [...sharedFunctions(s), ...feedFunctions(s), ...retentionFunctions(s)]
+  for (const bound of models.values()) {
+    statements.push(...compileOne(bound, compileOptions), ...compileMany(bound, compileOptions))
+    statements.push(compileRecord(bound, compileOptions), ...compileCapture(bound, compileOptions))
+  }
+  statements.push(compileCommit(compileOptions, functionName(s, digest, null, 'commit')))
+  statements.push(`delete from ${s}.model where digest = '${digest}'`)
+  for (const bound of models.values()) {
+    const definition = JSON.stringify({
+      table: bound.table,
+      columns: bound.columns,
+      triggers: bound.triggers,
+    }).replaceAll("'", "''")
+    statements.push(
+      `insert into ${s}.model (digest, name, definition) values ('${digest}', '${bound.model.name}', '${definition}')`,
+    )
+  }
+  return statements
+}
+
+/**
+ * Installs or upgrades everything of ours in the database, in one transaction: tables that are missing, the shared
+ * functions, the functions compiled from the schema. An index on a table in use is built before it, concurrently. Safe
+ * to run again, from several processes at once, and while commits run. Tables of the application are only read.
+ *
+ * @throws SourceError `source_adapter_misconfigured` when a model does not fit its table; nothing is changed then.
+ *   `source_busy` when a lock was not free in ten tries of two seconds.
+ */
+export async function migrate(
+  connection: PostgresConnection,
+  schema: Schema,
+  options: MigrateOptions = {},
+): Promise<MigrationReport> {
+  const s = installSchema(options)
+  const beforehand = await retryLocks(() => buildIndexes(connection, s, options.dryRun === true)).catch(
+    (error: unknown) => {
+      // a connection that has everything in a transaction: the migration's own builds it then
+      if (sqlstateOf(error) === '25001') return []
+      throw error
+    },
+  )
+  return retryLocks(() => migrateOnce(connection, schema, options, beforehand))
+}
+
+/** Runs `work` again, bounded, while it meets live traffic: a deadlock, or a lock that was not free in time. */
+async function retryLocks<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!['40P01', '55P03'].includes(sqlstateOf(error) ?? '')) throw error
+      if (attempt === MIGRATE_ATTEMPTS) {
+        const why = `migrate did not get its locks in ${attempt} tries. Look for long transactions in pg_stat_activity, and run it again.`
+        throw new SourceError('source_busy', why, { cause: error })
+      }
+      // the commits that queued up behind go first
+      await pause(100 * attempt)
+    }
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+async function migrateOnce(
+  connection: PostgresConnection,
+  schema: Schema,
+  options: MigrateOptions,
+  beforehand: readonly string[],
+): Promise<MigrationReport> {
+  const s = installSchema(options)
+  let report: MigrationReport | undefined
+  const work = connection.transaction(
+    async (session) => {
+      // two processes that start together: the second finds everything done
+      await session.query(`select pg_advisory_xact_lock(${lockNamespace(s)}, 0)::text`, [])
+      await session.query(`select set_config('lock_timeout', '${MIGRATE_LOCK_TIMEOUT_MS}ms', true)`, [])
+      const statements: string[] = [...beforehand]
+      const run = async (statement: string): Promise<void> => {
+        await session.query(statement, [])
+        statements.push(statement)
+      }
+      const applied = await migrateTables(session, run, s, options.dryRun === true)
+      const tables = await readTables(session, schema, s)
+      for (const statement of compile(schema, tables, options)) await run(statement)
+      report = { applied, digest: schemaDigest(schema), statements }
+      if (options.dryRun === true) throw new SourceRejection('dry_run', 'Nothing is kept of a dry run.')
+      return report
+    },
+    { isolation: 'read committed' },
+  )
+  try {
+    return await work
+  } catch (error) {
+    if (options.dryRun === true && report !== undefined) return report
+    throw error
+  }
+}
+
+/**
+ * Every statement that a database without anything of ours needs, for the migrations of another tool; nothing is run.
+ * The application's tables must be there: the functions are compiled from them.
+ */
+export function allStatements(
+  connection: PostgresConnection,
+  schema: Schema,
+  options: InstallOptions = {},
+): Promise<string[]> {
+  const s = installSchema(options)
+  return connection.transaction(async (session) => [
+    `create schema if not exists ${s}`,
+    migrationTable(s),
+    ...migrations(s).flatMap((one) => [...one.statements, noted(s, one)]),
+    ...compile(schema, await readTables(session, schema, s), options),
+  ])
+}
+
+const migrationTable = (s: string): string =>
+  `create table ${s}.migration (version int primary key, title text not null, applied_at timestamptz not null default now())`
+
+const noted = (s: string, { version, title }: Migration): string =>
+  `insert into ${s}.migration (version, title) values (${version}, '${title.replaceAll("'", "''")}')`
+
+/**
+ * Builds the indexes that a table in use is to get, each outside of any transaction: in the migration's own, every
+ * commit would stand still for the build, and one that holds a captured table already would deadlock with it.
+ *
+ * @returns the statements, run or (`dryRun`) to be run.
+ */
+async function buildIndexes(connection: PostgresConnection, s: string, dryRun: boolean): Promise<string[]> {
+  const [there] = await connection.query(`select to_regclass('${s}.migration')::text as name`, [])
+  if (there?.name == null) return []
+  const done = await connection.query(`select version::text as version from ${s}.migration`, [])
+  const statements: string[] = []
+  const run = async (statement: string): Promise<void> => {
+    if (!dryRun) await connection.query(statement, [])
+    statements.push(statement)
+  }
+  for (const { version, index, statements: plain } of done.length === 0 ? [] : migrations(s)) {
+    if (index === undefined || done.some((row) => row.version === String(version))) continue
+    let state = await indexState(connection, s, index)
+    // of another process: two builds of one table would wait for each other
+    for (; state === 'building' && !dryRun; state = await indexState(connection, s, index)) await pause(200)
+    // a build that was cut off leaves an index that costs and serves nothing
+    if (state === 'invalid') await run(`drop index concurrently if exists ${s}.${index}`)
+    if (state === 'valid') continue
+    for (const one of plain)
+      await run(one.replace(/^create index /, 'create index concurrently if not exists '))
+  }
+  return statements
+}
+
+type IndexState = 'none' | 'building' | 'invalid' | 'valid'
+
+async function indexState(session: PostgresSession, s: string, index: string): Promise<IndexState> {
+  const [row] = await session.query(
+    `select case when i.indisvalid then 'valid'
+  when exists (select from pg_stat_progress_create_index p where p.relid = i.indrelid) then 'building'
+  else 'invalid' end as state from pg_index i where i.indexrelid = to_regclass('${s}.${index}')`,
+    [],
+  )
+  return (row?.state ?? 'none') as IndexState
+}
+
+/** Whether a migration's index stands already, or would: a dry run has not built it. */
+async function isBuilt(
+  session: PostgresSession,
+  s: string,
+  { index }: Migration,
+  assumed: boolean,
+): Promise<boolean> {
+  if (index === undefined) return false
+  return assumed || (await indexState(session, s, index)) === 'valid'
+}
+
+async function migrateTables(
+  session: PostgresSession,
+  run: (statement: string) => Promise<void>,
+  s: string,
+  dryRun: boolean,
+): Promise<number[]> {
+  const [existing] = await session.query(`select to_regclass('${s}.migration')::text as name`, [])
+  if (existing?.name == null) {
+    const [schema] = await session.query(`select to_regnamespace('${s}')::text as name`, [])
+    if (schema?.name == null) await run(`create schema ${s}`)
+    await run(migrationTable(s))
+  }
+  const done = await session.query(`select version::text as version from ${s}.migration`, [])
+  const applied: number[] = []
+  for (const one of migrations(s)) {
+    if (done.some((row) => row.version === String(one.version))) continue
+    if (!(await isBuilt(session, s, one, dryRun && done.length > 0))) {
+      for (const statement of one.statements) await run(statement)
+    }
+    await run(noted(s, one))
+    applied.push(one.version)
+  }
+  return applied
+}
+
+/** What the catalogue says of every model's table; default expressions come out schema-qualified. */
+export async function readTables(
+  session: PostgresSession,
+  schema: Schema,
+  s: string,
+): Promise<Map<string, Table>> {
+  const tables = new Map<string, Table>()
+  for (const model of schema.models.values()) {
+    const table = await readTable(session, model, s)
+    if (table !== null) tables.set(model.name, table)
+  }
+  return tables
+}

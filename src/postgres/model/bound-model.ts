@@ -1,0 +1,148 @@
+import { SourceError } from '../../core/errors.ts'
+import type { Field, Model } from '../../core/schema/define.ts'
+import type { Column } from './catalog.ts'
+import { encode, needsPins } from './column-values.ts'
+
+/** A field and the column it stands for. */
+export interface BoundField {
+  readonly field: Field
+  readonly column: Column
+}
+
+/**
+ * A model bound to its table: what the compiler writes SQL from and what queries are built from at run time. It is
+ * made from the catalogue by the migration and kept in the database, so that the running application needs no
+ * look at the catalogue.
+ */
+export interface BoundModel {
+  readonly model: Model
+  /** Qualified, quoted table name. */
+  readonly table: string
+  readonly fields: readonly BoundField[]
+  readonly key: BoundField
+  /** See `Model.hidden`. */
+  readonly hidden: readonly BoundField[]
+  /** The tenant column when the policy is `column`. */
+  readonly tenant: Column | null
+  /** All columns of the table. */
+  readonly columns: readonly Column[]
+  /** See `Table.triggers`. */
+  readonly triggers: boolean
+  /** Whether texts of its values go by settings of the session, see `pinned`. */
+  readonly pinned: boolean
+}
+
+/** What the database keeps of a bound model. */
+export interface Definition {
+  readonly table: string
+  readonly columns: readonly Column[]
+  readonly triggers: boolean
+}
+
+export type BoundModels = ReadonlyMap<string, BoundModel>
+
+/** Joins a model with its table's columns. @throws SourceError `source_adapter_misconfigured` naming what is missing. */
+export function bind(model: Model, definition: Definition): BoundModel {
+  const columns = new Map(definition.columns.map((column) => [column.name, column]))
+  const find = (name: string, what: string): Column => {
+    const column = columns.get(name)
+    if (column === undefined) {
+      throw new SourceError(
+        'source_adapter_misconfigured',
+        `${model.name}: table ${definition.table} has no column ${name} (${what}). Add it, or name the right one in the schema.`,
+      )
+    }
+    return column
+  }
+  const bound = (field: Field): BoundField => ({ field, column: find(field.column, `field ${field.name}`) })
+  const fields = [...model.fields.values()].map(bound)
+  return {
+    model,
+    table: definition.table,
+    fields,
+    hidden: model.hidden.map(bound),
+    key: fields.find(({ field }) => field === model.primaryKey) as BoundField,
+    tenant: model.policy.by === 'column' ? find(model.policy.column, 'the tenant') : null,
+    columns: definition.columns,
+    triggers: definition.triggers,
+    pinned: fields.some(({ column }) => needsPins(column)),
+  }
+}
+
+/** The field's bound form. */
+export function boundField(bound: BoundModel, name: string): BoundField {
+  return bound.fields.find(({ field }) => field.name === name) as BoundField
+}
+
+/** An SQL expression for the row's JSON text, fields in schema order. `alias` is a table alias or a record. */
+export function rowJson(bound: BoundModel, alias: string): string {
+  const members = bound.fields.map(({ field, column }, index) => {
+    const text = encode(column, `${alias}.${column.sql}`)
+    const value = column.notNull ? text : `coalesce(${text}, 'null')`
+    return `'${index === 0 ? '{' : ','}"${field.name}":' || ${value}`
+  })
+  return `${members.join('\n      || ')} || '}'`
+}
+
+/** An SQL expression for the row's id as log and ledger spell it. */
+export const entityId = (bound: BoundModel, alias: string): string => `${alias}.${bound.key.column.sql}::text`
+
+/**
+ * The condition that a row belongs to the tenant, or null for models of nobody. It stands in every statement that
+ * reads or writes rows: a check beforehand would leave a gap, and a foreign row must look like a missing one.
+ */
+export function tenantCondition(
+  bound: BoundModel,
+  models: BoundModels,
+  alias: string,
+  tenant: string,
+): string | null {
+  const { policy } = bound.model
+  if (policy.by === 'none') return null
+  if (policy.by === 'column') {
+    const column = bound.tenant as Column
+    return `${alias}.${column.sql} = ${castTenant(column, tenant)}`
+  }
+  const fk = boundField(bound, policy.fk).column
+  return parentCondition(
+    models.get(policy.parent) as BoundModel,
+    models,
+    `${alias}.${fk.sql}`,
+    tenant,
+    `${alias}p`,
+  )
+}
+
+/** The condition that `reference` names a row of `parent` that belongs to the tenant. */
+export function parentCondition(
+  parent: BoundModel,
+  models: BoundModels,
+  reference: string,
+  tenant: string,
+  alias = 'p',
+): string {
+  const owned = tenantCondition(parent, models, alias, tenant)
+  const key = `${alias}.${parent.key.column.sql} = ${reference}`
+  return `exists (select from ${parent.table} ${alias} where ${key}${owned === null ? '' : ` and ${owned}`})`
+}
+
+export const castTenant = (column: Column, tenant: string): string =>
+  column.base === 'text' || column.base === 'varchar' ? tenant : `${tenant}::${column.type}`
+
+/**
+ * An SQL expression for the tenant whose row it is, as the log keeps it: '' for rows of nobody, and null where the
+ * owner cannot be told. Null and '' must not be mixed up: every tenant reads the rows of nobody.
+ */
+export function tenantOf(bound: BoundModel, models: BoundModels, alias: string, s: string): string {
+  const { policy } = bound.model
+  if (policy.by === 'none') return `''`
+  if (policy.by === 'column') return `${alias}.${(bound.tenant as Column).sql}::text`
+  const fk = boundField(bound, policy.fk).column
+  const parent = models.get(policy.parent) as BoundModel
+  const key = `${alias}p.${parent.key.column.sql} = ${alias}.${fk.sql}`
+  // a cascade deletes the parent first: then the log knows whose row it was, or the commit that deletes does
+  return `coalesce((select ${tenantOf(parent, models, `${alias}p`, s)} from ${parent.table} ${alias}p where ${key}),
+      ${s}.last_tenant('${bound.model.name}', ${entityId(bound, alias)}),
+      ${s}.last_tenant('${policy.parent}', ${alias}.${fk.sql}::text),
+      nullif(current_setting('${s}.tenant', true), ''))`
+}

@@ -1,0 +1,117 @@
+import type { CommitAnswer, CommitRequest } from '../../core/adapter.ts'
+import { SourceError, SourceRejection } from '../../core/errors.ts'
+import type { PostgresConnection, PostgresSession } from '../connection.ts'
+import { withEcho } from './echo.ts'
+import type { Manifest } from './manifest.ts'
+import type { Call, FunctionName } from './plan.ts'
+import { callMany, callOne, reserveCall } from './plan.ts'
+import {
+  codeOf,
+  isOutcomeUnknown,
+  isSerialization,
+  sqlstateOf,
+  toSourceError,
+  wasNeverSent,
+} from './sqlstate.ts'
+import { readAnswer } from './verdict.ts'
+
+export interface CommitContext {
+  readonly schema: string
+  readonly functionName: FunctionName
+  readonly manifest: Manifest
+  /** Longest wait for a lock, in milliseconds. */
+  readonly lockTimeoutMs: number
+}
+
+/** How often a commit is run again as a whole after a serialization failure or a deadlock. */
+const ATTEMPTS = 8
+
+/** Runs `work` again, whole and bounded, while the database says that two transactions met. */
+export async function retrySerialization<T>(work: () => Promise<T>): Promise<T> {
+  let met: unknown
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (met !== undefined && isAborted(error)) throw met
+      if (!isSerialization(sqlstateOf(error)) || attempt === ATTEMPTS) throw error
+      met = error
+      await pause(attempt)
+    }
+  }
+}
+
+/** The caller's own transaction ended with the first error: nothing can be tried again in it, and that error tells more. */
+const isAborted = (error: unknown): boolean => sqlstateOf(error) === '25P02'
+
+/**
+ * Runs a commit: one statement, one round trip. More follows only on trouble: the whole again after a serialization
+ * failure, and once more in strict order when the database objected, for that answer names the operation.
+ */
+export async function commitOnce(
+  session: PostgresSession,
+  request: CommitRequest,
+  context: CommitContext,
+): Promise<CommitAnswer> {
+  const { manifest, functionName } = context
+  const [only] = request.operations
+  const run = (call: Call): Promise<CommitAnswer> => {
+    const { text, values } = withEcho(call, request.echo)
+    return retrySerialization(async () => {
+      const [row] = await session.query(text, values)
+      return readAnswer(row?.answer as string, request, manifest.models)
+    })
+  }
+  try {
+    const single = request.operations.length === 1 && only !== undefined
+    return await run(
+      single ? callOne(request, only, functionName) : callMany(request, manifest.models, functionName, false),
+    )
+  } catch (error) {
+    if (error instanceof SourceError || !isObjection(sqlstateOf(error))) throw error
+    return await run(callMany(request, manifest.models, functionName, true)).catch((failure: unknown) => {
+      throw isAborted(failure) ? error : failure
+    })
+  }
+}
+
+/** Whether the data or a rule of the database is at fault, so that running it once more in strict order explains it. */
+function isObjection(state: string | undefined): boolean {
+  if (state === undefined) return false
+  const code = codeOf(state)
+  return (
+    code.endsWith('_violation') ||
+    code === 'source_commit_invalid' ||
+    state.startsWith('PN40') ||
+    state === '42501'
+  )
+}
+
+/** Full jitter: two commits that met once must not meet again in step. */
+const pause = (attempt: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(200, 2 ** attempt)))
+
+/**
+ * What a commit's error means. When the connection was lost the commit may have happened: the ledger is asked once,
+ * on another connection. Its entry settles the matter; none does not, for the statement may still be on its way.
+ */
+export async function settle(
+  error: unknown,
+  session: PostgresConnection,
+  request: CommitRequest,
+  context: CommitContext,
+): Promise<CommitAnswer> {
+  if (error instanceof SourceError || error instanceof SourceRejection) throw error
+  const state = sqlstateOf(error)
+  if (!isOutcomeUnknown(state) || wasNeverSent(error)) throw toSourceError(error, false)
+  const { text, values } = reserveCall(request, context.schema, context.lockTimeoutMs)
+  const found = await session.query(text, values).catch((failure: unknown) => {
+    // a database whose default is not read committed: the ledger is looked at in a transaction that is
+    if (sqlstateOf(failure) !== 'PN501') return []
+    const look = (within: PostgresSession) => within.query(text, values)
+    return session.transaction(look, { isolation: 'read committed' }).catch(() => [])
+  })
+  const answer = found[0]?.answer
+  if (answer != null) return readAnswer(answer, request, context.manifest.models)
+  throw new SourceError('commit_outcome_unknown', undefined, { cause: error })
+}

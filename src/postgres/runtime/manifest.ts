@@ -1,0 +1,67 @@
+import { SourceError } from '../../core/errors.ts'
+import type { Schema } from '../../core/schema/define.ts'
+import { schemaDigest } from '../../core/schema/digest.ts'
+import type { PostgresSession } from '../connection.ts'
+import type { BoundModel, BoundModels, Definition } from '../model/bound-model.ts'
+import { bind } from '../model/bound-model.ts'
+import { pinned } from '../model/column-values.ts'
+import type { Settings } from './settings.ts'
+import { MIGRATE_HINT, sqlstateOf } from './sqlstate.ts'
+
+/** What the running application knows of the database: the models as they were compiled, and its defaults. */
+export interface Manifest {
+  readonly models: BoundModels
+  /** Whether a statement outside a transaction runs under read committed. */
+  readonly readCommitted: boolean
+  /** The connection's own statement timeout in milliseconds; 0 when there is none. */
+  readonly statementTimeoutMs: number
+  /** Settings that a read of such a model must have, because the connection's own differ; see `pinned`. */
+  pins(model: BoundModel): Settings
+}
+
+/**
+ * Reads what the migration compiled for this schema: once, at the first request.
+ *
+ * @throws SourceError `source_adapter_misconfigured` naming the command, when it was not migrated to this schema.
+ */
+export async function readManifest(session: PostgresSession, schema: Schema, s: string): Promise<Manifest> {
+  const digest = schemaDigest(schema)
+  const rows = await session
+    .query(
+      `select m.name, m.definition::text as definition, current_setting('default_transaction_isolation') as isolation,
+  (select t.setting from pg_settings t where t.name = 'statement_timeout')::text as timeout,
+  (current_setting('extra_float_digits')::int > 0 and current_setting('intervalstyle') = 'postgres'
+    and current_setting('datestyle') like 'ISO%')::text as plain
+from ${s}.model m where m.digest = $1::text`,
+      [digest],
+    )
+    .catch((error: unknown) => {
+      const missing = ['42P01', '3F000', '42501'].includes(sqlstateOf(error) ?? '')
+      if (!missing) throw error
+      throw new SourceError(
+        'source_adapter_misconfigured',
+        `The database is not set up for this endpoint. ${MIGRATE_HINT}`,
+        { cause: error },
+      )
+    })
+  const definitions = new Map(
+    rows.map((row) => [row.name, JSON.parse(row.definition as string) as Definition]),
+  )
+  const models = new Map<string, BoundModel>()
+  for (const model of schema.models.values()) {
+    const definition = definitions.get(model.name)
+    if (definition === undefined) {
+      throw new SourceError(
+        'source_adapter_misconfigured',
+        `The database was not migrated to this schema (digest ${digest}). ${MIGRATE_HINT}`,
+      )
+    }
+    models.set(model.name, bind(model, definition))
+  }
+  return {
+    models,
+    readCommitted: (rows[0]?.isolation ?? 'read committed') === 'read committed',
+    statementTimeoutMs: Number(rows[0]?.timeout ?? 0),
+    pins: (model) => (model.pinned && rows[0]?.plain === 'false' ? pinned : {}),
+  }
+}

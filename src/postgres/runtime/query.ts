@@ -1,0 +1,165 @@
+import type { Condition, ListRequest, LoadRequest } from '../../core/adapter.ts'
+import type { BoundField, BoundModel, BoundModels } from '../model/bound-model.ts'
+import { boundField, entityId, rowJson, tenantCondition } from '../model/bound-model.ts'
+import { scalarValue, sortText } from '../model/column-values.ts'
+import type { Call } from './plan.ts'
+
+/**
+ * Reads as statements. Identifiers come from the schema, values from parameters: the wire never gives a piece of
+ * SQL. A row's stamp is read in the statement that reads the row: read apart, either before or after, a change
+ * between the two would be lost to `readAt`.
+ */
+
+const stampOf = (s: string, entity: string, model: string, tenant: string): string =>
+  `coalesce((select e.position from ${s}.outbox e
+    where (e.entity_id, e.model) = (${entity}, '${model}') and e.tenant = ${tenant}
+    order by e.entity_id desc, e.model desc, e.position desc limit 1), 0)`
+
+/** One row and its stamp; a missing row has the stamp of its own log, as far as this tenant's log knows it. */
+export function loadCall(request: LoadRequest, bound: BoundModel, models: BoundModels, s: string): Call {
+  const { column } = bound.key
+  const free = bound.model.policy.by === 'none'
+  const owned = tenantCondition(bound, models, 't', '$2::text')
+  const logTenant = free ? `''` : '$2::text'
+  return {
+    text: `select r.row as "row", ${stampOf(s, 'coalesce(r.id, $1::text)', bound.model.name, logTenant)}::text as "stamp"
+from (select) one left join lateral (
+  select ${rowJson(bound, 't')} as row, ${entityId(bound, 't')} as id
+  from ${bound.table} t
+  where t.${column.sql} = ${scalarValue(column.base, column.type, '$1::text')}${owned === null ? '' : ` and ${owned}`}) r on true`,
+    values: free ? [request.id] : [request.id, request.tenant],
+  }
+}
+
+/** Collects parameters while a statement is put together. */
+class Parameters {
+  readonly values: (string | null)[] = []
+  add(value: string | null): string {
+    this.values.push(value)
+    return `$${this.values.length}::text`
+  }
+}
+
+/** A page, of rows or of events, ends with the row that reaches this many bytes; the next page goes on from there. */
+export const PAGE_BYTES = 16 * 1024 * 1024
+
+/** Rows that `related` embeds for one parent at most: enough for a screen, bounded for the server. */
+const RELATED_MAX = 1000
+
+/** A page of rows, one more than the limit, each with its id, the order field's value and its stamp. */
+export function listCall(request: ListRequest, bound: BoundModel, models: BoundModels, s: string): Call {
+  const parameters = new Parameters()
+  const free = bound.model.policy.by === 'none'
+  const conditions: string[] = []
+  // a parameter that no part of the statement uses is refused: its type cannot be told
+  const scoped = [bound.model, ...request.related.map(({ model }) => model)].some(
+    ({ policy }) => policy.by !== 'none',
+  )
+  const tenant = scoped && request.tenant !== null ? parameters.add(request.tenant) : null
+  const owned = tenantCondition(bound, models, 't', tenant ?? 'null')
+  if (owned !== null) conditions.push(owned)
+  for (const condition of request.where) conditions.push(conditionSql(bound, condition, parameters))
+  const order = boundField(bound, request.orderBy.name)
+  if (request.after !== undefined) conditions.push(afterSql(request, order, bound, parameters))
+  const direction = request.order
+  const key = `t.${bound.key.column.sql}`
+  const sorted =
+    order === bound.key ? `${key} ${direction}` : `t.${order.column.sql} ${direction}, ${key} ${direction}`
+  const related = request.related.map((item) => relatedSql(item, bound, models, tenant ?? 'null'))
+  const row =
+    related.length === 0 ? rowJson(bound, 't') : `left(${rowJson(bound, 't')}, -1)${related.join('')} || '}'`
+  // the inner query finds the page, the outer ones end it early rather than hold more bytes than a process can
+  return {
+    text: `select p."row", p."id", p."value", p."stamp", p."found"::text as "found" from (
+select q.*, count(*) over () as "found",
+  sum(octet_length(q."row")) over (rows unbounded preceding) - octet_length(q."row") as before
+from (
+select ${row} as "row",
+  ${entityId(bound, 't')} as "id",
+  ${sortText(order.column, `t.${order.column.sql}`)} as "value",
+  ${stampOf(s, entityId(bound, 't'), bound.model.name, free ? `''` : (tenant ?? `''`))}::text as "stamp"
+from ${bound.table} t
+${conditions.length === 0 ? '' : `where ${conditions.join('\n  and ')}\n`}order by ${sorted}
+limit ${request.limit + 1}) q) p where p.before < ${PAGE_BYTES}`,
+    values: parameters.values,
+  }
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
+
+function conditionSql(
+  bound: BoundModel,
+  { field, operator, value }: Condition,
+  parameters: Parameters,
+): string {
+  const { column } = boundField(bound, field.name)
+  const name = `t.${column.sql}`
+  const typed = (one: unknown): string => scalarValue(column.base, column.type, parameters.add(text(one)))
+  switch (operator) {
+    case 'IS':
+    case 'IS NOT':
+      return `${name} ${operator} ${value === null ? 'null' : String(value)}`
+    case 'IN':
+    case 'NOT IN': {
+      const members = parameters.add(JSON.stringify(value))
+      const member = scalarValue(column.base, column.type, 'm.v')
+      const array = `array(select ${member} from json_array_elements_text(${members}::json) m(v))`
+      return operator === 'IN' ? `${name} = any(${array})` : `${name} <> all(${array})`
+    }
+    case '!=':
+      return `${name} <> ${typed(value)}`
+    case 'LIKE':
+    case 'NOT LIKE':
+    case 'ILIKE':
+    case 'NOT ILIKE':
+      // an enum or a uuid that the schema calls a text has no LIKE of its own
+      return `${name}::text ${operator} ${parameters.add(text(value))}`
+    default:
+      return `${name} ${operator} ${typed(value)}`
+  }
+}
+
+/** Rows after the cursor's: nulls are last ascending and first descending, as Postgres orders them by itself. */
+function afterSql(
+  request: ListRequest,
+  order: BoundField,
+  bound: BoundModel,
+  parameters: Parameters,
+): string {
+  const { value, id } = request.after as { value: unknown; id: string }
+  const operator = request.order === 'asc' ? '>' : '<'
+  const key = bound.key.column
+  const keyName = `t.${key.sql}`
+  const keyValue = scalarValue(key.base, key.type, parameters.add(id))
+  const beyond = `${keyName} ${operator} ${keyValue}`
+  if (order === bound.key) return beyond
+  const name = `t.${order.column.sql}`
+  if (value === null) {
+    return request.order === 'asc' ? `(${name} is null and ${beyond})` : `(${name} is not null or ${beyond})`
+  }
+  const given = `(${parameters.add(text(value))})::${order.column.type}`
+  const further = `(${name}, ${keyName}) ${operator} (${given}, ${keyValue})`
+  const nulls = request.order === 'asc' && !order.column.notNull
+  return nulls ? `(${further} or ${name} is null)` : further
+}
+
+/** A related row, or rows, as one more member of the row's JSON; confined to the tenant by the other model's policy. */
+function relatedSql(
+  { name, relation, model }: ListRequest['related'][number],
+  bound: BoundModel,
+  models: BoundModels,
+  tenant: string,
+): string {
+  const other = models.get(model.name) as BoundModel
+  const owned = tenantCondition(other, models, 'r', tenant)
+  const and = owned === null ? '' : ` and ${owned}`
+  const key = other.key.column.sql
+  if (relation.type === 'belongsTo') {
+    const reference = boundField(bound, relation.field).column.sql
+    const one = `select ${rowJson(other, 'r')} from ${other.table} r where r.${key} = t.${reference}${and}`
+    return ` || ',"${name}":' || coalesce((${one}), 'null')`
+  }
+  const reference = boundField(other, relation.field).column.sql
+  const rows = `select ${rowJson(other, 'r')} as j, r.${key} as k from ${other.table} r where r.${reference} = t.${bound.key.column.sql}${and} order by r.${key} limit ${RELATED_MAX}`
+  return ` || ',"${name}":[' || coalesce((select string_agg(m.j, ',' order by m.k) from (${rows}) m), '') || ']'`
+}

@@ -1,0 +1,95 @@
+import type { EventsRequest, ListRequest, LoadRequest } from '../../core/adapter.ts'
+import { SourceError } from '../../core/errors.ts'
+import { readFeedCursor, sealFeedCursor } from '../../core/protocol/cursor.ts'
+import type { PostgresConnection, PostgresSession, TextRow } from '../connection.ts'
+import type { BoundModel } from '../model/bound-model.ts'
+import { fitId, fitTenant } from './fit.ts'
+import type { Manifest } from './manifest.ts'
+import { listCall, loadCall } from './query.ts'
+import type { Settings } from './settings.ts'
+import { applySettings, withSettings } from './settings.ts'
+import { sqlstateOf } from './sqlstate.ts'
+
+export async function load(
+  connection: PostgresConnection,
+  request: LoadRequest,
+  at: Manifest,
+  s: string,
+  settings: Settings,
+): Promise<string> {
+  const bound = at.models.get(request.model.name) as BoundModel
+  const fitted = {
+    ...request,
+    id: fitId(bound, request.id, 'invalid_query', '/id'),
+    tenant: fitTenant(at.models, request.tenant),
+  }
+  const call = loadCall(fitted, bound, at.models, s)
+  const own = { ...at.pins(bound), ...settings }
+  const [row] = await withSettings(connection, own, (session) => session.query(call.text, call.values))
+  return `{"row":${row?.row ?? 'null'},"stamp":${row?.stamp ?? '0'}}`
+}
+
+export async function list(
+  connection: PostgresConnection,
+  request: ListRequest,
+  at: Manifest,
+  s: string,
+  settings: Settings,
+): Promise<string> {
+  const bound = at.models.get(request.model.name) as BoundModel
+  const call = listCall({ ...request, tenant: fitTenant(at.models, request.tenant) }, bound, at.models, s)
+  const [stamp, found] = await withSettings(
+    connection,
+    { ...at.pins(bound), ...settings },
+    async (session) => {
+      // the set's stamp is a horizon read before the rows: one read with or after them vouches for rows not seen
+      const [first] = await session.query(`select ${s}.horizon()::text as stamp`, [])
+      return [first?.stamp ?? '0', await session.query(call.text, call.values)] as const
+    },
+  )
+  const rows = found.slice(0, request.limit)
+  const last = rows.at(-1)
+  const more = last !== undefined && Number(last.found) > rows.length
+  const next = more ? `,"nextCursor":"${request.cursorAfter(last.value, last.id as string)}"` : ''
+  return `{"rows":[${rows.map(({ row }) => row).join(',')}],"stamps":[${rows.map((row) => row.stamp).join(',')}],"stamp":${stamp}${next}}`
+}
+
+export async function events(
+  connection: PostgresConnection,
+  request: EventsRequest,
+  at: Manifest,
+  s: string,
+  settings: Settings,
+): Promise<string> {
+  const tenant = fitTenant(at.models, request.tenant)
+  const start =
+    request.cursor === undefined
+      ? { epoch: null, position: 0, base: 0 }
+      : readFeedCursor(request.cursor, tenant)
+  const models = `{${[...at.models.keys()].join(',')}}`
+  const read = (session: PostgresSession): Promise<readonly TextRow[]> =>
+    session.query(
+      `select f.verdict, f.epoch, f.through::text, f.base::text, f.events
+from ${s}.events($1::text, $2::text::text[], $3::text, $4::text::bigint, $5::text::bigint, $6::text::int) f`,
+      [tenant, models, start.epoch, String(start.position), String(start.base), String(request.limit)],
+    )
+  // the page wants a snapshot of its own for each statement, whatever the database's default
+  const apart = (): Promise<readonly TextRow[]> =>
+    connection.transaction(
+      async (session) => {
+        await applySettings(session, settings)
+        return read(session)
+      },
+      { isolation: 'read committed' },
+    )
+  const plain = at.readCommitted && Object.keys(settings).length === 0
+  const [page] = await (plain
+    ? read(connection).catch((error: unknown) => {
+        if (sqlstateOf(error) !== 'PN501') throw error
+        return apart()
+      })
+    : apart())
+  if (page?.verdict != null) throw new SourceError(page.verdict as 'cursor_expired' | 'cursor_invalid')
+  const next = sealFeedCursor(page?.epoch as string, tenant, Number(page?.through), Number(page?.base))
+  return `{"events":[${page?.events ?? ''}],"nextCursor":"${next}"}`
+}

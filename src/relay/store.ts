@@ -1,0 +1,365 @@
+import { SourceError } from '../core/errors.ts'
+import type { PostgresConnection, TextRow } from '../postgres/connection.ts'
+import { installSchema } from '../postgres/install/migrate.ts'
+import type { SourceParts } from '../postgres/runtime/parts.ts'
+import { partsOf } from '../postgres/runtime/parts.ts'
+import { toSourceError } from '../postgres/runtime/sqlstate.ts'
+
+/** Where a relay stands in the log; see `FeedPosition`. */
+export interface RelayCursor {
+  /** The incarnation of the log; null before the first page. */
+  readonly epoch: string | null
+  readonly position: number
+  readonly base: number
+}
+
+/** What a relay was told when it became the one that delivers. */
+export interface RelayLease {
+  /** Outdates every holder before: each write of a holder names it, and none of an older one counts. */
+  readonly fence: string
+  readonly cursor: RelayCursor
+  /** The failing batch goes up to this position; null when nothing fails. */
+  readonly through: number | null
+  /** How often that batch was tried. */
+  readonly attempt: number
+  /** When it is tried again, in milliseconds since 1970. */
+  readonly retryAt: number | null
+  /** Another process had the lease before, and ended without giving it back: it may have died of the batch. */
+  readonly orphaned: boolean
+}
+
+/** What a holder is told with each heartbeat. */
+export interface RelayNews {
+  /** How often the head of the line has failed. 0, after a failure: an operator asked to try again at once. */
+  readonly attempt: number
+  /** Dead letters wait for being sent again. */
+  readonly queued: boolean
+}
+
+export interface RelayEvent {
+  /** The event as it travels, JSON text. */
+  readonly text: string
+  readonly id: string
+  readonly position: number
+  readonly model: string
+  readonly entityId: string
+  /** Its row has a dead letter: it may not be sent before that one. */
+  readonly parked: boolean
+}
+
+export interface RelayPage {
+  readonly verdict: 'cursor_expired' | 'cursor_invalid' | null
+  readonly epoch: string
+  /** The log was read up to here. */
+  readonly through: number
+  /** Superseded events up to here may be gone. */
+  readonly pruned: number
+  readonly events: readonly RelayEvent[]
+  /** Dead letters wait for being sent again. */
+  readonly queued: boolean
+}
+
+/** An event that becomes a dead letter. */
+export interface Buried extends RelayEvent {
+  /** How often it was sent; 0: it stands behind a dead letter of its row. */
+  readonly attempts: number
+  readonly error: string
+}
+
+/** A dead letter on its way again. */
+export interface QueuedLetter extends RelayEvent {
+  readonly letter: string
+  /** The incarnation of the log that it is from. */
+  readonly epoch: string
+}
+
+/** Runs one statement under read committed, whatever the database's default: a fence is looked at afresh. */
+export type Run = (text: string, values: readonly (string | null)[]) => Promise<readonly TextRow[]>
+
+/** The database behind the source of a relay: how statements are run, and our own schema there. */
+export interface RelayDatabase {
+  readonly run: Run
+  readonly s: string
+}
+
+/** @throws SourceError `source_adapter_misconfigured` for a source that is not on Postgres. */
+export function relayDatabase(source: object): RelayDatabase {
+  const parts = partsOf(source)
+  if (parts === undefined)
+    throw new SourceError('source_adapter_misconfigured', 'A relay needs a source on Postgres.')
+  return { run: runner(parts), s: installSchema(parts.options) }
+}
+
+function runner({ connection }: SourceParts): Run {
+  let plain: Promise<boolean> | undefined
+  return async (text, values) => {
+    plain ??= readCommitted(connection)
+    try {
+      if (await plain) return await connection.query(text, values)
+      return await connection.transaction((session) => session.query(text, values), {
+        isolation: 'read committed',
+      })
+    } catch (error) {
+      plain = undefined
+      throw toSourceError(error, false)
+    }
+  }
+}
+
+async function readCommitted(connection: PostgresConnection): Promise<boolean> {
+  const [row] = await connection.query(`select current_setting('default_transaction_isolation') as level`, [])
+  return row?.level === 'read committed'
+}
+
+/** The name under which a relay's cursor holds pruning back. */
+export const followerOf = (name: string): string => `relay:${name}`
+
+const milliseconds = (parameter: string): string => `${parameter}::text::bigint * interval '1 millisecond'`
+
+/** What a relay asks of the database and writes there. Whoever has a lease writes; an older fence writes nothing. */
+export interface RelayStore {
+  /** Makes the relay known, from the log's beginning or from now on, and holds pruning for it; leaves a known one. */
+  open(from: 'beginning' | 'now'): Promise<void>
+  /** Becomes the one that delivers, unless somebody else is. */
+  acquire(holder: string, leaseMs: number): Promise<RelayLease | { readonly disabled: string } | null>
+  /** Goes on being that. Null: somebody else is. */
+  renew(fence: string, leaseMs: number): Promise<RelayNews | null>
+  release(fence: string): Promise<void>
+  page(cursor: RelayCursor, limit: number): Promise<RelayPage>
+  /**
+   * Moves the cursor. False, here and below: somebody else delivers by now, and nothing was written. `again`: nothing was
+   * either, since the dead letters that an event would have been buried behind are gone; read the page once more.
+   */
+  advance(
+    fence: string,
+    leaseMs: number,
+    cursor: RelayCursor,
+    passed: { delivered: number; buried: readonly Buried[] },
+  ): Promise<boolean | 'again'>
+  postpone(
+    fence: string,
+    retry: { through: number; attempt: number; retryAt: number; error: string },
+  ): Promise<boolean>
+  disable(fence: string, error: string): Promise<boolean>
+  /** Dead letters that somebody asked to send again, in order. */
+  queued(limit: number): Promise<readonly QueuedLetter[]>
+  /** Dead letters that arrived after all. */
+  resolve(fence: string, letters: readonly string[]): Promise<boolean>
+  /** Dead letters that failed again: those of a row are no longer queued, or of all rows, where it is the sink's fault. */
+  unqueue(
+    fence: string,
+    failed: { letters: readonly string[]; row: Pick<RelayEvent, 'model' | 'entityId'> | null; error: string },
+  ): Promise<boolean>
+}
+
+export function relayStore({ run, s }: RelayDatabase, name: string): RelayStore {
+  const first = async (text: string, values: readonly (string | null)[]) => (await run(text, values))[0]
+  const wrote = async (text: string, values: readonly (string | null)[]) =>
+    (await first(text, values))?.n !== '0'
+  const mine = `r.name = $1::text and r.fence = $2::text::bigint`
+
+  return {
+    async open(from) {
+      await run(
+        `with opened as (
+  -- fences begin anywhere: a name that was forgotten and comes back must not give those of before out again
+  insert into ${s}.relay (name, epoch, position, fence)
+  select $1::text, case when $3::text = 'now' then ${s}.epoch() end,
+    case when $3::text = 'now' then ${s}.horizon() else 0 end, (random() * 4e18)::bigint
+  on conflict (name) do nothing
+  returning position)
+insert into ${s}.follower (name, position) select $2::text, o.position from opened o
+on conflict (name) do update set position = excluded.position`,
+        [name, followerOf(name), from],
+      )
+    },
+
+    async acquire(holder, leaseMs) {
+      const row = await first(
+        `with free as materialized (
+  select r.name, coalesce(r.holder <> $2::text, false) as orphaned from ${s}.relay r
+  where r.name = $1::text and r.disabled_at is null
+    and (r.holder is null or r.holder = $2::text or r.lease_until < clock_timestamp())
+  for update),
+taken as (
+  update ${s}.relay r set holder = $2::text, fence = r.fence + 1, lease_until = clock_timestamp() + ${milliseconds('$3')}
+  from free f where r.name = f.name
+  returning r.*, f.orphaned)
+select t.fence::text, t.epoch, t.position::text, t.base::text, t.through::text, t.attempt::text,
+  (extract(epoch from t.retry_at) * 1000)::bigint::text as retry_at, t.orphaned::text,
+  case when r.disabled_at is not null then coalesce(r.last_error, '') end as disabled
+from ${s}.relay r left join taken t on true where r.name = $1::text`,
+        [name, holder, String(leaseMs)],
+      )
+      if (row === undefined)
+        throw new SourceError('source_adapter_misconfigured', `There is no relay ${name}.`)
+      if (row.disabled != null) return { disabled: row.disabled }
+      if (row.fence == null) return null
+      return {
+        fence: row.fence,
+        cursor: { epoch: row.epoch ?? null, position: Number(row.position), base: Number(row.base) },
+        through: row.through == null ? null : Number(row.through),
+        attempt: Number(row.attempt),
+        retryAt: row.retry_at == null ? null : Number(row.retry_at),
+        orphaned: row.orphaned === 'true',
+      }
+    },
+
+    async renew(fence, leaseMs) {
+      const row = await first(
+        `update ${s}.relay r set lease_until = clock_timestamp() + ${milliseconds('$3')} where ${mine}
+returning r.attempt::text,
+  exists (select from ${s}.dead_letter d where d.relay = r.name and d.queued_at is not null)::text as queued`,
+        [name, fence, String(leaseMs)],
+      )
+      return row === undefined ? null : { attempt: Number(row.attempt), queued: row.queued === 'true' }
+    },
+
+    async release(fence) {
+      await run(`update ${s}.relay r set holder = null, lease_until = null where ${mine}`, [name, fence])
+    },
+
+    async page(cursor, limit) {
+      // Taken apart here, as text: JSON.parse would round what a jsonb column may hold. All models that the database
+      // knows: an older version of the application must not pass over the events of a newer one.
+      const rows = await run(
+        `select f.verdict, f.epoch, f.through::text, m.pruned_through::text as pruned, e.value::text as event, e.value ->> 'id' as id,
+  e.value ->> 'stamp' as position, e.value ->> 'model' as model, e.value ->> 'entityId' as entity_id,
+  exists (select from ${s}.dead_letter d where d.relay = $1::text and d.entity_id = e.value ->> 'entityId'
+    and d.model = e.value ->> 'model')::text as parked,
+  exists (select from ${s}.dead_letter d where d.relay = $1::text and d.queued_at is not null)::text as queued
+from ${s}.meta m, ${s}.events(null, (select array_agg(distinct x.name) from ${s}.model x), $2::text, $3::text::bigint,
+  $4::text::bigint, $5::text::int) f
+left join lateral json_array_elements(('[' || f.events || ']')::json) with ordinality e(value, n) on true
+order by e.n`,
+        [name, cursor.epoch, String(cursor.position), String(cursor.base), String(limit)],
+      )
+      const [head] = rows
+      return {
+        verdict: (head?.verdict ?? null) as RelayPage['verdict'],
+        epoch: head?.epoch as string,
+        through: Number(head?.through),
+        pruned: Number(head?.pruned),
+        events: rows.filter((row) => row.event != null).map(eventOf),
+        queued: head?.queued === 'true',
+      }
+    },
+
+    async advance(fence, leaseMs, cursor, { delivered, buried }) {
+      const row = await first(
+        `with event as materialized (
+  select n, e.value ->> 'model' as model, e.value ->> 'entityId' as entity_id, e.value ->> 'text' as event,
+    (e.value ->> 'position')::bigint as position, (e.value ->> 'attempts')::int as attempts, e.value ->> 'error' as error
+  from json_array_elements($8::text::json) with ordinality e(value, n)),
+-- locked: a discard that is under way is waited for, and then seen
+letter as materialized (
+  select d.entity_id, d.model, d.queued_at from ${s}.dead_letter d where d.relay = $1::text
+    and (d.entity_id, d.model) in (select e.entity_id, e.model from event e where e.attempts = 0)
+  for share),
+loose as materialized (
+  select 1 from event e where e.attempts = 0
+    and not exists (select from letter l where l.entity_id = e.entity_id and l.model = e.model) limit 1),
+moved as (
+  update ${s}.relay r set epoch = $4::text, position = $5::text::bigint, base = $6::text::bigint,
+    through = null, attempt = 0, retry_at = null, delivered = r.delivered + $7::text::bigint,
+    delivered_at = case when $7::text = '0' then r.delivered_at else clock_timestamp() end,
+    lease_until = clock_timestamp() + ${milliseconds('$3')}
+  where ${mine} and not exists (select from loose)
+  returning r.name),
+buried as (
+  insert into ${s}.dead_letter (relay, epoch, position, model, entity_id, event, attempts, error, queued_at)
+  select m.name, $4::text, e.position, e.model, e.entity_id, e.event, e.attempts, e.error,
+    (select max(l.queued_at) from letter l where l.entity_id = e.entity_id and l.model = e.model)
+  from moved m, event e
+  order by e.n
+  on conflict (relay, epoch, position) do nothing),
+held as (
+  insert into ${s}.follower (name, position) select $9::text, $5::text::bigint from moved
+  on conflict (name) do update set position = excluded.position, seen_at = now())
+select (select count(*) from moved)::text as n, exists (select from loose)::text as loose`,
+        [
+          name,
+          fence,
+          String(leaseMs),
+          cursor.epoch,
+          String(cursor.position),
+          String(cursor.base),
+          String(delivered),
+          JSON.stringify(buried),
+          followerOf(name),
+        ],
+      )
+      return row?.loose === 'true' ? 'again' : row?.n !== '0'
+    },
+
+    postpone(fence, { through, attempt, retryAt, error }) {
+      return wrote(
+        `with late as (
+  update ${s}.relay r set through = $3::text::bigint, attempt = $4::text::int,
+    retry_at = to_timestamp($5::text::bigint / 1000.0), last_error = $6::text, last_error_at = clock_timestamp()
+  where ${mine} returning r.name)
+select count(*)::text as n from late`,
+        [name, fence, String(through), String(attempt), String(retryAt), error],
+      )
+    },
+
+    disable(fence, error) {
+      return wrote(
+        `with gone as (
+  update ${s}.relay r set disabled_at = clock_timestamp(), last_error = $3::text, last_error_at = clock_timestamp(),
+    holder = null, lease_until = null
+  where ${mine} returning r.name)
+select count(*)::text as n from gone`,
+        [name, fence, error],
+      )
+    },
+
+    async queued(limit) {
+      const rows = await run(
+        `select d.id::text as letter, d.epoch, d.event, d.event::json ->> 'id' as id, d.position::text, d.model, d.entity_id
+from ${s}.dead_letter d where d.relay = $1::text and d.queued_at is not null order by d.id limit $2::text::int`,
+        [name, String(limit)],
+      )
+      return rows.map((row) => ({
+        ...eventOf(row),
+        letter: row.letter as string,
+        epoch: row.epoch as string,
+      }))
+    },
+
+    resolve(fence, letters) {
+      return wrote(
+        `with mine as (
+  update ${s}.relay r set delivered = r.delivered + $3::text::bigint, delivered_at = clock_timestamp()
+  where ${mine} returning r.name),
+sent as (
+  delete from ${s}.dead_letter d using mine where d.relay = mine.name and d.id = any($4::text::bigint[]))
+select count(*)::text as n from mine`,
+        [name, fence, String(letters.length), `{${letters.join(',')}}`],
+      )
+    },
+
+    unqueue(fence, { letters, row, error }) {
+      return wrote(
+        `with mine as (
+  update ${s}.relay r set last_error = $3::text, last_error_at = clock_timestamp() where ${mine} returning r.name),
+back as (
+  update ${s}.dead_letter d set queued_at = null, error = $3::text, at = now(),
+    attempts = d.attempts + (d.id = any($4::text::bigint[]))::int
+  from mine where d.relay = mine.name and d.queued_at is not null
+    and ($5::text is null or (d.entity_id = $5::text and d.model = $6::text)))
+select count(*)::text as n from mine`,
+        [name, fence, error, `{${letters.join(',')}}`, row?.entityId ?? null, row?.model ?? null],
+      )
+    },
+  }
+}
+
+const eventOf = (row: TextRow): RelayEvent => ({
+  text: row.event as string,
+  id: row.id as string,
+  position: Number(row.position),
+  model: row.model as string,
+  entityId: row.entity_id as string,
+  parked: row.parked === 'true',
+})

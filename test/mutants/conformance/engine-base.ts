@@ -1,0 +1,86 @@
+import { pgConnection } from '../../../src/adapters/pg.ts'
+import { conformanceSchema, postgresProbe } from '../../../src/conformance/index.ts'
+import type { SourceAdapter } from '../../../src/core/adapter.ts'
+import type { PostgresConnection, PostgresSession } from '../../../src/postgres/connection.ts'
+import { postgresSource } from '../../../src/postgres/index.ts'
+import { probeConnection } from '../../system/conformance/server.ts'
+import { poolOf } from '../../system/conformance/subjects.ts'
+import type { Mutant } from './mutant.ts'
+
+/** A change to the text of a statement, on its way to the database. */
+export interface Plant {
+  /** Only statements that have this in them. */
+  readonly where?: string
+  /** What is replaced, everywhere in the statement. */
+  readonly find: string
+  readonly put: string
+}
+
+export interface EngineFault extends Omit<Mutant, 'in' | 'open'> {
+  readonly plants?: readonly Plant[]
+  /** Changes the connection beneath the engine. */
+  readonly connection?: (real: PostgresConnection) => PostgresConnection
+  /** Replaces what the endpoint calls. */
+  readonly adapter?: (real: SourceAdapter) => Partial<SourceAdapter>
+  /** The database's default. */
+  readonly isolation?: 'repeatable read'
+}
+
+/**
+ * A mutant of the engine on a real Postgres: the text of a compiled function, or of a statement, is changed on its
+ * way to the database.
+ */
+export const engineMutant = ({
+  plants = [],
+  connection,
+  adapter,
+  isolation,
+  ...fault
+}: EngineFault): Mutant => ({
+  ...fault,
+  in: 'engine',
+  open: async (servers) => {
+    const url = await servers.database(isolation)
+    const pool = poolOf(url)
+    const planted = new Set<Plant>()
+    const base = planting(pgConnection(pool), plants, planted)
+    const source = postgresSource(connection ? connection(base) : base, conformanceSchema)
+    await source.migrate()
+    const probe = postgresProbe(() => probeConnection(url), { capture: true })
+    return {
+      options: { adapter: adapter ? { ...source, ...adapter(source) } : source, probe },
+      close: async () => {
+        await probe.close?.()
+        await pool.end()
+        const missing = plants.find((plant) => !planted.has(plant))
+        // the engine was written anew since: a mutant without its fault would prove nothing
+        if (missing !== undefined)
+          throw new Error(`the fault was not planted: no statement has ${missing.find}`)
+      },
+    }
+  },
+})
+
+function planting(
+  real: PostgresConnection,
+  plants: readonly Plant[],
+  planted: Set<Plant>,
+): PostgresConnection {
+  const changed = (text: string): string => {
+    let result = text
+    for (const plant of plants) {
+      if (plant.where !== undefined && !result.includes(plant.where)) continue
+      if (!result.includes(plant.find)) continue
+      result = result.replaceAll(plant.find, plant.put)
+      planted.add(plant)
+    }
+    return result
+  }
+  const session = (one: PostgresSession): PostgresSession => ({
+    query: (text, values) => one.query(changed(text), values),
+  })
+  return {
+    query: session(real).query,
+    transaction: (work, options) => real.transaction((one, tx) => work(session(one), tx), options),
+  }
+}

@@ -1,0 +1,63 @@
+import pg from 'pg'
+import { type PgClient, pgConnection } from '../../../src/adapters/pg.ts'
+import type { PostgresConnection } from '../../../src/postgres/connection.ts'
+import { postgresSource } from '../../../src/postgres/index.ts'
+import type { CommitHooks } from '../../../src/postgres/runtime/hooks.ts'
+import { edited } from '../../support/edited.ts'
+import type { OpenedSource, Opening } from '../../system/faults/sources.ts'
+import { type Plant, plants } from './plants.ts'
+
+export function plantNamed(name: string): Plant {
+  const plant = plants.find((one) => one.name === name)
+  if (plant === undefined) throw new Error(`no plant is called ${name}`)
+  return plant
+}
+
+/** Installs the engine with the fault in its SQL, and makes sure that every edit has changed something. */
+export async function installPlanted(
+  { sql = [], after }: Partial<Plant>,
+  connection: PostgresConnection<PgClient>,
+  schema: Opening['schema'],
+): Promise<void> {
+  const fitted = new Set<RegExp>()
+  const edit = (statement: string): string =>
+    sql.reduce((text, [find, put]) => {
+      const changed = text.replace(find, put)
+      if (changed !== text) fitted.add(find)
+      return changed
+    }, statement)
+  await postgresSource(edited(connection, edit), schema).migrate()
+  for (const [find] of sql) if (!fitted.has(find)) throw new Error(`nothing is like ${find} any more`)
+  if (after !== undefined) await connection.query(after, [])
+}
+
+/** A source on node-postgres with the fault between it and its connection. */
+export function openPlanted(
+  { seam }: Partial<Plant>,
+  opening: Opening,
+  hooks?: CommitHooks<PgClient>,
+): OpenedSource & {
+  readonly connection: PostgresConnection<PgClient>
+} {
+  const { databaseUrl: connectionString, schema, connections: max } = opening
+  const pool = new pg.Pool({ connectionString, max, query_timeout: 10_000 })
+  pool.on('error', () => {})
+  const connection = pgConnection(pool)
+  const seen = (seam?.(connection) ?? connection) as PostgresConnection<PgClient>
+  return {
+    source: postgresSource(seen, schema, hooks === undefined ? {} : { hooks }),
+    connection,
+    close: () => pool.end(),
+  }
+}
+
+/**
+ * Hooks of an application that is not careful: now and then one of their statements fails, nobody looks, and the
+ * transaction is lost.
+ */
+export const carelessHooks: CommitHooks<PgClient> = {
+  async afterCommit({ tx }) {
+    if (Math.random() > 0.05) return
+    await tx.query({ text: 'select 1 / 0', values: [] }).catch(() => {})
+  },
+}

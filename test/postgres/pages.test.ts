@@ -1,0 +1,57 @@
+import { defineSchema, model, relation, z } from 'postern'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type OpenSource, openSource } from '../support/postgres-source.ts'
+
+const schema = defineSchema({
+  projects: model({ brief: z.string() }, {}, { policy: { by: 'none' } }),
+  tasks: model(
+    { projectId: z.string() },
+    { project: relation.belongsTo('projects', 'projectId') },
+    { policy: { by: 'none' } },
+  ),
+})
+
+describe('a page has a bound in bytes', () => {
+  let open: OpenSource
+  beforeAll(async () => {
+    open = await openSource({
+      schema,
+      tables: `create table projects (id text primary key, brief text not null);
+        create table tasks (id text primary key, project_id text not null);`,
+    })
+    await open.commit({ type: 'CREATE', model: 'projects', id: 'p', input: { brief: 'x'.repeat(3_000_000) } })
+    await open.commit(
+      Array.from({ length: 12 }, (_, n) => ({
+        type: 'CREATE' as const,
+        model: 'tasks',
+        id: `t${String(n).padStart(2, '0')}`,
+        input: { projectId: 'p' },
+      })),
+    )
+  })
+  afterAll(() => open[Symbol.asyncDispose]())
+
+  test('a list of large rows ends early, and its cursor goes on without a gap or a double', async () => {
+    const first = await open.list('tasks', { related: ['project'] })
+    expect(first.rows.length).toBeLessThan(12)
+    expect(first.nextCursor).toBeDefined()
+    const rest = await open.list('tasks', { related: ['project'], cursor: first.nextCursor as string })
+    const ids = [...first.rows, ...rest.rows].map((row) => (row as { id: string }).id)
+    expect(ids.length).toBe(12)
+    expect(new Set(ids).size).toBe(12)
+    expect(rest.nextCursor).toBeUndefined()
+  })
+
+  test('a feed of large events ends its page early and delivers each exactly once', async () => {
+    for (let n = 0; n < 8; n += 1) {
+      await open.commit({
+        type: 'UPDATE',
+        model: 'projects',
+        id: 'p',
+        input: { brief: `${n}`.repeat(3_000_000) },
+      })
+    }
+    const stamps = (await open.feed()).map(({ stamp }) => stamp)
+    expect(stamps).toEqual(Array.from({ length: 21 }, (_, n) => n + 1))
+  })
+})

@@ -1,0 +1,5 @@
+import { describe, it } from 'vitest'
+import { conformance } from '../../../src/conformance/index.ts'
+import { subject } from './subject.ts'
+
+conformance({ describe, it }, await subject('memory'))

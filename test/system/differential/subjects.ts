@@ -1,0 +1,148 @@
+import { PGlite } from '@electric-sql/pglite'
+import { PrismaPg } from '@prisma/adapter-pg'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import { drizzleDataSource } from '../../../src/adapters/drizzle/index.ts'
+import { kyselyDataSource } from '../../../src/adapters/kysely.ts'
+import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
+import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { pgliteDataSource } from '../../../src/adapters/pglite.ts'
+import { prismaDataSource } from '../../../src/adapters/prisma/index.ts'
+import { dataSource } from '../../../src/index.ts'
+import type { PostgresSource } from '../../../src/postgres/index.ts'
+import { generatePrismaClient } from '../../adapters/prisma/generate.ts'
+import { apiKey } from '../../support/source.ts'
+import type { Subject } from './run.ts'
+import { countryRows, drizzleRelations, drizzleTables, memoryConstraints, schema, tables } from './schema.ts'
+
+type Query = (text: string) => Promise<unknown>
+
+/** Everything that a program can have changed, as the database has it. The log comes first: memory has one too. */
+export const dumps = [
+  `select jsonb_build_object('position', e.position, 'tenant', e.tenant, 'model', e.model, 'entityId', e.entity_id,
+    'type', e.type, 'data', e.data::jsonb, 'changed', e.changed, 'key', e.key, 'index', e.index,
+    'transactionId', e.transaction_id, 'participantId', e.participant_id, 'participantKind', e.participant_kind, 'keyScope', e.key_scope) as row
+  from postern.outbox e order by e.position`,
+  `select jsonb_build_object('tenant', l.tenant, 'key', l.key, 'intent', l.intent, 'intentHash', l.intent_hash,
+    'body', l.body) as row from postern.ledger l order by l.tenant, l.key`,
+  ...['projects', 'tasks', 'comments', 'labels'].map(
+    (name) => `select to_jsonb(t) as row from ${name} t order by t.id`,
+  ),
+  `select to_jsonb(t) as row from notes t order by t.n, t.id`,
+]
+
+/** Empties what programs write; the countries stay. */
+export const emptyAll = `delete from comments; delete from tasks; delete from projects; delete from labels; delete from notes;
+  delete from postern.outbox; delete from postern.ledger; alter sequence postern.position_seq restart;`
+
+function onPostgres(
+  name: string,
+  source: PostgresSource,
+  query: Query,
+  rows: (result: unknown) => { row: unknown }[],
+  close: () => Promise<unknown>,
+): Subject {
+  const endpoint = dataSource({ schema, adapter: source, apiKey })
+  return {
+    name,
+    exact: true,
+    async open() {
+      await query(emptyAll)
+      return endpoint
+    },
+    async dump() {
+      const parts: unknown[] = []
+      for (const text of dumps) parts.push(rows(await query(text)).map(({ row }) => row))
+      return parts
+    },
+    async close() {
+      await close()
+    },
+  }
+}
+
+async function onServer(
+  name: string,
+  url: string,
+  open: (pool: pg.Pool) => { source: PostgresSource; close?: () => Promise<unknown> },
+): Promise<Subject> {
+  const pool = new pg.Pool({ connectionString: url, max: 4 })
+  pool.on('error', () => {})
+  await pool.query(tables)
+  const { source, close } = open(pool)
+  await source.migrate()
+  return onPostgres(
+    name,
+    source,
+    (text) => pool.query(text),
+    (result) => (result as pg.QueryResult).rows,
+    async () => {
+      await close?.()
+      await pool.end()
+    },
+  )
+}
+
+/**
+ * The six adapters that must be one. Each of those on a server gets a database of its own.
+ *
+ * @param freshUrl makes an empty database.
+ */
+export async function openSubjects(freshUrl: () => Promise<string>): Promise<Subject[]> {
+  await generatePrismaClient()
+  const { PrismaClient } = await import('../../adapters/prisma/generated/client.ts')
+  const prismaUrl = await freshUrl()
+  return Promise.all([
+    onServer('pg', await freshUrl(), (pool) => ({ source: pgDataSource(pool, schema) })),
+    onServer('drizzle', await freshUrl(), (pool) => {
+      const db = drizzle(pool, { schema: { ...drizzleTables, ...drizzleRelations }, casing: 'snake_case' })
+      return { source: drizzleDataSource(db, schema) as PostgresSource }
+    }),
+    onServer('kysely', await freshUrl(), (pool) => {
+      const db = new Kysely<object>({
+        dialect: new PostgresDialect({ pool }),
+        plugins: [new CamelCasePlugin()],
+      })
+      return { source: kyselyDataSource(db, schema) as PostgresSource }
+    }),
+    onServer('prisma', prismaUrl, () => {
+      const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: prismaUrl, max: 4 }) })
+      return { source: prismaDataSource(prisma, schema) as PostgresSource, close: () => prisma.$disconnect() }
+    }),
+    onPglite(),
+    Promise.resolve(inMemory()),
+  ])
+}
+
+async function onPglite(): Promise<Subject> {
+  const client = await PGlite.create()
+  await client.exec(tables)
+  const source = pgliteDataSource(client, schema)
+  await source.migrate()
+  return onPostgres(
+    'pglite',
+    source as PostgresSource,
+    (text) => client.exec(text),
+    (results) => (results as { rows: { row: unknown }[] }[])[0]?.rows ?? [],
+    () => client.close(),
+  )
+}
+
+function inMemory(): Subject {
+  const fresh = () => memoryDataSource(schema, { ...memoryConstraints, rows: { countries: countryRows } })
+  let source = fresh()
+  return {
+    name: 'memory',
+    exact: false,
+    async open() {
+      source = fresh()
+      return dataSource({ schema, adapter: source, apiKey })
+    },
+    async dump() {
+      const log = await source.inspect().log()
+      return [log.map(({ occurredAt: _, tenant, ...entry }) => ({ ...entry, tenant: tenant ?? '' }))]
+    },
+    async close() {},
+  }
+}

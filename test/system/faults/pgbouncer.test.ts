@@ -1,0 +1,115 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, it, test } from 'vitest'
+import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { conformance, conformanceSchema, postgresProbe } from '../../../src/conformance/index.ts'
+import { generatePrismaClient } from '../../adapters/prisma/generate.ts'
+import { freshDatabase } from '../../support/db.ts'
+import { missingPgBouncer, type PgBouncer, startPgBouncer } from '../../support/pgbouncer.ts'
+import { prepareDatabase, probeConnection } from '../conformance/server.ts'
+import { createDatabase, type Database } from './database.ts'
+import { journal, journalTables } from './journal.ts'
+import { adapters, openAdapter } from './sources.ts'
+import { speak } from './speak.ts'
+
+const missing = missingPgBouncer()
+const why = missing === undefined ? '' : ` (${missing})`
+
+/** The checks on node-postgres by way of PgBouncer; what they look at, they see past it. */
+async function subject(bouncer: PgBouncer) {
+  const database = await freshDatabase()
+  await prepareDatabase(database.url, 'read committed')
+  const pool = new pg.Pool({ connectionString: bouncer.through(database.url), max: 20 })
+  pool.on('error', () => {})
+  const adapter = pgDataSource(pool, conformanceSchema)
+  await adapter.migrate()
+  const probe = postgresProbe(() => probeConnection(database.url), { capture: true })
+  afterAll(async () => {
+    await probe.close?.()
+    await pool.end()
+    await bouncer[Symbol.asyncDispose]()
+    await database.drop()
+  })
+  return { adapter, probe }
+}
+
+describe.skipIf(missing)(`PgBouncer in transaction mode, pool of two${why}`, async () => {
+  if (missing) return
+  const { adapter, probe } = await subject(await startPgBouncer(inject('pgUrl'), { default_pool_size: 2 }))
+  // these hold one commit in its middle and want another answer meanwhile
+  conformance({ describe, it }, { adapter, probe, quick: true, only: ['FEED-16', 'RACE-07'] })
+})
+
+describe.skipIf(missing)(`PgBouncer in transaction mode, pool of one${why}`, async () => {
+  if (missing) return
+  const bouncer = await startPgBouncer(inject('pgUrl'))
+  const { adapter, probe } = await subject(bouncer)
+  const { points: _, ...without } = probe
+  conformance({ describe, it }, { adapter, probe: without, quick: true })
+
+  describe('any client library', () => {
+    let own: Database
+    beforeAll(async () => {
+      await generatePrismaClient()
+      own = await createDatabase(inject('pgUrl'), { schema: journal, tables: journalTables })
+    })
+    afterAll(() => own[Symbol.asyncDispose]())
+
+    test.each(adapters)('%s: commits, refuses, replays, reads and follows', async (name) => {
+      const opened = await openAdapter(name, {
+        databaseUrl: bouncer.through(own.url),
+        schema: journal,
+        connections: 4,
+        pooler: true,
+      })
+      try {
+        const source = speak(opened.source, journal, name)
+        const create = [{ type: 'CREATE', model: 'counters', id: name, input: { value: 1 } }]
+        const update = (readAt: number) => [
+          { type: 'UPDATE', model: 'counters', id: name, input: { value: 2 }, readAt },
+        ]
+        const first = await source.commit('k1', create)
+        const { stamps } = JSON.parse(first.body)
+        // 16 at once over one connection of the server
+        const twins = await Promise.all(Array.from({ length: 16 }, () => source.commit('k1', create)))
+        for (const { body, replayed } of twins) expect([body, replayed]).toEqual([first.body, true])
+        await source.commit('k2', update(stamps[0]))
+        await expect(source.commit('k3', update(stamps[0]))).rejects.toMatchObject({ code: 'stale_context' })
+        expect((await source.load('counters', name)).row).toMatchObject({ value: 2 })
+        const { events } = await source.events()
+        expect(events.map(({ type }) => type)).toEqual(['CREATE', 'UPDATE'])
+      } finally {
+        await opened.close()
+      }
+    })
+
+    test('leaves nothing behind on the connection that the next one gets', async () => {
+      const stranger = new pg.Client(bouncer.through(own.url))
+      await stranger.connect()
+      try {
+        const ask = async (text: string) => (await stranger.query(text)).rows
+        const settings = await ask(`select name from pg_settings where source = 'session'`)
+        // PgBouncer keeps track of these by itself, and sets them for whoever comes
+        const tracked = [
+          'application_name',
+          'client_encoding',
+          'DateStyle',
+          'TimeZone',
+          'standard_conforming_strings',
+        ]
+        expect(settings.filter(({ name }) => !tracked.includes(name))).toEqual([])
+        expect(await ask('select statement from pg_prepared_statements')).toEqual([])
+        expect(await ask('select * from pg_listening_channels()')).toEqual([])
+        expect(
+          await ask(`select mode from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()`),
+        ).toEqual([])
+        expect(await ask('select relname from pg_class where relnamespace = pg_my_temp_schema()')).toEqual([])
+        expect(
+          await ask(`select nullif(current_setting('postern.commit', true), '') as mark,
+            nullif(current_setting('postern.registered', true), '') as registered`),
+        ).toEqual([{ mark: null, registered: null }])
+      } finally {
+        await stranger.end()
+      }
+    })
+  })
+})

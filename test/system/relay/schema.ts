@@ -1,0 +1,10 @@
+import { defineSchema, field, model, z } from '../../../src/index.ts'
+
+export const notes = defineSchema({
+  notes: model({ text: z.string(), meta: field.json().optional() }),
+  lists: model({ name: z.string() }, {}, { policy: { by: 'none' } }),
+})
+
+export const noteTables = `
+create table notes (id text primary key, organization_id text not null, text text not null, meta jsonb);
+create table lists (id text primary key, name text not null);`

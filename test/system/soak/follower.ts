@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createSourceClient, SourceClientError } from '../../../src/client/index.ts'
+import { tenants } from './workload.ts'
+
+/** Follows the feed of every tenant, from its beginning, through whatever happens. */
+export class FeedFollower {
+  /** Why following could not go on. */
+  readonly refusals: string[] = []
+  readonly #positions = new Map<string, number[]>()
+  readonly #url: string
+  readonly #apiKey: string
+  #finishing = false
+
+  constructor(url: string, apiKey: string) {
+    this.#url = url
+    this.#apiKey = apiKey
+  }
+
+  /** Stamps of the events as they came. */
+  positions(tenant: string): readonly number[] {
+    return this.#positions.get(tenant) ?? []
+  }
+
+  /** Runs until `finish` was called and the end of the feed is reached. */
+  async run(): Promise<void> {
+    await Promise.all(tenants.map((tenant) => this.#follow(tenant)))
+  }
+
+  finish(): void {
+    this.#finishing = true
+  }
+
+  async #follow(tenant: string): Promise<void> {
+    const source = createSourceClient({
+      url: this.#url,
+      key: this.#apiKey,
+      scope: { organizationId: tenant },
+    })
+    const seen: number[] = []
+    this.#positions.set(tenant, seen)
+    for (let cursor: string | undefined; ; ) {
+      // asked before the walk: what is committed by then is in it
+      const last = this.#finishing
+      try {
+        for await (const page of source.events({ cursor, limit: 500 })) {
+          for (const { stamp } of page.events) seen.push(stamp)
+          cursor = page.cursor
+        }
+        if (last) return
+      } catch (error) {
+        if (!(error instanceof SourceClientError)) throw error
+        if (!error.retryable) {
+          // a log that knows no longer what it has told
+          this.refusals.push(`the feed of ${tenant} ended: ${error}`)
+          return
+        }
+      }
+      await sleep(50)
+    }
+  }
+}

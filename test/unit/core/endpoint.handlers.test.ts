@@ -1,0 +1,175 @@
+import { describe, expect, test, vi } from 'vitest'
+import type { DataSourceOptions, HandlerCommit, HandlerContext, HandlerQuery } from '../../../src/index.ts'
+import { dataSource, SourceRejection } from '../../../src/index.ts'
+import { apiKey, ask, org, schema } from '../../support/source.ts'
+
+const make = (handlers: Partial<DataSourceOptions<typeof schema, { user: string }>>) =>
+  dataSource<typeof schema, { user: string }>({ schema, apiKey, ...handlers })
+
+const task = { id: 't1', title: 'Paint', status: 'todo', organizationId: 'org_1' } as const
+const loadTask = { type: 'load', model: 'tasks', id: 't1', scope: org }
+const listTasks = { type: 'list', model: 'tasks', scope: org }
+const operation = { type: 'UPDATE', model: 'tasks', id: 't1', input: { title: 'Oil' } }
+const commit = { type: 'commit', correlationId: 'k1', operations: [operation], scope: org }
+
+describe('load', () => {
+  test('the handler gets id and context, and its row travels with the fields of the schema alone', async () => {
+    const load = vi.fn(async () => ({
+      ...task,
+      effort: 2n ** 60n,
+      dueAt: new Date(0),
+      passwordHash: 'canary',
+    }))
+    const endpoint = make({ models: { tasks: { load } }, authorize: () => ({ user: 'ada' }) })
+    const { body } = await ask(endpoint, loadTask, { id: 'msg_1' })
+    expect(body).toEqual({
+      row: {
+        ...task,
+        effort: '1152921504606846976',
+        dueAt: '1970-01-01T00:00:00.000000Z',
+        projectId: null,
+      },
+      stamp: 0,
+    })
+    expect(load).toHaveBeenCalledWith({
+      id: 't1',
+      context: expect.objectContaining<Partial<HandlerContext<{ user: string }>>>({
+        auth: { user: 'ada' },
+        tenant: 'org_1',
+        scope: org,
+        messageId: 'msg_1',
+        signedAt: expect.any(Number),
+        request: expect.any(Request),
+      }),
+    })
+  })
+
+  test.each([[null], [undefined], [{ ...task, organizationId: 'org_2' }]])(
+    '%j is no row of this caller',
+    async (row) => {
+      const { body } = await ask(make({ models: { tasks: { load: () => row } } }), loadTask)
+      expect(body).toEqual({ row: null, stamp: 0 })
+    },
+  )
+})
+
+describe('list', () => {
+  test('the handler gets the query checked and filled in, and the cursor as it gave it', async () => {
+    const list = vi.fn(({ query }: { query: HandlerQuery }) => ({
+      rows: [task],
+      nextCursor: `after ${query.cursor}`,
+    }))
+    const endpoint = make({ models: { tasks: { list } } })
+    const query = { where: [['status', 'todo']], cursor: 'mine', related: ['project'] }
+    const { body } = await ask(endpoint, { ...listTasks, query })
+    expect(list.mock.calls[0]?.[0].query).toEqual({
+      where: [['status', '=', 'todo']],
+      orderBy: 'id',
+      order: 'asc',
+      limit: 100,
+      cursor: 'mine',
+      related: ['project'],
+    })
+    expect(body).toMatchObject({
+      rows: [{ id: 't1', project: null }],
+      stamps: [0],
+      stamp: 0,
+      nextCursor: 'after mine',
+    })
+  })
+
+  test('an array is a page too, and rows of other tenants are left out of it', async () => {
+    const list = () => [task, { ...task, id: 't2', organizationId: 'org_2' }]
+    const { body } = await ask(make({ models: { tasks: { list } } }), listTasks)
+    expect(body.rows.map(({ id }: { id: string }) => id)).toEqual(['t1'])
+    expect(body.stamps).toEqual([0])
+  })
+
+  test('what the schema does not allow never reaches the handler', async () => {
+    const list = vi.fn(() => [])
+    const { status, body } = await ask(make({ models: { tasks: { list } } }), {
+      ...listTasks,
+      query: { where: [['password', 'x']] },
+    })
+    expect([status, body.error]).toEqual([400, 'invalid_query'])
+    expect(list).not.toHaveBeenCalled()
+  })
+})
+
+describe('commit', () => {
+  test('the handler gets checked operations and the key under both names', async () => {
+    const handler = vi.fn((_: HandlerCommit<{ user: string }>) => ({ rows: [{ ...task, title: 'Oil' }] }))
+    const { body } = await ask(make({ commit: handler }), { ...commit, intentHash: 'h' })
+    expect(handler.mock.calls[0]?.[0]).toMatchObject({
+      operations: [{ ...operation, readAt: null, onStale: 'reject', transactionId: null }],
+      correlationId: 'k1',
+      clientTxId: 'k1',
+      intent: expect.any(String),
+      intentHash: 'h',
+    })
+    expect(body).toMatchObject({ rows: [{ id: 't1', title: 'Oil' }], stamps: [0] })
+  })
+
+  test('a commit of one model goes to that model, one of several needs the handler of the endpoint', async () => {
+    const models = { tasks: { commit: () => ({ rows: [task] }) } }
+    expect((await ask(make({ models }), commit)).status).toBe(200)
+    const mixed = { ...commit, operations: [operation, { type: 'DELETE', model: 'projects', id: 'p1' }] }
+    const { status, body } = await ask(make({ models }), mixed)
+    expect([status, body.error]).toEqual([404, 'source_commit_not_configured'])
+    const whole = make({ models, commit: () => ({ rows: [task, null] }) })
+    expect((await ask(whole, mixed)).body.rows).toEqual([expect.objectContaining({ id: 't1' }), null])
+  })
+
+  test('deltas travel as they are', async () => {
+    const deltas = [{ any: 'shape' }]
+    expect((await ask(make({ commit: () => ({ deltas }) }), commit)).body).toEqual({ deltas })
+  })
+
+  test('a rejection of a rule of its own reaches the caller', async () => {
+    const endpoint = make({
+      commit: () => {
+        throw new SourceRejection('closed', 'The books are closed.', { status: 409 })
+      },
+    })
+    const { status, body } = await ask(endpoint, commit)
+    expect([status, body.error]).toEqual([409, 'closed'])
+  })
+
+  test.each([[undefined], [{}], [{ rows: [] }], [{ rows: 'x' }]])(
+    '%j is no answer: the handler is at fault',
+    async (result) => {
+      const { status, body } = await ask(make({ commit: () => result as never }), commit)
+      expect([status, body.error]).toEqual([500, 'source_adapter_misconfigured'])
+      expect(body.message).toContain('commit handler')
+    },
+  )
+})
+
+test('events are handed cursor and limit, and their rows keep to the schema', async () => {
+  const event = {
+    id: 'e1',
+    model: 'tasks',
+    entityId: 't1',
+    type: 'UPDATE',
+    data: { ...task, secret: 'canary' },
+  }
+  const events = vi.fn(() => ({
+    events: [event, { ...event, model: 'gone', data: undefined }],
+    nextCursor: 'c2',
+  }))
+  const { body } = await ask(make({ events }), { type: 'events', cursor: 'c1', limit: 5, scope: org })
+  expect(events).toHaveBeenCalledWith(expect.objectContaining({ cursor: 'c1', limit: 5 }))
+  expect(body.nextCursor).toBe('c2')
+  expect(body.events[0]).toMatchObject({ id: 'e1', data: { title: 'Paint' } })
+  expect(JSON.stringify(body)).not.toContain('canary')
+})
+
+test.each([
+  [loadTask, 'source_load_not_configured'],
+  [listTasks, 'source_list_not_configured'],
+  [commit, 'source_commit_not_configured'],
+  [{ type: 'events' }, 'source_events_not_configured'],
+])('what has no handler says so: %j', async (request, code) => {
+  const { status, body } = await ask(make({ models: {} }), request)
+  expect([status, body.error]).toEqual([404, code])
+})

@@ -1,0 +1,53 @@
+import { describe, expectTypeOf, test } from 'vitest'
+import type {
+  DataSourceOptions,
+  HandlerContext,
+  HandlerRow,
+  SourceLogger,
+  SourceTracer,
+} from '../../../src/index.ts'
+import type { schema } from '../../support/source.ts'
+
+type Options = DataSourceOptions<typeof schema, { user: string }>
+type Task = HandlerRow<typeof schema, 'tasks'>
+
+describe('options that know the schema', () => {
+  test('know its models, and what authorize answers', () => {
+    type Models = NonNullable<Options['models']>
+    expectTypeOf<keyof Models>().toEqualTypeOf<'tasks' | 'projects' | 'countries'>()
+    type Load = NonNullable<NonNullable<Models['tasks']>['load']>
+    expectTypeOf<Parameters<Load>[0]['context']>().toEqualTypeOf<HandlerContext<{ user: string }>>()
+    expectTypeOf<{ user: string } | false>().toExtend<ReturnType<NonNullable<Options['authorize']>>>()
+    expectTypeOf<{ name: string }>().not.toExtend<ReturnType<NonNullable<Options['authorize']>>>()
+  })
+
+  test('take rows as database drivers give them, and no others', () => {
+    type Needed = { id: string; title: string; status: 'todo' }
+    expectTypeOf<Needed>().toExtend<Task>()
+    expectTypeOf<Needed & { dueAt: Date; effort: bigint; projectId: null }>().toExtend<Task>()
+    expectTypeOf<{ id: string; status: 'todo' }>().not.toExtend<Task>()
+    expectTypeOf<{ id: string; title: string; status: 'lost' }>().not.toExtend<Task>()
+  })
+})
+
+test('console is a logger; so is what has the shape of pino', () => {
+  interface PinoLike {
+    (fields: object, message?: string, ...values: unknown[]): void
+    (message: string, ...values: unknown[]): void
+  }
+  expectTypeOf<Console>().toExtend<SourceLogger>()
+  expectTypeOf<{ info: PinoLike; warn: PinoLike; error: PinoLike }>().toExtend<SourceLogger>()
+})
+
+test('what has the shape of an OpenTelemetry tracer is a tracer', () => {
+  interface Span {
+    setAttribute(key: string, value: string | number | boolean | string[]): this
+    setStatus(status: { code: 0 | 1 | 2; message?: string }): this
+    end(time?: number): void
+  }
+  interface Tracer {
+    startActiveSpan<F extends (span: Span) => unknown>(name: string, work: F): ReturnType<F>
+    startActiveSpan<F extends (span: Span) => unknown>(name: string, options: object, work: F): ReturnType<F>
+  }
+  expectTypeOf<Tracer>().toExtend<SourceTracer>()
+})

@@ -1,0 +1,84 @@
+import express from 'express'
+import { describe, expect, test } from 'vitest'
+import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
+import { dataSourceExpress } from '../../../src/express/index.ts'
+import type { Mount } from '../../support/mount.ts'
+import { mountSuite, post, serve } from '../../support/mount.ts'
+import { apiKey, schema } from '../../support/source.ts'
+
+const beforeParser: Mount = (options) => {
+  const app = express()
+  app.post('/source', dataSourceExpress(options))
+  app.use(express.json())
+  return serve(app)
+}
+
+const withRawParser: Mount = (options) => {
+  const app = express()
+  app.use('/other', express.json())
+  app.post('/source', express.raw({ type: () => true, limit: '1mb' }), dataSourceExpress(options))
+  return serve(app)
+}
+
+const withKeptBytes: Mount = (options) => {
+  const app = express()
+  app.use(
+    express.json({
+      limit: '1mb',
+      verify: (request, _, bytes) => Object.assign(request, { rawBody: bytes }),
+    }),
+  )
+  app.post('/source', dataSourceExpress(options))
+  return serve(app)
+}
+
+const inRouter: Mount = (options) => {
+  const router = express.Router()
+  router.post('/', dataSourceExpress(options))
+  return serve(express().use('/source', router))
+}
+
+describe('Express, before the body parser', () => mountSuite(beforeParser))
+describe('Express, in a router', () => mountSuite(inRouter))
+
+describe('Express, after a parser that keeps the bytes', () => {
+  const load = { type: 'load', model: 'projects', id: 'p1' }
+
+  test.each([
+    ['express.raw()', withRawParser],
+    ['express.json({ verify })', withKeptBytes],
+  ])('%s hands them over as they came', async (_, mount) => {
+    const { url, close } = await mount({ schema, apiKey, adapter: memoryDataSource(schema) })
+    const spaced = new TextEncoder().encode(` ${JSON.stringify(load, null, 3)} `)
+    expect(await post(url, spaced)).toMatchObject({ status: 200, body: { row: null } })
+    expect((await post(url, load, { key: 'sk_another' })).status).toBe(401)
+    await close()
+  })
+})
+
+describe('Express, after a parser that keeps nothing', () => {
+  test.each([
+    ['express.json()', express.json()],
+    ['express.text()', express.text({ type: () => true })],
+    ['express.urlencoded()', express.urlencoded({ type: () => true })],
+  ])('after %s each request is answered with the fix', async (_, parser) => {
+    const app = express().use(parser)
+    app.post('/source', dataSourceExpress({ schema, apiKey, adapter: memoryDataSource(schema) }))
+    const { url, close } = await serve(app)
+    const { status, body } = await post(url, { type: 'events' })
+    expect(status).toBe(500)
+    expect(body.error).toBe('source_adapter_misconfigured')
+    expect(body.message).toContain('Mount the endpoint before express.json()')
+    expect(body.message).toContain('express.raw(')
+    await close()
+  })
+})
+
+test("the mount is an Express request handler, and serves the endpoint's metrics", async () => {
+  const handler = dataSourceExpress({ schema, apiKey, adapter: memoryDataSource(schema) })
+  const typed: express.RequestHandler = handler
+  const { url, close } = await serve(express().use(typed))
+  await post(url, { type: 'events' })
+  expect(handler.metrics().answered.events.count).toBe(1)
+  await close()
+})

@@ -1,0 +1,220 @@
+import type { PGlite, Transaction as PGliteTransaction } from '@electric-sql/pglite'
+import type { Client as NeonClient, Pool as NeonPool } from '@neondatabase/serverless'
+import { drizzle as drizzleNeon, type NeonDatabase } from 'drizzle-orm/neon-serverless'
+import { drizzle as drizzlePg, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import {
+  bigint,
+  boolean,
+  integer,
+  jsonb,
+  numeric,
+  pgEnum,
+  pgTable,
+  text,
+  timestamp,
+  uuid,
+} from 'drizzle-orm/pg-core'
+import { drizzle as drizzlePglite, type PgliteDatabase } from 'drizzle-orm/pglite'
+import { drizzle as drizzlePostgresJs, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
+import type { Kysely, Transaction } from 'kysely'
+import type pg from 'pg'
+import type postgres from 'postgres'
+import { describe, expectTypeOf, test } from 'vitest'
+import { drizzleDataSource, schemaFromDrizzle } from '../../../src/adapters/drizzle/index.ts'
+import { kyselyDataSource } from '../../../src/adapters/kysely.ts'
+import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { pgliteDataSource } from '../../../src/adapters/pglite.ts'
+import { postgresJsDataSource } from '../../../src/adapters/postgres-js.ts'
+import { prismaDataSource, schemaFromPrisma } from '../../../src/adapters/prisma/index.ts'
+import { defineSchema, type ModelName, model, type Row, type SourceAdapter, z } from '../../../src/index.ts'
+import type { Prisma, PrismaClient } from '../../adapters/prisma/generated/client.ts'
+
+/*
+ * The structural types that adapters take must be satisfied by the real ones, and hooks must get the library's own
+ * transaction. Nothing here runs: `npm run typecheck` is the test.
+ */
+
+const schema = defineSchema({ tasks: model({ title: z.string() }) })
+const never = <T>(): T => undefined as T
+const compiled = (_: () => unknown): void => {}
+
+describe('each library’s own types fit', () => {
+  test('node-postgres: a pool and a client', () =>
+    compiled(() => {
+      expectTypeOf(pgDataSource(never<pg.Pool>(), schema)).toExtend<SourceAdapter>()
+      expectTypeOf(pgDataSource(never<pg.Client>(), schema)).toExtend<SourceAdapter>()
+      // @ts-expect-error no client of Postgres
+      pgDataSource({ connect() {} }, schema)
+    }))
+
+  test('postgres.js: hooks get its TransactionSql', () =>
+    compiled(() => {
+      const sql = never<postgres.Sql>()
+      postgresJsDataSource(sql, schema, {
+        hooks: {
+          async beforeCommit({ tx }) {
+            expectTypeOf(tx).toExtend<postgres.TransactionSql>()
+            await tx`select 1`
+          },
+        },
+      })
+      const custom = never<postgres.Sql<{ bigint: bigint }>>()
+      expectTypeOf(postgresJsDataSource(custom, schema)).toExtend<SourceAdapter>()
+    }))
+
+  test('PGlite: hooks get its Transaction', () =>
+    compiled(() => {
+      pgliteDataSource(never<PGlite>(), schema, {
+        hooks: {
+          afterCommit({ tx }) {
+            expectTypeOf(tx).toEqualTypeOf<PGliteTransaction>()
+          },
+        },
+      })
+    }))
+
+  test('Kysely: hooks get a Transaction over the application’s tables', () =>
+    compiled(() => {
+      interface Database {
+        tasks: { id: string; title: string }
+      }
+      kyselyDataSource(never<Kysely<Database>>(), schema, {
+        hooks: {
+          async beforeCommit({ tx }) {
+            expectTypeOf(tx).toEqualTypeOf<Transaction<Database>>()
+            await tx.insertInto('tasks').values({ id: 'x', title: 'y' }).execute()
+            // @ts-expect-error no such table
+            tx.insertInto('nothing')
+          },
+        },
+      })
+    }))
+
+  test('Drizzle: the databases of all four drivers, with and without a schema', () =>
+    compiled(() => {
+      const tables = { tasks: pgTable('tasks', { id: text().primaryKey() }) }
+      drizzleDataSource(drizzlePg(never<pg.Pool>(), { schema: tables }), schema, {
+        hooks: {
+          async beforeCommit({ tx }) {
+            await tx.insert(tables.tasks).values({ id: 'x' })
+            expectTypeOf(await tx.query.tasks.findFirst()).toEqualTypeOf<{ id: string } | undefined>()
+            // @ts-expect-error no such column
+            tx.insert(tables.tasks).values({ nothing: 1 })
+          },
+        },
+      })
+      drizzleDataSource(drizzlePg(never<pg.Client>()), schema)
+      drizzleDataSource(never<NodePgDatabase>(), schema)
+      drizzleDataSource(never<NodePgDatabase<typeof tables>>(), schema)
+      drizzleDataSource(drizzlePostgresJs(never<postgres.Sql>(), { schema: tables }), schema)
+      drizzleDataSource(never<PostgresJsDatabase>(), schema)
+      drizzleDataSource(drizzlePglite(never<PGlite>(), { schema: tables }), schema)
+      drizzleDataSource(never<PgliteDatabase>(), schema)
+      drizzleDataSource(drizzleNeon(never<NeonPool>(), { schema: tables }), schema)
+      drizzleDataSource(drizzleNeon(never<NeonClient>()), schema)
+      drizzleDataSource(never<NeonDatabase>(), schema, {
+        hooks: {
+          async afterCommit({ tx }) {
+            await tx.select().from(tables.tasks)
+          },
+        },
+      })
+      // @ts-expect-error a pool is no database of Drizzle
+      drizzleDataSource(never<pg.Pool>(), schema)
+    }))
+
+  test('Prisma: the generated client and an extended one; hooks get its transaction', () =>
+    compiled(() => {
+      const prisma = never<PrismaClient>()
+      prismaDataSource(prisma, schema, {
+        hooks: {
+          async beforeCommit({ tx }) {
+            expectTypeOf(tx).toExtend<Prisma.TransactionClient>()
+            await tx.task.create({ data: { id: 'x', title: 'y', organizationId: 'z' } })
+            // @ts-expect-error no such model
+            tx.nothing
+          },
+        },
+      })
+      const extended = prisma.$extends({ model: { task: { greet: () => 'hello' } } })
+      prismaDataSource(extended, schema, {
+        hooks: {
+          async afterCommit({ tx }) {
+            expectTypeOf(tx.task.greet()).toExtend<string>()
+          },
+        },
+      })
+      // @ts-expect-error no Prisma client
+      prismaDataSource({ $connect() {} }, schema)
+    }))
+})
+
+describe('schemas made from an ORM know the rows that travel', () => {
+  test('schemaFromDrizzle', () =>
+    compiled(() => {
+      const mood = pgEnum('mood', ['calm', 'wild'])
+      const players = pgTable('players', {
+        id: uuid().primaryKey().defaultRandom(),
+        nick: text().notNull(),
+        age: integer(),
+        mood: mood().notNull().default('calm'),
+        points: bigint({ mode: 'number' }).notNull(),
+        wage: numeric({ mode: 'number' }),
+        seenAt: timestamp().notNull(),
+        active: boolean(),
+        doc: jsonb().$type<{ a: number }>().notNull(),
+        tags: text().array().notNull(),
+        ids: bigint({ mode: 'bigint' }).array(),
+        password: text(),
+      })
+      const schema = schemaFromDrizzle({ players, mood }, { models: { players: { omit: ['password'] } } })
+      expectTypeOf<ModelName<typeof schema>>().toEqualTypeOf<'players'>()
+      expectTypeOf<Row<typeof schema, 'players'>>().toEqualTypeOf<{
+        id: string
+        nick: string
+        age: number | null
+        mood: 'calm' | 'wild'
+        points: string
+        wage: string | null
+        seenAt: string
+        active: boolean | null
+        doc: { a: number }
+        tags: string[]
+        ids: string[] | null
+      }>()
+      // @ts-expect-error no such column
+      schemaFromDrizzle({ players }, { models: { players: { omit: ['nothing'] } } })
+      // @ts-expect-error no such table
+      schemaFromDrizzle({ players }, { models: { nothing: {} } })
+    }))
+
+  test('schemaFromPrisma', () =>
+    compiled(() => {
+      const schema = schemaFromPrisma(never<PrismaClient>(), {
+        models: { person: { omit: ['secret', 'settings'] }, post: {} },
+      })
+      expectTypeOf<ModelName<typeof schema>>().toEqualTypeOf<'person' | 'post'>()
+      expectTypeOf<Row<typeof schema, 'person'>>().toEqualTypeOf<{
+        id: string
+        organizationId: string
+        name: string
+        role: 'member' | 'admin'
+        token: string
+        sortKey: string
+        score: number
+        balance: string
+        big: string
+        active: boolean
+        motto: string
+        tags: string[]
+        birthday: string | null
+        joinedAt: string
+        seenAt: string
+      }>()
+      expectTypeOf<Row<typeof schema, 'post'>['id']>().toEqualTypeOf<number>()
+      // @ts-expect-error no such field
+      schemaFromPrisma(never<PrismaClient>(), { models: { post: { omit: ['nothing'] } } })
+      // @ts-expect-error no such model
+      schemaFromPrisma(never<PrismaClient>(), { models: { nothing: {} } })
+    }))
+})
