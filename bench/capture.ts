@@ -1,5 +1,5 @@
 import { defineSchema, field, model, z } from 'postern'
-import { pgDataSource } from 'postern/pg'
+import { pgAdapter } from 'postern/pg'
 import type { BenchDatabase } from './database.ts'
 import { poolOf } from './libraries.ts'
 import { fresh, inputOf, someRow } from './requests.ts'
@@ -28,7 +28,7 @@ export async function* captureSections(database: BenchDatabase): AsyncGenerator<
   const { admin } = database
   await admin.query(`create table captured (like items including all)`)
   await admin.query(`insert into captured select * from items where id like 'item-%'`)
-  await pgDataSource(admin, captured).migrate()
+  await pgAdapter(admin, captured).migrate()
   await admin.query('vacuum analyze captured')
   const pool = poolOf(await database.url(0), 1)
   const single = (name: string, table: string): Contestant => ({

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import pg from 'pg'
-import { pgDataSource } from 'postern/pg'
+import { pgAdapter } from 'postern/pg'
 import { startPostgres } from '../test/support/pg-server.ts'
 import { schema, seed, tables } from './schema.ts'
 
@@ -26,7 +26,7 @@ export async function startDatabase(settings: Record<string, string | number> = 
   await admin.query(tables)
   await admin.query(readFileSync(path.join(import.meta.dirname, 'hand.sql'), 'utf8'))
   await admin.query(seed)
-  await pgDataSource(admin, schema).migrate()
+  await pgAdapter(admin, schema).migrate()
   await admin.query('vacuum analyze items')
   const [row] = (await admin.query('show server_version')).rows
   const proxies = new Map<number, Promise<{ url: string; stop(): void }>>()

@@ -4,10 +4,10 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { dataSource } from 'postern'
+import { createEndpoint } from 'postern'
 import { Bench } from 'tinybench'
 import { importsOf } from '../scripts/imports.ts'
-import type { SourceAdapter } from '../src/core/adapter.ts'
+import type { Adapter } from '../src/core/adapter.ts'
 import { defaultLimits } from '../src/core/endpoint/limits.ts'
 import { respond } from '../src/core/endpoint/respond.ts'
 import { prepareWork } from '../src/core/endpoint/work.ts'
@@ -57,13 +57,13 @@ export async function measureDoor(timeMs: number): Promise<DoorStep[]> {
   const shape = parseRequest(decodeJson(bytes))
   const answer = `{"rows":[${JSON.stringify({ id: rowId(7), title: 'x', status: 'doing' })}],"stamps":[42]}`
   const at = async (): Promise<string> => answer
-  const adapter: SourceAdapter = {
+  const adapter: Adapter = {
     load: at,
     list: at,
     events: at,
     commit: async () => ({ body: answer, replayed: false }),
   }
-  const endpoint = dataSource({ schema, apiKey: KEY, adapter })
+  const endpoint = createEndpoint({ schema, signingKey: KEY, adapter })
   const request = (): Request =>
     new Request('http://127.0.0.1/source', { method: 'POST', body: text, headers: given })
   const limits = { schema, limits: defaultLimits, ownCursors: false }
@@ -77,7 +77,7 @@ export async function measureDoor(timeMs: number): Promise<DoorStep[]> {
     .add('validate', () => void prepareWork(shape, requestContext, limits))
     .add('respond', () => void respond(answer, false))
     .add('a Request made and its body read', () => request().arrayBuffer())
-    .add('the whole door', async () => (await endpoint(request())).text())
+    .add('the whole door', async () => (await endpoint.fetch(request())).text())
   await bench.run()
   return bench.tasks.map(({ name, result }) => {
     if (!('latency' in result)) throw new Error(`${name} did not run`)

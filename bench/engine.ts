@@ -1,4 +1,4 @@
-import type { ListRequest, SourceAdapter } from '../src/core/adapter.ts'
+import type { Adapter, ListRequest } from '../src/core/adapter.ts'
 import { defaultLimits } from '../src/core/endpoint/limits.ts'
 import { prepareWork } from '../src/core/endpoint/work.ts'
 import { parseRequest } from '../src/core/protocol/request.ts'
@@ -13,7 +13,7 @@ export const stamps = new Stamps()
 
 export const engineUpdate = (
   name: string,
-  source: SourceAdapter,
+  source: Adapter,
   clients: number,
   readAt = false,
   log = stamps,
@@ -28,13 +28,13 @@ export const engineUpdate = (
   },
 })
 
-export const engineCreate = (name: string, source: SourceAdapter): Contestant => ({
+export const engineCreate = (name: string, source: Adapter): Contestant => ({
   name,
   step: () => source.commit(commitRequest([{ type: 'CREATE', id: `new-${process.pid}-${fresh()}` }])),
 })
 
 /** A commit of so many updates, each with the stamp that its row was read at. */
-export const engineMany = (name: string, source: SourceAdapter, n: number, clients: number): Contestant => ({
+export const engineMany = (name: string, source: Adapter, n: number, clients: number): Contestant => ({
   name,
   async step(client) {
     const ids = someRows(n, client, clients)
@@ -46,7 +46,7 @@ export const engineMany = (name: string, source: SourceAdapter, n: number, clien
 })
 
 /** Half creates, half updates, taking turns. */
-export const engineMixed = (name: string, source: SourceAdapter, n: number, clients: number): Contestant => ({
+export const engineMixed = (name: string, source: Adapter, n: number, clients: number): Contestant => ({
   name,
   async step(client) {
     const ids = someRows(n / 2, client, clients).flatMap((id) => [id, `new-${process.pid}-${fresh()}`])
@@ -62,17 +62,17 @@ export const engineMixed = (name: string, source: SourceAdapter, n: number, clie
 })
 
 /** The same commit again and again: what a caller gets that lost an answer. */
-export function engineReplay(name: string, source: SourceAdapter): Contestant {
+export function engineReplay(name: string, source: Adapter): Contestant {
   const request = commitRequest([{ type: 'UPDATE', id: rowId(0) }])
   return { name, step: () => source.commit(request) }
 }
 
-export const engineLoad = (name: string, source: SourceAdapter, clients: number): Contestant => ({
+export const engineLoad = (name: string, source: Adapter, clients: number): Contestant => ({
   name,
   step: (client) => source.load({ ...requestContext, model: items, id: someRow(client, clients) }),
 })
 
-export const engineList = (name: string, source: SourceAdapter): Contestant => ({
+export const engineList = (name: string, source: Adapter): Contestant => ({
   name,
   step() {
     const where = [['id', '>', rowId(Math.floor(Math.random() * 10_000))]]
@@ -82,7 +82,7 @@ export const engineList = (name: string, source: SourceAdapter): Contestant => (
   },
 })
 
-export const engineFeed = (name: string, source: SourceAdapter): Contestant => ({
+export const engineFeed = (name: string, source: Adapter): Contestant => ({
   name,
   step: () => source.events({ ...requestContext, cursor: undefined, limit: 1000 }),
 })

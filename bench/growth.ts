@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import { pgDataSource } from 'postern/pg'
-import type { SourceAdapter } from '../src/core/adapter.ts'
+import { pgAdapter } from 'postern/pg'
+import type { Adapter } from '../src/core/adapter.ts'
 import { readFeedCursor, sealFeedCursor } from '../src/core/protocol/cursor.ts'
 import type { BenchDatabase } from './database.ts'
 import { poolOf } from './libraries.ts'
@@ -16,7 +16,7 @@ interface Grown {
   readonly name: string
   readonly rows: number
   readonly pool: pg.Pool
-  readonly source: SourceAdapter
+  readonly source: Adapter
   /** Reads up to the end of the log. */
   readonly end: string
   /** Reads the log's last 1,000 events and what comes after. */
@@ -41,7 +41,7 @@ export async function openGrown(
     const pool = poolOf(url.href, 1)
     await pool.query(tables)
     await pool.query(seed)
-    const source = pgDataSource(pool, schema)
+    const source = pgAdapter(pool, schema)
     await source.migrate()
     for (let done = 0; done < rows + BASE; done += BATCH) {
       say(`${label(rows)} events: ${Math.floor(done / 1000)},000 in place`)
@@ -151,7 +151,7 @@ export function* growthSections(grown: readonly Grown[]): Generator<Section> {
   )
 }
 
-async function stampOf(source: SourceAdapter, id: string): Promise<number> {
+async function stampOf(source: Adapter, id: string): Promise<number> {
   return JSON.parse(await source.load({ ...requestContext, model: items, id })).stamp
 }
 

@@ -2,10 +2,11 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
-import { dataSourceExpress } from 'postern/express'
-import { dataSourceNext } from 'postern/next'
-import type { SourceAdapter } from '../src/core/adapter.ts'
+import { toExpress } from 'postern/express'
+import { toNextRoute } from 'postern/next'
+import type { Adapter } from '../src/core/adapter.ts'
 import { createSigner, type SignatureHeaders } from '../src/core/signature/sign.ts'
+import { createEndpoint } from '../src/index.ts'
 import { stamps } from './engine.ts'
 import { fresh, freshKey, inputOf, someRow } from './requests.ts'
 import type { Contestant } from './rounds.ts'
@@ -56,8 +57,8 @@ function applied(id: string, status: number, text: string): void {
 }
 
 /** As Next.js calls it: a Fetch `Request` in, a `Response` out, in this process. */
-export function fetchHandler(source: SourceAdapter, clients: number): Contestant {
-  const { POST } = dataSourceNext({ schema, apiKey: KEY, adapter: source })
+export function fetchHandler(source: Adapter, clients: number): Contestant {
+  const { POST } = toNextRoute(createEndpoint({ schema, signingKey: KEY, adapter: source }))
   const { take, prepare } = shelves(clients)
   return {
     name: 'signed, Fetch handler',
@@ -74,11 +75,11 @@ export function fetchHandler(source: SourceAdapter, clients: number): Contestant
 
 /** Express over loopback, with a client that keeps its connections; both halves run in this process. */
 export async function expressServer(
-  source: SourceAdapter,
+  source: Adapter,
   clients: number,
 ): Promise<{ contestant: Contestant; close(): Promise<void> }> {
   const app = express()
-  app.post('/source', dataSourceExpress({ schema, apiKey: KEY, adapter: source }))
+  app.post('/source', toExpress(createEndpoint({ schema, signingKey: KEY, adapter: source })))
   const server = app.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

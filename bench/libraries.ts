@@ -3,19 +3,19 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import postgres from 'postgres'
-import { drizzleConnection, drizzleDataSource } from '../src/adapters/drizzle/index.ts'
-import { kyselyConnection, kyselyDataSource } from '../src/adapters/kysely.ts'
-import { pgConnection, pgDataSource } from '../src/adapters/pg.ts'
-import { postgresJsConnection, postgresJsDataSource } from '../src/adapters/postgres-js.ts'
-import { prismaConnection, prismaDataSource } from '../src/adapters/prisma/index.ts'
-import type { SourceAdapter } from '../src/core/adapter.ts'
+import { drizzleAdapter, drizzleConnection } from '../src/adapters/drizzle/index.ts'
+import { kyselyAdapter, kyselyConnection } from '../src/adapters/kysely.ts'
+import { pgAdapter, pgConnection } from '../src/adapters/pg.ts'
+import { postgresJsAdapter, postgresJsConnection } from '../src/adapters/postgres-js.ts'
+import { prismaAdapter, prismaConnection } from '../src/adapters/prisma/index.ts'
+import type { Adapter } from '../src/core/adapter.ts'
 import type { PostgresConnection } from '../src/postgres/connection.ts'
 import { generatePrismaClient } from '../test/adapters/prisma/generate.ts'
 import { schema } from './schema.ts'
 
 /** A client library with the engine on it, and the library by itself: "run this text with these parameters". */
 export interface Library {
-  readonly source: SourceAdapter
+  readonly source: Adapter
   readonly connection: PostgresConnection
   close(): Promise<unknown>
 }
@@ -31,7 +31,7 @@ export async function openLibrary(name: LibraryName, url: string, max: number): 
     case 'pg': {
       const pool = poolOf(url, max)
       return {
-        source: pgDataSource(pool, schema),
+        source: pgAdapter(pool, schema),
         connection: plain(pgConnection(pool)),
         close: () => pool.end(),
       }
@@ -39,7 +39,7 @@ export async function openLibrary(name: LibraryName, url: string, max: number): 
     case 'postgres.js': {
       const sql = postgres(url, { max, onnotice: () => {} })
       return {
-        source: postgresJsDataSource(sql, schema),
+        source: postgresJsAdapter(sql, schema),
         connection: plain(postgresJsConnection(sql)),
         close: () => sql.end({ timeout: 5 }),
       }
@@ -48,7 +48,7 @@ export async function openLibrary(name: LibraryName, url: string, max: number): 
       const pool = poolOf(url, max)
       const db = drizzle(pool)
       return {
-        source: drizzleDataSource(db, schema),
+        source: drizzleAdapter(db, schema),
         connection: plain(drizzleConnection(db)),
         close: () => pool.end(),
       }
@@ -56,7 +56,7 @@ export async function openLibrary(name: LibraryName, url: string, max: number): 
     case 'kysely': {
       const db = new Kysely<object>({ dialect: new PostgresDialect({ pool: poolOf(url, max) }) })
       return {
-        source: kyselyDataSource(db, schema),
+        source: kyselyAdapter(db, schema),
         connection: plain(kyselyConnection(db)),
         close: () => db.destroy(),
       }
@@ -66,7 +66,7 @@ export async function openLibrary(name: LibraryName, url: string, max: number): 
       const { PrismaClient } = await import('../test/adapters/prisma/generated/client.ts')
       const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: url, max }) })
       return {
-        source: prismaDataSource(prisma, schema),
+        source: prismaAdapter(prisma, schema),
         connection: plain(prismaConnection(prisma)),
         close: () => prisma.$disconnect(),
       }

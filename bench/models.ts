@@ -1,5 +1,5 @@
 import { defineSchema, model, z } from 'postern'
-import { pgDataSource } from 'postern/pg'
+import { pgAdapter } from 'postern/pg'
 import type { BenchDatabase } from './database.ts'
 import { poolOf } from './libraries.ts'
 import { freshKey, intent, requestContext } from './requests.ts'
@@ -26,10 +26,10 @@ export async function* modelSections(database: BenchDatabase): AsyncGenerator<Se
     )
     const schema = defineSchema(Object.fromEntries(names.map((one) => [one, model({ title: z.string() })])))
     const started = performance.now()
-    await pgDataSource(pool, schema).migrate()
+    await pgAdapter(pool, schema).migrate()
     const migrated = performance.now()
     // as an application that starts: it reads what was compiled, then its first connection compiles the plans
-    const source = pgDataSource(pool, schema)
+    const source = pgAdapter(pool, schema)
     const bound = schema.models.get('model0')!
     await source.load({ ...requestContext, model: bound, id: 'row-0' })
     const first = performance.now()
@@ -49,7 +49,7 @@ export async function* modelSections(database: BenchDatabase): AsyncGenerator<Se
       step: () =>
         source.commit({
           ...requestContext,
-          key: freshKey(),
+          idempotencyKey: freshKey(),
           intent,
           intentHash: null,
           echo: undefined,

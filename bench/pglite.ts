@@ -1,5 +1,5 @@
 import { PGlite } from '@electric-sql/pglite'
-import { pgliteDataSource } from 'postern/pglite'
+import { pgliteAdapter } from 'postern/pglite'
 import { engineUpdate } from './engine.ts'
 import { fresh, inputOf, Stamps, someRow } from './requests.ts'
 import type { Contestant } from './rounds.ts'
@@ -13,7 +13,7 @@ export async function openPglite(): Promise<{
   const db = await PGlite.create()
   await db.exec(tables)
   await db.exec(seed)
-  const source = pgliteDataSource(db, schema)
+  const source = pgliteAdapter(db, schema)
   await source.migrate()
   await db.exec('analyze')
   return {

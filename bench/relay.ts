@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import pg from 'pg'
-import { pgDataSource } from '../src/adapters/pg.ts'
+import { pgAdapter } from '../src/adapters/pg.ts'
 import type { Relay, RelayOptions, Sink } from '../src/relay/index.ts'
 import { createRelay, httpSink, relaysOf } from '../src/relay/index.ts'
 import { natsSink } from '../src/relay/nats.ts'
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   const server = await startPostgres({ durable: true })
   const pool = new pg.Pool({ connectionString: server.url, max: 8 })
   pool.on('error', () => {})
-  const source = pgDataSource(pool, notes)
+  const source = pgAdapter(pool, notes)
   const far = new Worker(new URL(import.meta.url), { execArgv: process.execArgv })
   const listening = once(far, 'message')
   try {

@@ -1,6 +1,6 @@
 import pg from 'pg'
-import { pgDataSource } from 'postern/pg'
-import type { PostgresSource } from 'postern/postgres'
+import { pgAdapter } from 'postern/pg'
+import type { PostgresAdapter } from 'postern/postgres'
 import { startPostgres } from '../test/support/pg-server.ts'
 import { schema, tables } from './schema.ts'
 
@@ -9,7 +9,7 @@ type Row = Record<string, unknown>
 /** A database that exists for as long as the demo runs. */
 export interface DemoDatabase {
   readonly description: string
-  readonly source: PostgresSource
+  readonly source: PostgresAdapter
   /** Past the endpoint, as psql would: the demo does not take the endpoint's word for what was written. */
   sql(text: string): Promise<Row[]>
   stop(): Promise<void>
@@ -24,7 +24,7 @@ export async function startEmbeddedPostgres(): Promise<DemoDatabase> {
   const [version] = await sql('show server_version')
   return {
     description: `Postgres ${version?.server_version}, on ${new URL(server.url).host}`,
-    source: pgDataSource(pool, schema),
+    source: pgAdapter(pool, schema),
     sql,
     stop: async () => {
       await pool.end()
@@ -35,7 +35,7 @@ export async function startEmbeddedPostgres(): Promise<DemoDatabase> {
 
 /** Postgres compiled to WebAssembly, inside this process: one connection, no server. */
 export async function startPglite(): Promise<DemoDatabase> {
-  const [{ PGlite }, { pgliteDataSource }] = await Promise.all([
+  const [{ PGlite }, { pgliteAdapter }] = await Promise.all([
     import('@electric-sql/pglite'),
     import('postern/pglite'),
   ])
@@ -45,7 +45,7 @@ export async function startPglite(): Promise<DemoDatabase> {
   const [version] = await sql('show server_version')
   return {
     description: `PGlite, Postgres ${version?.server_version} inside this process`,
-    source: pgliteDataSource(db, schema),
+    source: pgliteAdapter(db, schema),
     sql,
     stop: () => db.close(),
   }

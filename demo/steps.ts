@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import type { SourceEvent, StaleReport } from 'postern'
-import { type Commit, createSourceClient, type SourceClient, SourceClientError } from 'postern/client'
+import type { ChangeEvent, StaleReport } from 'postern'
+import { type Client, ClientError, type Commit, createClient } from 'postern/client'
 import type { DemoDatabase } from './database.ts'
 import type { schema } from './schema.ts'
 import { check, say, show } from './terminal.ts'
 
-type Client = SourceClient<typeof schema>
+type TasksClient = Client<typeof schema>
 
 export interface Demo {
   readonly database: DemoDatabase
@@ -25,8 +25,8 @@ const applicationTables = `select table_name, column_name, data_type, column_def
   from information_schema.columns where table_schema = 'public' order by 1, 2`
 
 /** The calling side, as the platform has it: it knows the address and the key, and nothing of the database. */
-const clientOf = ({ url, key }: Demo, scope = {}): Client =>
-  createSourceClient<typeof schema>({ url, key, scope: { ...org, ...scope } })
+const clientOf = ({ url, key }: Demo, scope = {}): TasksClient =>
+  createClient<typeof schema>({ url, signingKey: key, scope: { ...org, ...scope } })
 
 export const steps: readonly Step[] = [
   {
@@ -53,7 +53,7 @@ export const steps: readonly Step[] = [
       const source = clientOf(demo)
       say('One signed commit of four operations. All of them are applied, or none.')
       const { rows, stamps } = await source.commit({
-        key: 'demo:create',
+        idempotencyKey: 'demo:create',
         operations: [
           { type: 'CREATE', model: 'projects', id: 'p1', input: { name: 'House' } },
           { type: 'CREATE', model: 'tasks', id: 't1', input: { title: 'Paint the door', projectId: 'p1' } },
@@ -75,7 +75,7 @@ export const steps: readonly Step[] = [
 
       const refused = await refusal(
         source.commit({
-          key: 'demo:half',
+          idempotencyKey: 'demo:half',
           operations: [
             { type: 'CREATE', model: 'tasks', id: 't4', input: { title: 'Knock' } },
             { type: 'CREATE', model: 'tasks', id: 't5', input: { title: 'Enter', projectId: 'nowhere' } },
@@ -118,9 +118,9 @@ export const steps: readonly Step[] = [
       const { row, stamp } = await planner.load('tasks', 't1')
       assert.deepEqual([row?.status, (await worker.load('tasks', 't1')).stamp], ['todo', stamp])
       say(`Both have read t1 at stamp ${stamp}. Both write at once, each with readAt ${stamp}.`)
-      const write = (source: Client, name: string, status: 'doing' | 'done') =>
+      const write = (source: TasksClient, name: string, status: 'doing' | 'done') =>
         source.commit({
-          key: `demo:${name}`,
+          idempotencyKey: `demo:${name}`,
           operations: [{ type: 'UPDATE', model: 'tasks', id: 't1', input: { status }, readAt: stamp }],
         })
       const outcomes = await Promise.allSettled([
@@ -129,7 +129,7 @@ export const steps: readonly Step[] = [
       ])
       const winner = outcomes.findIndex(({ status }) => status === 'fulfilled')
       const [lost] = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
-      assert.ok(lost instanceof SourceClientError, 'one of the two must be refused')
+      assert.ok(lost instanceof ClientError, 'one of the two must be refused')
       const names = ['planner', 'worker']
       const values = ['doing', 'done']
       assert.notEqual(winner, -1, 'one of the two must be accepted')
@@ -151,7 +151,7 @@ export const steps: readonly Step[] = [
     name: 'A retry replays',
     async run(demo) {
       const answers: string[] = []
-      const source = createSourceClient<typeof schema>({
+      const source = createClient<typeof schema>({
         ...demo,
         scope: org,
         fetch: async (url, init) => {
@@ -161,7 +161,7 @@ export const steps: readonly Step[] = [
         },
       })
       const commit: Commit<typeof schema> = {
-        key: 'demo:t3:done',
+        idempotencyKey: 'demo:t3:done',
         operations: [{ type: 'UPDATE', model: 'tasks', id: 't3', input: { status: 'done' } }],
       }
       say("The caller loses the answer and sends the commit again: same key 'demo:t3:done'.")
@@ -187,13 +187,13 @@ export const steps: readonly Step[] = [
     name: 'A tampered request is refused',
     async run(demo) {
       say('Signed by the caller; on the way somebody turns "Varnish" into "Vanish".')
-      const tampered = createSourceClient<typeof schema>({
+      const tampered = createClient<typeof schema>({
         ...demo,
         scope: org,
         fetch: (url, init) => fetch(url, { ...init, body: String(init.body).replace('Varnish', 'Vanish') }),
       })
       const commit: Commit<typeof schema> = {
-        key: 'demo:tampered',
+        idempotencyKey: 'demo:tampered',
         operations: [{ type: 'UPDATE', model: 'tasks', id: 't2', input: { title: 'Varnish it' } }],
       }
       const refused = await refusal(tampered.commit(commit))
@@ -211,7 +211,7 @@ export const steps: readonly Step[] = [
     name: 'Follow the feed',
     async run(demo) {
       const source = clientOf(demo)
-      const events: SourceEvent[] = []
+      const events: ChangeEvent[] = []
       let cursor: string | undefined
       say('From the beginning, three events to a page:')
       for await (const page of source.events({ limit: 3 })) {
@@ -234,7 +234,7 @@ export const steps: readonly Step[] = [
       const follower = source.events({ cursor, follow: true, pollMs: 50, signal: stop.signal })
       const next = follower.next()
       await source.commit({
-        key: 'demo:t2:delete',
+        idempotencyKey: 'demo:t2:delete',
         operations: [{ type: 'DELETE', model: 'tasks', id: 't2' }],
       })
       const { value: page } = await next
@@ -249,21 +249,21 @@ export const steps: readonly Step[] = [
   },
 ]
 
-async function refusal(work: Promise<unknown>): Promise<SourceClientError> {
+async function refusal(work: Promise<unknown>): Promise<ClientError> {
   try {
     await work
   } catch (error) {
-    if (error instanceof SourceClientError) return error
+    if (error instanceof ClientError) return error
     throw error
   }
   throw new Error('the endpoint accepted what it should have refused')
 }
 
-const answer = ({ status, code }: SourceClientError): string => `${status} ${code}`
+const answer = ({ status, code }: ClientError): string => `${status} ${code}`
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12)
 
-const eventLine = ({ stamp, type, model, entityId, changed, id }: SourceEvent): string => {
+const eventLine = ({ stamp, type, model, entityId, changed, id }: ChangeEvent): string => {
   const what = changed ? `changed ${changed.join(', ')}` : ''
   return `${String(stamp).padStart(2)}  ${type.padEnd(6)}  ${`${model}/${entityId}`.padEnd(11)}  ${what.padEnd(15)}  id ${id}`
 }

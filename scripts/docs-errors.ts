@@ -45,7 +45,7 @@ Every refusal and every failure is JSON of one shape:
   (\`urn:postern:error:<code>\`), \`title\`, \`status\` and \`detail\` beside them.
 
 A commit that was refused has written nothing, and has not used up its key. A rule of the application's own
-(\`SourceRejection\`) is answered with a code and a 4xx status that the application chose; those are not listed here.
+(\`Rejection\`) is answered with a code and a 4xx status that the application chose; those are not listed here.
 `
 
 /** The whole page. */

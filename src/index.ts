@@ -1,5 +1,6 @@
 export { z } from 'zod'
 export type {
+  Adapter,
   CommitAnswer,
   CommitRequest,
   Condition,
@@ -15,12 +16,11 @@ export type {
   RequestContext,
   RowValue,
   Scope,
-  SourceAdapter,
-  SourceStore,
+  Store,
   StoreTransaction,
   Target,
 } from './core/adapter.ts'
-export { type DataSourceHandler, dataSource } from './core/endpoint/endpoint.ts'
+export { createEndpoint, type Endpoint } from './core/endpoint/endpoint.ts'
 export type {
   HandlerCommit,
   HandlerCommitResult,
@@ -34,24 +34,24 @@ export type {
 export { defaultLimits, type Limits } from './core/endpoint/limits.ts'
 export type {
   CommitOutcome,
-  SourceLogger,
-  SourceMetrics,
-  SourceOutcome,
-  SourceTracer,
+  Logger,
+  Metrics,
+  RequestOutcome,
+  Tracer,
 } from './core/endpoint/observe.ts'
 export type {
   AdapterContext,
   AuthorizeContext,
-  DataSourceOptions,
+  EndpointOptions,
   PickAdapter,
   ResolvedScopes,
   ResolveKeys,
   ScopesContext,
 } from './core/endpoint/options.ts'
-export type { SourceOperation } from './core/endpoint/work.ts'
-export { type ErrorCode, errors, SourceError, SourceRejection } from './core/errors.ts'
-export type { RequestType, SourceRequest } from './core/protocol/request.ts'
-export type { SourceEvent } from './core/rules/event.ts'
+export type { PlainOperation } from './core/endpoint/work.ts'
+export { type ErrorCode, errors, PosternError, Rejection } from './core/errors.ts'
+export type { ProtocolRequest, RequestType } from './core/protocol/request.ts'
+export type { ChangeEvent } from './core/rules/event.ts'
 export type { StaleReason, StaleReport } from './core/rules/staleness.ts'
 export { type StoreAdapterOptions, storeAdapter } from './core/rules/store-adapter.ts'
 export { canonicalValue } from './core/schema/canonical.ts'

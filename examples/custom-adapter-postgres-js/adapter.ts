@@ -1,10 +1,10 @@
 import type { Schema } from 'postern'
 import {
+  type PostgresAdapter,
+  type PostgresAdapterOptions,
   type PostgresConnection,
   type PostgresSession,
-  type PostgresSource,
-  type PostgresSourceOptions,
-  postgresSource,
+  postgresAdapter,
   type TextRow,
 } from 'postern/postgres'
 import type { Sql, TransactionSql } from 'postgres'
@@ -14,15 +14,15 @@ import type { Sql, TransactionSql } from 'postgres'
  * its client runs a text with parameters, and how it opens a transaction.
  *
  * @example
- * const source = myDataSource(postgres(process.env.DATABASE_URL), schema)
+ * const source = myAdapter(postgres(process.env.DATABASE_URL), schema)
  * await source.migrate()
  */
-export function myDataSource(
+export function myAdapter(
   sql: Sql,
   schema: Schema,
-  options: PostgresSourceOptions<TransactionSql> = {},
-): PostgresSource<TransactionSql> {
-  return postgresSource(connection(sql), schema, options)
+  options: PostgresAdapterOptions<TransactionSql> = {},
+): PostgresAdapter<TransactionSql> {
+  return postgresAdapter(connection(sql), schema, options)
 }
 
 function connection(sql: Sql): PostgresConnection<TransactionSql> {

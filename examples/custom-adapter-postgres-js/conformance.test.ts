@@ -3,7 +3,7 @@
 import { after, describe, it } from 'node:test'
 import { conformance, conformanceSchema, conformanceTables, postgresProbe } from 'postern/conformance'
 import postgres from 'postgres'
-import { myDataSource } from './adapter.ts'
+import { myAdapter } from './adapter.ts'
 
 const url = process.env.DATABASE_URL
 if (url === undefined) throw new Error('DATABASE_URL: where the conformance tables can be made')
@@ -15,7 +15,7 @@ await setup.end()
 
 // as many connections as any check has callers
 const sql = open(40)
-const adapter = myDataSource(sql, conformanceSchema)
+const adapter = myAdapter(sql, conformanceSchema)
 await adapter.migrate()
 
 // on connections of its own: the adapter must not vouch for itself

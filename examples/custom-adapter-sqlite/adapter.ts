@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { type Schema, type SourceAdapter, type SourceStore, storeAdapter } from 'postern'
+import { type Adapter, type Schema, type Store, storeAdapter } from 'postern'
 import { Log } from './log.ts'
 import { queryRows } from './query.ts'
 import { readRow } from './rows.ts'
@@ -28,7 +28,7 @@ export function sqliteDataSource(
   open: () => DatabaseSync,
   schema: Schema,
   options: SqliteOptions = {},
-): SourceAdapter & { close(): void } {
+): Adapter & { close(): void } {
   const { ledgerRetentionMs = THIRTY_DAYS_MS, lockTimeoutMs = 5_000 } = options
   const writer = new Writer(prepared(open()), lockTimeoutMs)
   const readers = prepared(open())
@@ -44,7 +44,7 @@ export function sqliteDataSource(
     }
   }
 
-  const store: SourceStore = {
+  const store: Store = {
     transaction: (work) =>
       writer.transaction((db) => work(new SqliteTransaction(db, schema, Date.now() - ledgerRetentionMs))),
     read: async (tenant, target) =>

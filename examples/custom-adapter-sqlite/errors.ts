@@ -1,4 +1,4 @@
-import { type ErrorCode, type Model, SourceError } from 'postern'
+import { type ErrorCode, type Model, PosternError } from 'postern'
 
 /** Extended result codes of SQLite, https://www.sqlite.org/rescode.html */
 const codes: Readonly<Record<number, ErrorCode>> = {
@@ -25,15 +25,15 @@ export function objectionOf(error: unknown, model: Model): unknown {
   const code = codes[errcode]
   if (code === undefined) {
     if ((errcode & 0xff) === CONSTRAINT)
-      return new SourceError('constraint_violation', undefined, { cause: error })
+      return new PosternError('constraint_violation', undefined, { cause: error })
     if ((errcode & 0xff) === MISMATCH)
-      return new SourceError('source_commit_invalid', undefined, { cause: error })
+      return new PosternError('source_commit_invalid', undefined, { cause: error })
     return error
   }
   const [, named] = /constraint failed: (.+)$/.exec(message ?? '') ?? []
   if (code === 'not_null_violation') {
     const field = [...model.fields.values()].find(({ column }) => named?.endsWith(`.${column}`))
-    return new SourceError(code, undefined, { details: { field: field?.name }, cause: error })
+    return new PosternError(code, undefined, { details: { field: field?.name }, cause: error })
   }
-  return new SourceError(code, undefined, { details: { constraint: named }, cause: error })
+  return new PosternError(code, undefined, { details: { constraint: named }, cause: error })
 }

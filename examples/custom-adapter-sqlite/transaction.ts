@@ -6,9 +6,9 @@ import {
   type LogEntry,
   type Model,
   type Operation,
+  PosternError,
   type RowValue,
   type Schema,
-  SourceError,
   type StoreTransaction,
   type Target,
 } from 'postern'
@@ -145,7 +145,7 @@ export class SqliteTransaction implements StoreTransaction {
     const id = input[policy.fk]
     if (id != null && readRow(this.#db, this.#schema, tenant, { model: parent, id: String(id) }) !== null)
       return
-    throw new SourceError('entity_not_found', undefined, { details: { model: parent.name } })
+    throw new PosternError('entity_not_found', undefined, { details: { model: parent.name } })
   }
 }
 

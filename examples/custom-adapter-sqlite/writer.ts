@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { SourceError } from 'postern'
+import { PosternError } from 'postern'
 
 const SQLITE_BUSY = 5
 
@@ -49,7 +49,7 @@ export class Writer {
         return this.#db.exec('begin immediate')
       } catch (error) {
         if ((error as { errcode?: number }).errcode !== SQLITE_BUSY) throw error
-        if (Date.now() > end) throw new SourceError('source_busy', undefined, { cause: error })
+        if (Date.now() > end) throw new PosternError('source_busy', undefined, { cause: error })
       }
       await new Promise((resolve) => setTimeout(resolve, wait))
     }

@@ -1,6 +1,7 @@
 import express from 'express'
 import pg from 'pg'
-import { dataSourceExpress } from 'postern/express'
+import { createEndpoint } from 'postern'
+import { toExpress } from 'postern/express'
 import { schema, tables } from './schema.ts'
 import { Tickets } from './tickets.ts'
 
@@ -12,18 +13,20 @@ const tickets = new Tickets(pool)
 const app = express()
 app.post(
   '/source',
-  dataSourceExpress({
-    schema,
-    apiKey: process.env.SOURCE_KEY,
-    models: {
-      tickets: {
-        load: ({ id, context }) => tickets.load(id, context.tenant),
-        list: ({ query, context }) => tickets.list(query, context.tenant),
-        commit: (parameters) => tickets.commit(parameters),
+  toExpress(
+    createEndpoint({
+      schema,
+      signingKey: process.env.POSTERN_KEY,
+      models: {
+        tickets: {
+          load: ({ id, context }) => tickets.load(id, context.tenant),
+          list: ({ query, context }) => tickets.list(query, context.tenant),
+          commit: (parameters) => tickets.commit(parameters),
+        },
       },
-    },
-    onError: (error) => console.error(error),
-  }),
+      onError: (error) => console.error(error),
+    }),
+  ),
 )
 
 const port = Number(process.env.PORT ?? 3000)

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { type HandlerCommit, type HandlerQuery, SourceError, type SourceOperation } from 'postern'
+import { type HandlerCommit, type HandlerQuery, type PlainOperation, PosternError } from 'postern'
 
 interface Ticket {
   id: string
@@ -28,7 +28,7 @@ export class Tickets {
   /** Pages by id. Where a handler cannot do what is asked for, it says so instead of leaving it out. */
   async list({ where, orderBy, order, limit, cursor }: HandlerQuery, tenant: string | null) {
     if (orderBy !== 'id' || order !== 'asc' || where.some(([, operator]) => operator !== '=')) {
-      throw new SourceError(
+      throw new PosternError(
         'invalid_query',
         'Tickets are listed by id, ascending, and filtered with = alone.',
       )
@@ -90,14 +90,14 @@ export class Tickets {
       [tenant, key],
     )
     const [before] = rows
-    if (before === undefined || before.intent !== intent) throw new SourceError('idempotency_conflict')
+    if (before === undefined || before.intent !== intent) throw new PosternError('idempotency_conflict')
     return before.answer
   }
 }
 
 async function apply(
   client: pg.PoolClient,
-  { type, id, input, readAt, model }: SourceOperation,
+  { type, id, input, readAt, model }: PlainOperation,
   tenant: string | null,
 ): Promise<Stored> {
   if (type === 'CREATE') {
@@ -107,7 +107,7 @@ async function apply(
        on conflict do nothing returning id, subject, state, version`,
       [id, tenant, input.subject, input.state],
     )
-    if (rows[0] === undefined) throw new SourceError('unique_violation')
+    if (rows[0] === undefined) throw new PosternError('unique_violation')
     return rows[0]
   }
   // The lock first, then the look at the version: the other way round two writers could both find it unchanged.
@@ -116,11 +116,11 @@ async function apply(
     [id, tenant],
   )
   const [current] = rows
-  if (current === undefined) throw new SourceError('entity_not_found', undefined, { details: { model, id } })
+  if (current === undefined) throw new PosternError('entity_not_found', undefined, { details: { model, id } })
   if (readAt !== null && Number(current.version) > readAt) {
     const { version, ...row } = current
     const operations = [{ model, id, readAt, stamp: Number(version), current: row }]
-    throw new SourceError('stale_context', undefined, { details: { operations } })
+    throw new PosternError('stale_context', undefined, { details: { operations } })
   }
   const updated = await client.query<Stored>(
     `update tickets set subject = coalesce($3, subject), state = coalesce($4, state), version = version + 1

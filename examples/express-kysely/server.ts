@@ -1,11 +1,12 @@
 import express from 'express'
-import { dataSourceExpress } from 'postern/express'
+import { createEndpoint } from 'postern'
+import { toExpress } from 'postern/express'
 import { schema } from './schema.ts'
 import { adapter } from './source.ts'
 
 const app = express()
 // Before express.json(): the signature covers the bytes of the body as they came.
-app.post('/source', dataSourceExpress({ schema, adapter, apiKey: process.env.SOURCE_KEY }))
+app.post('/source', toExpress(createEndpoint({ schema, adapter, signingKey: process.env.POSTERN_KEY })))
 app.use(express.json())
 
 const port = Number(process.env.PORT ?? 3000)

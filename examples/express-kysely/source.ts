@@ -1,5 +1,5 @@
-import { kyselyDataSource } from 'postern/kysely'
+import { kyselyAdapter } from 'postern/kysely'
 import { db } from './db.ts'
 import { schema } from './schema.ts'
 
-export const adapter = kyselyDataSource(db, schema)
+export const adapter = kyselyAdapter(db, schema)

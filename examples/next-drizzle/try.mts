@@ -1,14 +1,14 @@
-import { createSourceClient, SourceClientError } from 'postern/client'
+import { ClientError, createClient } from 'postern/client'
 import type { schema } from './lib/schema'
 
-const source = createSourceClient<typeof schema>({
+const source = createClient<typeof schema>({
   url: process.env.SOURCE_URL ?? 'http://localhost:3000/api/source',
-  key: process.env.SOURCE_KEY,
+  signingKey: process.env.POSTERN_KEY,
   scope: { organizationId: 'org_1' },
 })
 
 await source.commit({
-  key: 'task:t1:create',
+  signingKey: 'task:t1:create',
   operations: [{ type: 'CREATE', model: 'tasks', id: 't1', input: { title: 'Paint the door' } }],
 })
 
@@ -29,6 +29,6 @@ console.log('replayed', (await write('task:t1:start', 'doing')).replayed)
 try {
   await write('task:t1:finish', 'done')
 } catch (error) {
-  if (!(error instanceof SourceClientError)) throw error
+  if (!(error instanceof ClientError)) throw error
   console.log('refused', error.status, error.code)
 }

@@ -10,7 +10,7 @@ describe.concurrent('orders', () => {
       expect(row).toMatchObject({ stock: 1 })
       await client.commit(
         {
-          key: 'buy the door',
+          idempotencyKey: 'buy the door',
           operations: [
             { type: 'UPDATE', model: 'products', id: 'door', input: { stock: 0 }, readAt: stamp },
             { type: 'CREATE', model: 'orders', id: 'order', input: { productId: 'door' } },

@@ -15,7 +15,7 @@ export const shop = fixture('sealed-fixtures example', {
     await adapter.migrate()
     for (const { id, ...input } of JSON.parse(await readFile(seed, 'utf8'))) {
       await client.commit(
-        { key: `seed:${id}`, operations: [{ type: 'CREATE', model: 'products', id, input }] },
+        { idempotencyKey: `seed:${id}`, operations: [{ type: 'CREATE', model: 'products', id, input }] },
         org,
       )
     }

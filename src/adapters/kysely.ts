@@ -1,8 +1,8 @@
 import type { Kysely, Transaction } from 'kysely'
 import { CompiledQuery } from 'kysely'
 import type { Schema } from '../core/schema/define.ts'
-import type { PostgresSource, PostgresSourceOptions } from '../postgres/adapter.ts'
-import { postgresSource } from '../postgres/adapter.ts'
+import type { PostgresAdapter, PostgresAdapterOptions } from '../postgres/adapter.ts'
+import { postgresAdapter } from '../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../postgres/connection.ts'
 
 /**
@@ -13,14 +13,14 @@ import type { PostgresConnection, PostgresSession, TextRow } from '../postgres/c
  * import { Kysely, PostgresDialect } from 'kysely'
  *
  * const db = new Kysely({ dialect: new PostgresDialect({ pool }) })
- * const source = kyselyDataSource(db, schema)
+ * const source = kyselyAdapter(db, schema)
  */
-export function kyselyDataSource<DB>(
+export function kyselyAdapter<DB>(
   db: Kysely<DB>,
   schema: Schema,
-  options: PostgresSourceOptions<Transaction<DB>> = {},
-): PostgresSource<Transaction<DB>> {
-  return postgresSource(kyselyConnection(db), schema, options)
+  options: PostgresAdapterOptions<Transaction<DB>> = {},
+): PostgresAdapter<Transaction<DB>> {
+  return postgresAdapter(kyselyConnection(db), schema, options)
 }
 
 /** The seam alone, for what needs a connection and no data source. */

@@ -1,9 +1,9 @@
-import { SourceError } from '../core/errors.ts'
+import { PosternError } from '../core/errors.ts'
 import type { Schema } from '../core/schema/define.ts'
-import type { PostgresSource, PostgresSourceOptions } from '../postgres/adapter.ts'
-import { postgresSource } from '../postgres/adapter.ts'
+import type { PostgresAdapter, PostgresAdapterOptions } from '../postgres/adapter.ts'
+import { postgresAdapter } from '../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession } from '../postgres/connection.ts'
-import { toSourceError } from '../postgres/runtime/sqlstate.ts'
+import { toPosternError } from '../postgres/runtime/sqlstate.ts'
 import { oneByOne } from '../postgres/runtime/turns.ts'
 
 /** What is called of a node-postgres client. */
@@ -24,8 +24,8 @@ export interface PgPool {
   readonly totalCount: number
 }
 
-/** Options of `pgDataSource`. */
-export interface PgSourceOptions extends PostgresSourceOptions<PgClient> {
+/** Options of `pgAdapter`. */
+export interface PgAdapterOptions extends PostgresAdapterOptions<PgClient> {
   /** Longest wait for a connection of the pool, in milliseconds. Default 5,000; the answer is then `source_busy`. */
   connectTimeoutMs?: number
 }
@@ -36,14 +36,14 @@ export interface PgSourceOptions extends PostgresSourceOptions<PgClient> {
  * @example
  * import pg from 'pg'
  *
- * const source = pgDataSource(new pg.Pool({ connectionString: process.env.DATABASE_URL }), schema)
+ * const source = pgAdapter(new pg.Pool({ connectionString: process.env.DATABASE_URL }), schema)
  */
-export function pgDataSource(
+export function pgAdapter(
   client: PgPool | PgClient,
   schema: Schema,
-  options: PgSourceOptions = {},
-): PostgresSource<PgClient> {
-  return postgresSource(pgConnection(client, options), schema, options)
+  options: PgAdapterOptions = {},
+): PostgresAdapter<PgClient> {
+  return postgresAdapter(pgConnection(client, options), schema, options)
 }
 
 /** The seam alone, for what needs a connection and no data source. */
@@ -63,7 +63,7 @@ export function pgConnection(
           const { command } = await one.query({ text: 'commit', values: [] })
           // a transaction that failed before answers COMMIT with ROLLBACK, and no error
           if (command === 'ROLLBACK')
-            throw new SourceError('internal_error', 'The transaction was rolled back.')
+            throw new PosternError('internal_error', 'The transaction was rolled back.')
           return result
         } catch (error) {
           // when the connection broke, the error that says so is the one before
@@ -118,7 +118,7 @@ async function connect(pool: PgPool, timeoutMs: number): Promise<PgPoolClient> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new SourceError('source_busy', 'No connection of the pool became free in time.')),
+      () => reject(new PosternError('source_busy', 'No connection of the pool became free in time.')),
       timeoutMs,
     )
   })
@@ -129,7 +129,7 @@ async function connect(pool: PgPool, timeoutMs: number): Promise<PgPoolClient> {
       (client) => client.release(),
       () => {},
     )
-    throw toSourceError(error, false)
+    throw toPosternError(error, false)
   } finally {
     clearTimeout(timer)
   }
@@ -138,7 +138,7 @@ async function connect(pool: PgPool, timeoutMs: number): Promise<PgPoolClient> {
 const isServerError = (error: unknown): boolean => {
   if (error instanceof Error && 'severity' in error) return error.severity === 'ERROR'
   // thrown by the work itself, not by the connection
-  return error instanceof Error && (error.name === 'SourceError' || error.name === 'SourceRejection')
+  return error instanceof Error && (error.name === 'PosternError' || error.name === 'Rejection')
 }
 
 function single(client: PgClient): Use {

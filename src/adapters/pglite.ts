@@ -1,6 +1,6 @@
 import type { Schema } from '../core/schema/define.ts'
-import type { PostgresSource, PostgresSourceOptions } from '../postgres/adapter.ts'
-import { postgresSource } from '../postgres/adapter.ts'
+import type { PostgresAdapter, PostgresAdapterOptions } from '../postgres/adapter.ts'
+import { postgresAdapter } from '../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../postgres/connection.ts'
 
 /** What is called of a PGlite transaction. */
@@ -20,14 +20,14 @@ export interface PgliteClient<Tx extends PgliteTransaction = PgliteTransaction> 
  * @example
  * import { PGlite } from '@electric-sql/pglite'
  *
- * const source = pgliteDataSource(await PGlite.create(), schema)
+ * const source = pgliteAdapter(await PGlite.create(), schema)
  */
-export function pgliteDataSource<Tx extends PgliteTransaction>(
+export function pgliteAdapter<Tx extends PgliteTransaction>(
   client: PgliteClient<Tx>,
   schema: Schema,
-  options: PostgresSourceOptions<Tx> = {},
-): PostgresSource<Tx> {
-  return postgresSource(pgliteConnection(client), schema, options)
+  options: PostgresAdapterOptions<Tx> = {},
+): PostgresAdapter<Tx> {
+  return postgresAdapter(pgliteConnection(client), schema, options)
 }
 
 /** The seam alone, for what needs a connection and no data source. */

@@ -1,6 +1,6 @@
 import type { Schema } from '../core/schema/define.ts'
-import type { PostgresSource, PostgresSourceOptions } from '../postgres/adapter.ts'
-import { postgresSource } from '../postgres/adapter.ts'
+import type { PostgresAdapter, PostgresAdapterOptions } from '../postgres/adapter.ts'
+import { postgresAdapter } from '../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../postgres/connection.ts'
 import { keptStatements, survivingTransaction } from './over-postgres-js.ts'
 
@@ -25,14 +25,14 @@ export interface PostgresJsClient<Tx extends PostgresJsTransaction = PostgresJsT
  * @example
  * import postgres from 'postgres'
  *
- * const source = postgresJsDataSource(postgres(process.env.DATABASE_URL ?? ''), schema)
+ * const source = postgresJsAdapter(postgres(process.env.DATABASE_URL ?? ''), schema)
  */
-export function postgresJsDataSource<Tx extends PostgresJsTransaction>(
+export function postgresJsAdapter<Tx extends PostgresJsTransaction>(
   sql: PostgresJsClient<Tx>,
   schema: Schema,
-  options: PostgresSourceOptions<Tx> = {},
-): PostgresSource<Tx> {
-  return postgresSource(postgresJsConnection(sql), schema, options)
+  options: PostgresAdapterOptions<Tx> = {},
+): PostgresAdapter<Tx> {
+  return postgresAdapter(postgresJsConnection(sql), schema, options)
 }
 
 /** The seam alone, for what needs a connection and no data source. */

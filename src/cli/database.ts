@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { Schema } from '../core/schema/define.ts'
-import type { PostgresSource } from '../postgres/adapter.ts'
+import type { PostgresAdapter } from '../postgres/adapter.ts'
 import type { PostgresConnection } from '../postgres/connection.ts'
 import { loadProject } from './module.ts'
 import { UsageError } from './outcome.ts'
@@ -17,7 +17,7 @@ export interface DatabaseOptions {
 
 /** A source, what it is made of, and how its connections are closed. */
 export interface Opened {
-  readonly source: PostgresSource
+  readonly source: PostgresAdapter
   readonly connection: PostgresConnection
   readonly schema: Schema
   /** Our own schema in the database. */
@@ -27,10 +27,10 @@ export interface Opened {
 }
 
 /**
- * Adds the options of a command that works on a schema and a database; see `withSource`.
+ * Adds the options of a command that works on a schema and a database; see `withAdapter`.
  *
  * @example
- * databaseOptions(program.command('prune')).action((options: DatabaseOptions) => withSource(options, work))
+ * databaseOptions(program.command('prune')).action((options: DatabaseOptions) => withAdapter(options, work))
  */
 export function databaseOptions(command: Command): Command {
   return connectionOptions(
@@ -53,9 +53,9 @@ export function connectionOptions(command: Command): Command {
 }
 
 /** Runs `work` with the source that the options name; see `withOpened`. */
-export function withSource<T>(
+export function withAdapter<T>(
   options: DatabaseOptions,
-  work: (source: PostgresSource) => Promise<T>,
+  work: (source: PostgresAdapter) => Promise<T>,
 ): Promise<T> {
   return withOpened(options, ({ source }) => work(source))
 }
@@ -71,16 +71,16 @@ export async function withOpened<T>(
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   const { schema, source, parts } = await loadProject(options.config ?? options.schema)
-  const install = options.install ?? parts?.options.schema ?? 'postern'
+  const install = options.install ?? parts?.options.namespace ?? 'postern'
   const named = options.database ?? options.url
   const database = named ?? process.env.DATABASE_URL
-  const other = options.install !== undefined && options.install !== (parts?.options.schema ?? 'postern')
+  const other = options.install !== undefined && options.install !== (parts?.options.namespace ?? 'postern')
   if (source !== undefined && parts !== undefined && named === undefined && !other) {
     return work({ source, connection: parts.connection, schema, install, database })
   }
   return withConnection(database, async (connection) => {
-    const { postgresSource } = await import('../postgres/adapter.ts')
-    const opened = postgresSource(connection, schema, { ...parts?.options, schema: install })
+    const { postgresAdapter } = await import('../postgres/adapter.ts')
+    const opened = postgresAdapter(connection, schema, { ...parts?.options, namespace: install })
     return work({ source: opened, connection, schema, install, database })
   })
 }

@@ -2,16 +2,16 @@ import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Schema } from '../core/schema/define.ts'
-import type { PostgresSource } from '../postgres/adapter.ts'
-import { partsOf, type SourceParts } from '../postgres/runtime/parts.ts'
+import type { PostgresAdapter } from '../postgres/adapter.ts'
+import { type AdapterParts, partsOf } from '../postgres/runtime/parts.ts'
 import { UsageError } from './outcome.ts'
 
 /** What a module gives the command line: a schema, or a source, which has one under the names of its ORM. */
 export interface Project {
   readonly file: string
   readonly schema: Schema
-  readonly source: PostgresSource | undefined
-  readonly parts: SourceParts | undefined
+  readonly source: PostgresAdapter | undefined
+  readonly parts: AdapterParts | undefined
 }
 
 /** Files that are looked for where the call names none. */
@@ -78,7 +78,7 @@ function pick<T>(
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null
 
-const isSource = (value: unknown): value is PostgresSource =>
+const isSource = (value: unknown): value is PostgresAdapter =>
   isObject(value) && typeof value.migrate === 'function' && typeof value.feedStatus === 'function'
 
 const isSchema = (value: unknown): value is Schema =>

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { inspect, styleText } from 'node:util'
-import type { SourceClientError } from '../client/error.ts'
-import type { SourceEvent } from '../core/rules/event.ts'
+import type { ClientError } from '../client/error.ts'
+import type { ChangeEvent } from '../core/rules/event.ts'
 import { UsageError } from './outcome.ts'
 import { jsonOf } from './request.ts'
 import { visible } from './visible.ts'
@@ -61,7 +61,7 @@ export function rowLines(rows: readonly (object | null)[], stamps: readonly (num
 }
 
 /** `2026-01-02T03:04:05Z  UPDATE tasks t1  status`, and what the row is by now. */
-export function eventLine(event: SourceEvent): string {
+export function eventLine(event: ChangeEvent): string {
   const { occurredAt, type, model, entityId, changed, data, stamp } = event
   const row =
     data == null
@@ -73,7 +73,7 @@ export function eventLine(event: SourceEvent): string {
 }
 
 /** What the endpoint said, and what of it tells how to go on. */
-export function refusalLines({ code, status, message, details, requestId }: SourceClientError): string[] {
+export function refusalLines({ code, status, message, details, requestId }: ClientError): string[] {
   return [
     `${styleText('red', visible(`${status ?? ''} ${code}`.trim()))}: ${visible(message)}`,
     ...(details === undefined ? [] : [inspect(details, { depth: 8, breakLength: 100 })]),

@@ -16,14 +16,14 @@ export type TransportCode =
  *
  * @example
  * try {
- *   await source.commit({ key: 'k1', operations: [{ type: 'DELETE', model: 'tasks', id: 't1', readAt: 7 }] })
+ *   await source.commit({ idempotencyKey: 'k1', operations: [{ type: 'DELETE', model: 'tasks', id: 't1', readAt: 7 }] })
  * } catch (error) {
- *   if (error instanceof SourceClientError && error.code === 'stale_context') console.log(error.details)
+ *   if (error instanceof ClientError && error.code === 'stale_context') console.log(error.details)
  *   else throw error
  * }
  */
-export class SourceClientError extends Error {
-  override readonly name = 'SourceClientError'
+export class ClientError extends Error {
+  override readonly name = 'ClientError'
   readonly code: ErrorCode | TransportCode | (string & {})
   /** The HTTP status; undefined when there was no answer. */
   readonly status: number | undefined
@@ -36,7 +36,7 @@ export class SourceClientError extends Error {
   readonly retryAfterMs: number | undefined
 
   constructor(
-    code: SourceClientError['code'],
+    code: ClientError['code'],
     message: string,
     options: {
       retryable: boolean

@@ -1,22 +1,16 @@
 import type { Scope } from '../core/adapter.ts'
 import type { Schema } from '../core/schema/define.ts'
 import { createSend, type Send, sleep } from './send.ts'
-import type {
-  Committed,
-  EventsPage,
-  EventsQuery,
-  Loaded,
-  Page,
-  SourceClient,
-  SourceClientOptions,
-} from './types.ts'
+import type { Client, ClientOptions, Committed, EventsPage, EventsQuery, Loaded, Page } from './types.ts'
 
 export type { Scope } from '../core/adapter.ts'
-export type { SourceEvent } from '../core/rules/event.ts'
+export type { ChangeEvent } from '../core/rules/event.ts'
 export type { StaleReason, StaleReport } from '../core/rules/staleness.ts'
 export type { SigningInput, SigningKey } from '../core/signature/sign.ts'
-export { SourceClientError, type TransportCode } from './error.ts'
+export { ClientError, type TransportCode } from './error.ts'
 export type {
+  Client,
+  ClientOptions,
   Commit,
   CommitOperation,
   Committed,
@@ -25,32 +19,30 @@ export type {
   ListQuery,
   Loaded,
   Page,
-  SourceClient,
-  SourceClientOptions,
 } from './types.ts'
 
 const POLL_MS = 1_000
 
 /**
  * Makes a client of a Data Source endpoint: it signs, sends, retries what may be sent again (always with the same
- * idempotency key and a fresh signature), and turns refusals into `SourceClientError`.
+ * idempotency key and a fresh signature), and turns refusals into `ClientError`.
  *
  * Give it the schema's type for typed models, rows and operations. Whoever holds the key may do everything that the
  * key may: keep it on servers.
  *
  * @throws TypeError for an address that is none, or without `key` and `sign`
  * @example
- * const source = createSourceClient<typeof schema>({ url: 'https://app.example.com/api/source', key: 'sk_the_key' })
+ * const source = createClient<typeof schema>({ url: 'https://app.example.com/api/source', signingKey: 'sk_the_key' })
  * const { row, stamp } = await source.load('tasks', 't1', { organizationId: 'org_1' })
  * await source.commit(
  *   {
- *     key: 'task:t1:done',
+ *     idempotencyKey: 'task:t1:done',
  *     operations: [{ type: 'UPDATE', model: 'tasks', id: 't1', input: { title: `${row?.title}!` }, readAt: stamp }],
  *   },
  *   { organizationId: 'org_1' },
  * )
  */
-export function createSourceClient<S extends Schema = Schema>(options: SourceClientOptions): SourceClient<S> {
+export function createClient<S extends Schema = Schema>(options: ClientOptions): Client<S> {
   const send = createSend(options)
   const scoped = (scope: Scope | undefined) => ({ scope: { ...options.scope, ...scope } })
 
@@ -72,7 +64,7 @@ export function createSourceClient<S extends Schema = Schema>(options: SourceCli
       } while (cursor !== undefined)
     },
 
-    commit: async ({ key, ...commit }, scope) => {
+    commit: async ({ idempotencyKey: key, ...commit }, scope) => {
       // Under both names: what calls itself a Data Source knows at least one of them.
       const request = { type: 'commit', correlationId: key, clientTxId: key, ...commit, ...scoped(scope) }
       const { body, headers } = await send(request)

@@ -1,6 +1,6 @@
 import pRetry from 'p-retry'
-import { SourceClientError } from './error.ts'
-import type { SourceClientOptions } from './types.ts'
+import { ClientError } from './error.ts'
+import type { ClientOptions } from './types.ts'
 
 /** An answer without an error. */
 export interface Answer {
@@ -17,7 +17,7 @@ const MAX_DELAY_MS = 5_000
 /** Statuses that a proxy or a platform answers with when the source could not be reached or is rolling over. */
 const PASSING: readonly number[] = [408, 425, 429, 502, 503, 504]
 
-export function createSend(options: SourceClientOptions): Send {
+export function createSend(options: ClientOptions): Send {
   const url = new URL(options.url).href
   const sign = signerOf(options)
   const send = options.fetch ?? ((input: string, init: RequestInit) => fetch(input, init))
@@ -45,15 +45,15 @@ export function createSend(options: SourceClientOptions): Send {
       const response = await send(url, init)
       return readAnswer(response, await response.text())
     } catch (cause) {
-      if (cause instanceof SourceClientError) throw cause
+      if (cause instanceof ClientError) throw cause
       signal?.throwIfAborted()
       if (timeout.aborted) {
-        throw new SourceClientError('timeout', `No answer within ${timeoutMs} ms.`, {
+        throw new ClientError('timeout', `No answer within ${timeoutMs} ms.`, {
           retryable: true,
           cause,
         })
       }
-      throw new SourceClientError('network_error', 'The source could not be reached.', {
+      throw new ClientError('network_error', 'The source could not be reached.', {
         retryable: true,
         cause,
       })
@@ -70,7 +70,7 @@ export function createSend(options: SourceClientOptions): Send {
       randomize: true,
       signal,
       shouldRetry: async ({ error }) => {
-        if (!(error instanceof SourceClientError) || !error.retryable) return false
+        if (!(error instanceof ClientError) || !error.retryable) return false
         const wait = error.retryAfterMs ?? 0
         if (wait > maxRetryAfterMs) return false
         // On top of it comes the jittered delay, so that callers who were told the same do not return as one.
@@ -82,9 +82,9 @@ export function createSend(options: SourceClientOptions): Send {
 }
 
 /** The signing code is loaded only where a key is held: it needs `node:crypto`, which a browser has not. */
-function signerOf({ key, sign }: SourceClientOptions): NonNullable<SourceClientOptions['sign']> {
+function signerOf({ signingKey: key, sign }: ClientOptions): NonNullable<ClientOptions['sign']> {
   if (sign !== undefined) return sign
-  if (key === undefined) throw new TypeError('A source client needs `key` or `sign`.')
+  if (key === undefined) throw new TypeError('A source client needs `signingKey` or `sign`.')
   const signer = import('../core/signature/sign.ts').then(({ createSigner }) => createSigner(key))
   // A key that cannot be used fails the first call, not the process.
   signer.catch(() => {})
@@ -97,7 +97,7 @@ function readAnswer(response: Response, text: string): Answer {
   if (status === 200 && body !== undefined) return { body, headers }
   const retryAfterMs = retryAfterOf(headers)
   if (body !== undefined && typeof body.error === 'string' && typeof body.message === 'string') {
-    throw new SourceClientError(body.error, body.message, {
+    throw new ClientError(body.error, body.message, {
       status,
       retryable: body.retryable === true,
       requestId: typeof body.requestId === 'string' ? body.requestId : undefined,
@@ -107,15 +107,11 @@ function readAnswer(response: Response, text: string): Answer {
   }
   const location = headers.get('location')
   const redirect = status >= 300 && status < 400 && location !== null ? `, a redirect to ${location}` : ''
-  throw new SourceClientError(
-    'unexpected_answer',
-    `Status ${status}${redirect}, and no answer of a source.`,
-    {
-      status,
-      retryable: PASSING.includes(status),
-      retryAfterMs,
-    },
-  )
+  throw new ClientError('unexpected_answer', `Status ${status}${redirect}, and no answer of a source.`, {
+    status,
+    retryable: PASSING.includes(status),
+    retryAfterMs,
+  })
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -1,16 +1,16 @@
 import type { z } from 'zod'
 import type { Operator, Scope } from '../core/adapter.ts'
-import type { SourceEvent } from '../core/rules/event.ts'
+import type { ChangeEvent } from '../core/rules/event.ts'
 import type { StaleReport } from '../core/rules/staleness.ts'
 import type { ModelName, Row, Schema } from '../core/schema/define.ts'
 import type { SigningInput } from '../core/signature/sign.ts'
 
-/** Options of `createSourceClient`. Give `key` or `sign`, not both. */
-export interface SourceClientOptions {
+/** Options of `createClient`. Give `signingKey` or `sign`, not both. */
+export interface ClientOptions {
   /** Where the endpoint is mounted, for example `https://app.example.com/api/source`. Redirects are not followed. */
   readonly url: string | URL
-  /** What requests are signed with: the endpoint's `apiKey`, a private key, or several during a rotation. */
-  readonly key?: SigningInput | undefined
+  /** What requests are signed with: the endpoint's `signingKey`, a private key, or several during a rotation. */
+  readonly signingKey?: SigningInput | undefined
   /** Signs in place of `key`, for places that must not hold one. Gives the Standard Webhooks headers of a body. */
   readonly sign?: ((body: string, options: { id: string }) => Promise<Record<string, string>>) | undefined
   /** Default: the global one. */
@@ -32,7 +32,7 @@ type FieldName<S extends Schema, M extends ModelName<S>> = string extends M
   ? string
   : keyof Row<S, M> & string
 
-/** Which rows `SourceClient.list` asks for, and in what order. */
+/** Which rows `Client.list` asks for, and in what order. */
 export interface ListQuery<S extends Schema = Schema, M extends ModelName<S> = ModelName<S>> {
   /** Each `[field, value]` or `[field, operator, value]`; all of them must hold. */
   readonly where?: readonly (
@@ -50,7 +50,7 @@ export interface ListQuery<S extends Schema = Schema, M extends ModelName<S> = M
   readonly related?: readonly string[]
 }
 
-/** What `SourceClient.load` gives back. */
+/** What `Client.load` gives back. */
 export interface Loaded<R> {
   /** Null when there is no such row for this caller. */
   readonly row: R | null
@@ -58,7 +58,7 @@ export interface Loaded<R> {
   readonly stamp: number
 }
 
-/** What `SourceClient.list` gives back. */
+/** What `Client.list` gives back. */
 export interface Page<R> {
   readonly rows: readonly R[]
   /** The stamp of each row, in the same order. */
@@ -99,10 +99,10 @@ export type CommitOperation<S extends Schema = Schema> = {
   [M in ModelName<S>]: OperationOf<S, M>
 }[ModelName<S>]
 
-/** What `SourceClient.commit` sends. */
+/** What `Client.commit` sends. */
 export interface Commit<S extends Schema = Schema> {
   /** The idempotency key: one intent, one key, whatever the number of attempts. 1 to 255 printable ASCII characters. */
-  readonly key: string
+  readonly idempotencyKey: string
   /** Applied all or none. */
   readonly operations: readonly CommitOperation<S>[]
   /** A hash of your own intent; under the same key another hash is a conflict. */
@@ -112,7 +112,7 @@ export interface Commit<S extends Schema = Schema> {
 
 type AnyRow<S extends Schema> = { [M in ModelName<S>]: Row<S, M> }[ModelName<S>]
 
-/** What `SourceClient.commit` gives back. */
+/** What `Client.commit` gives back. */
 export interface Committed<S extends Schema = Schema> {
   /** One an operation, in the order given: the row after it, for a DELETE as it was, null for one held back. */
   readonly rows: readonly (AnyRow<S> | null)[]
@@ -140,13 +140,13 @@ export interface EventsQuery {
 /** One page of a walk through the feed. */
 export interface EventsPage {
   /** In log order; never empty. */
-  readonly events: readonly SourceEvent[]
+  readonly events: readonly ChangeEvent[]
   /** Keep it once the page is dealt with, and start the next walk from it. */
   readonly cursor: string | undefined
 }
 
-/** What `createSourceClient` gives. Every method throws `SourceClientError`. */
-export interface SourceClient<S extends Schema = Schema> {
+/** What `createClient` gives. Every method throws `ClientError`. */
+export interface Client<S extends Schema = Schema> {
   /** One row by its id. */
   load<M extends ModelName<S>>(model: M, id: string, scope?: Scope): Promise<Loaded<Row<S, M>>>
   /** One page of rows. */

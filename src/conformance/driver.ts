@@ -1,5 +1,5 @@
-import type { SourceAdapter } from '../core/adapter.ts'
-import { dataSource } from '../core/endpoint/endpoint.ts'
+import type { Adapter } from '../core/adapter.ts'
+import { createEndpoint } from '../core/endpoint/endpoint.ts'
 import { createSigner, type SigningInput } from '../core/signature/sign.ts'
 import { Answer } from './answer.ts'
 import { CheckFailure } from './expect.ts'
@@ -15,10 +15,10 @@ const EXCERPT = 500
 type Exchange = (request: Request) => Promise<Response>
 
 /** Runs the checks on an adapter in this process, through the real endpoint: signature, parsing and all. */
-export function inProcess(adapter: SourceAdapter): Driver {
+export function inProcess(adapter: Adapter): Driver {
   const key = `sk_conformance_${crypto.randomUUID()}`
-  const endpoint = dataSource({ schema: conformanceSchema, apiKey: key, adapter })
-  return signing('in process', 'http://conformance.invalid/source', key, endpoint)
+  const endpoint = createEndpoint({ schema: conformanceSchema, signingKey: key, adapter })
+  return signing('in process', 'http://conformance.invalid/source', key, endpoint.fetch)
 }
 
 /** Runs the checks on an endpoint that is running somewhere, in whatever language. */

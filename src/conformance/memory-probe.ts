@@ -1,9 +1,9 @@
-import type { MemoryDataSource } from '../adapters/memory/index.ts'
+import type { MemoryAdapter } from '../adapters/memory/index.ts'
 import type { Probe } from './probe.ts'
 import { conformanceSchema } from './schema.ts'
 
-/** Readers and writers of a `memoryDataSource`, past its adapter. */
-export function memoryProbe(source: MemoryDataSource): Probe {
+/** Readers and writers of a `memoryAdapter`, past its adapter. */
+export function memoryProbe(source: MemoryAdapter): Probe {
   const store = source.inspect()
   return {
     async row(model, id) {

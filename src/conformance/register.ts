@@ -1,4 +1,4 @@
-import type { SourceAdapter } from '../core/adapter.ts'
+import type { Adapter } from '../core/adapter.ts'
 import { levelTitles } from './catalogue.ts'
 import { type Level, levels } from './check.ts'
 import { type ConformanceOptions, driverOf, type Failure, newSeed, plan, runCheck } from './run.ts'
@@ -25,10 +25,10 @@ const TEST_MS = 130_000
  *
  * @throws TypeError as `runConformance`
  * @example
- * import { memoryDataSource } from 'postern/memory'
+ * import { memoryAdapter } from 'postern/memory'
  * import { describe, it } from 'vitest'
  *
- * conformance({ describe, it }, { adapter: () => memoryDataSource(conformanceSchema), profile: ['core', 'staleness'] })
+ * conformance({ describe, it }, { adapter: () => memoryAdapter(conformanceSchema), profile: ['core', 'staleness'] })
  */
 export function conformance({ describe, it }: Runner, options: ConformanceOptions): void {
   const planned = plan(options)
@@ -63,12 +63,12 @@ export function conformance({ describe, it }: Runner, options: ConformanceOption
  *
  * @param make makes the adapter, on `conformanceSchema`; called once, by the first check
  * @example
- * import { memoryDataSource } from 'postern/memory'
+ * import { memoryAdapter } from 'postern/memory'
  * import { it } from 'vitest'
  *
- * runDataSourceTests(() => memoryDataSource(conformanceSchema), it)
+ * runConformanceTests(() => memoryAdapter(conformanceSchema), it)
  */
-export function runDataSourceTests(make: () => SourceAdapter | Promise<SourceAdapter>, it: It): void {
+export function runConformanceTests(make: () => Adapter | Promise<Adapter>, it: It): void {
   conformance({ describe: (_name, define) => define(), it }, { adapter: make })
 }
 

@@ -1,4 +1,4 @@
-import type { SourceAdapter } from '../core/adapter.ts'
+import type { Adapter } from '../core/adapter.ts'
 import type { SigningInput } from '../core/signature/sign.ts'
 import type { Exchange } from './answer.ts'
 import type { Profile } from './catalogue.ts'
@@ -21,7 +21,7 @@ type Given<T> = T | (() => T | Promise<T>)
 /** What is held to the catalogue, and to how much of it. Give one of `adapter`, `url` and `driver`. */
 export interface ConformanceOptions {
   /** What is tried, made with `conformanceSchema`: an adapter, or a function that makes one. */
-  readonly adapter?: Given<SourceAdapter>
+  readonly adapter?: Given<Adapter>
   /** In its place: the address of a running endpoint that serves `conformanceSchema`, and the key to sign with. */
   readonly url?: string | URL
   readonly key?: SigningInput
@@ -134,7 +134,7 @@ export async function driverOf(options: ConformanceOptions): Promise<Driver> {
   const { adapter, url, key, driver } = options
   if (driver !== undefined) return typeof driver === 'function' ? driver() : driver
   if (url !== undefined) return overHttp(url, key as SigningInput)
-  return inProcess(await (typeof adapter === 'function' ? adapter() : (adapter as SourceAdapter)))
+  return inProcess(await (typeof adapter === 'function' ? adapter() : (adapter as Adapter)))
 }
 
 export const newSeed = (): string => crypto.randomUUID().slice(0, 8)
@@ -145,9 +145,9 @@ export const newSeed = (): string => crypto.randomUUID().slice(0, 8)
  *
  * @throws TypeError as `plan`; and what making the adapter throws
  * @example
- * import { memoryDataSource } from 'postern/memory'
+ * import { memoryAdapter } from 'postern/memory'
  *
- * const run = await runConformance({ adapter: memoryDataSource(conformanceSchema), profile: 'core' })
+ * const run = await runConformance({ adapter: memoryAdapter(conformanceSchema), profile: 'core' })
  * console.log(run.results.filter(({ status }) => status === 'failed'))
  */
 export async function runConformance(options: ConformanceOptions, hooks: RunHooks = {}): Promise<Run> {

@@ -97,7 +97,7 @@ export interface Operation {
 /** A commit that has passed signature, schema, scope and `authorize`. */
 export interface CommitRequest extends RequestContext {
   /** The idempotency key, unique within the tenant. */
-  readonly key: string
+  readonly idempotencyKey: string
   /** Our own canonical hash of the operations. */
   readonly intent: string
   /** The caller's hash, when it sent one. */
@@ -128,11 +128,11 @@ export interface CommitAnswer {
  * - `commit` applies all operations or none; once per (tenant, key); and judges `readAt` while it holds the rows.
  * - Every call is confined to `tenant` for models whose policy is not `none`; a foreign row is a missing row.
  * - Each applied operation leaves exactly one event, and `events` never skips one that commits late.
- * - Failures are thrown as `SourceError` (or `SourceRejection` from a customer's rule), with nothing written.
+ * - Failures are thrown as `PosternError` (or `Rejection` from a customer's rule), with nothing written.
  *
  * Write one by hand, or give `storeAdapter` (core/store-adapter.ts) the small operations of a store.
  */
-export interface SourceAdapter {
+export interface Adapter {
   /** `{ row, stamp }` */
   load(request: LoadRequest): Promise<string>
   /** `{ rows, stamps, stamp, nextCursor? }` */
@@ -162,7 +162,7 @@ export interface LogEntry {
   /** Fields whose value changed; null when the row came or went. */
   readonly changed: readonly string[] | null
   /** Key and place of the operation; null for writes that bypassed the endpoint. */
-  readonly key: string | null
+  readonly idempotencyKey: string | null
   readonly index: number | null
   /** What tells two tenants' equal keys apart where the row belongs to nobody; see `keyScope` in core/event.ts. */
   readonly keyScope: string | null
@@ -213,7 +213,7 @@ export interface StoreTransaction {
   prunedThrough(): Promise<number>
   /**
    * Applies one operation to its row: for CREATE the new row, else the row after the change (DELETE: as it was),
-   * null when there is no such row for this tenant. Throws `SourceError` for constraint violations.
+   * null when there is no such row for this tenant. Throws `PosternError` for constraint violations.
    */
   apply(tenant: string | null, operation: Operation): Promise<RowValue | null>
   /** Appends events, gives each its position, in order. They become visible with the transaction, not before. */
@@ -235,8 +235,8 @@ export interface LogPage {
   readonly through: number
 }
 
-/** A store that `storeAdapter` makes a `SourceAdapter` of. */
-export interface SourceStore {
+/** A store that `storeAdapter` makes a `Adapter` of. */
+export interface Store {
   transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>
   /** One row of the tenant with its own stamp (0 when the log knows none), read in one snapshot. */
   read(tenant: string | null, target: Target): Promise<{ row: RowValue | null; stamp: number }>

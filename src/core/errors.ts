@@ -55,7 +55,7 @@ export const errors = {
     401,
     false,
     'No key is configured for this request.',
-    'Configure `apiKey`, `keys` or `resolveKeys`.',
+    'Configure `signingKey`, `keys` or `resolveKeys`.',
   ),
   source_id_missing: entry(
     401,
@@ -279,7 +279,7 @@ export const errors = {
 /** A code of the protocol: a key of `errors`. */
 export type ErrorCode = keyof typeof errors
 
-export interface SourceErrorOptions {
+export interface PosternErrorOptions {
   /** Machine-readable particulars for the answer. Never SQL, secrets or rows that the caller may not see. */
   details?: Record<string, unknown> | undefined
   /** The same as JSON text, where it carries rows: their numbers must not pass through JavaScript's. */
@@ -295,10 +295,10 @@ export interface SourceErrorOptions {
  * before it is answered; anything unknown becomes `internal_error`.
  *
  * @example
- * throw new SourceError('entity_not_found', 'There is no such task.', { details: { model: 'tasks' } })
+ * throw new PosternError('entity_not_found', 'There is no such task.', { details: { model: 'tasks' } })
  */
-export class SourceError extends Error {
-  override readonly name = 'SourceError'
+export class PosternError extends Error {
+  override readonly name = 'PosternError'
   readonly code: ErrorCode
   readonly status: number
   readonly retryable: boolean
@@ -306,7 +306,7 @@ export class SourceError extends Error {
   readonly detailsJson: string | undefined
   readonly retryAfter: number | undefined
 
-  constructor(code: ErrorCode, message?: string, options: SourceErrorOptions = {}) {
+  constructor(code: ErrorCode, message?: string, options: PosternErrorOptions = {}) {
     super(message ?? errors[code].meaning, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.status = errors[code].status
@@ -329,10 +329,10 @@ export class SourceError extends Error {
  * caller gets `code` and `message` as they are, with a 4xx status (422 unless told otherwise).
  *
  * @example
- * throw new SourceRejection('budget_exceeded', 'The project has no budget left.', { status: 409 })
+ * throw new Rejection('budget_exceeded', 'The project has no budget left.', { status: 409 })
  */
-export class SourceRejection extends Error {
-  override readonly name = 'SourceRejection'
+export class Rejection extends Error {
+  override readonly name = 'Rejection'
   readonly code: string
   readonly status: number
   readonly details: Record<string, unknown> | undefined
@@ -345,7 +345,7 @@ export class SourceRejection extends Error {
     super(message)
     this.code = code
     const status = options.status ?? 422
-    if (status < 400 || status > 499) throw new RangeError('SourceRejection: status must be 400 to 499')
+    if (status < 400 || status > 499) throw new RangeError('Rejection: status must be 400 to 499')
     this.status = status
     this.details = options.details
   }
@@ -361,10 +361,10 @@ export interface Issue {
 const MAX_ISSUES = 100
 
 /** A request error that lists the faults found (the first 100 of them), each with its place. */
-export function issuesError(code: ErrorCode, issues: readonly Issue[]): SourceError {
+export function issuesError(code: ErrorCode, issues: readonly Issue[]): PosternError {
   const first = issues[0]
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : ''
-  return new SourceError(
+  return new PosternError(
     code,
     first === undefined ? undefined : `${first.pointer}: ${first.message}${more}`,
     {

@@ -1,20 +1,18 @@
-import { type DataSourceHandler, dataSource } from '../core/endpoint/endpoint.ts'
-import type { DataSourceOptions } from '../core/endpoint/options.ts'
-import type { Schema } from '../core/schema/define.ts'
+import type { Endpoint } from '../core/endpoint/endpoint.ts'
 
 /**
- * Mounts a Data Source endpoint as a route handler of the Next.js App Router. Next answers other methods itself.
+ * Mounts an endpoint as a route handler of the Next.js App Router. Next answers other methods than POST itself.
  *
- * Behind a `proxy.ts` Next cuts bodies over 10 MB short in silence; such a request is answered `request_truncated`.
+ * Behind a `proxy.ts` Next silently cuts bodies of more than 10 MB; such a request is answered `request_truncated`.
  *
- * @param options see `DataSourceOptions`
- * @throws TypeError as `dataSource`
+ * @param endpoint what `createEndpoint` returned
+ * @returns the route's exports
  * @example
  * // app/api/source/route.ts
- * export const { POST } = dataSourceNext({ schema, adapter, apiKey: process.env.SOURCE_KEY })
+ * export const { POST } = toNextRoute(endpoint)
  */
-export function dataSourceNext<S extends Schema, Auth = unknown>(
-  options: DataSourceOptions<S, Auth>,
-): { POST: DataSourceHandler } {
-  return { POST: dataSource(options) }
+export function toNextRoute(endpoint: Pick<Endpoint, 'fetch'>): {
+  POST: (request: Request) => Promise<Response>
+} {
+  return { POST: (request) => endpoint.fetch(request) }
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { SourceError } from '../core/errors.ts'
+import { PosternError } from '../core/errors.ts'
 
 /** A Node request, with what frameworks on top of it may have added. */
 export type NodeRequest = IncomingMessage & {
@@ -72,7 +72,7 @@ function bodyOf(node: NodeRequest): Uint8Array<ArrayBuffer> | ReadableStream<Uin
 function failingStream(): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start(controller) {
-      controller.error(new SourceError('source_adapter_misconfigured', consumed))
+      controller.error(new PosternError('source_adapter_misconfigured', consumed))
     },
   })
 }

@@ -1,5 +1,5 @@
 import { SpanKind, type TracerProvider, trace } from '@opentelemetry/api'
-import type { SourceTracer } from '../core/endpoint/observe.ts'
+import type { Tracer } from '../core/endpoint/observe.ts'
 
 /** Options of `openTelemetry`. */
 export interface OpenTelemetryOptions {
@@ -24,11 +24,11 @@ export interface OpenTelemetryOptions {
  * Never values of rows, ids, idempotency keys, tenants or secrets. Requests whose signature does not hold make no span.
  *
  * @example
- * import { dataSource } from 'postern'
+ * import { createEndpoint } from 'postern'
  *
- * const endpoint = dataSource({ schema, adapter, apiKey: process.env.SOURCE_KEY, ...openTelemetry() })
+ * const endpoint = createEndpoint({ schema, adapter, signingKey: process.env.POSTERN_KEY, ...openTelemetry() })
  */
-export function openTelemetry(options: OpenTelemetryOptions = {}): { readonly tracer: SourceTracer } {
+export function openTelemetry(options: OpenTelemetryOptions = {}): { readonly tracer: Tracer } {
   const tracer = (options.tracerProvider ?? trace).getTracer('postern')
   return {
     tracer: {

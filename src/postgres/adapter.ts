@@ -1,4 +1,4 @@
-import type { RequestContext, SourceAdapter } from '../core/adapter.ts'
+import type { Adapter, RequestContext } from '../core/adapter.ts'
 import { readFeedCursor } from '../core/protocol/cursor.ts'
 import type { Schema } from '../core/schema/define.ts'
 import { schemaDigest } from '../core/schema/digest.ts'
@@ -20,10 +20,10 @@ import { readManifest } from './runtime/manifest.ts'
 import { withParts } from './runtime/parts.ts'
 import { events, list, load } from './runtime/read.ts'
 import type { Settings } from './runtime/settings.ts'
-import { sqlstateOf, toSourceError } from './runtime/sqlstate.ts'
+import { sqlstateOf, toPosternError } from './runtime/sqlstate.ts'
 
 /** Options of every adapter on Postgres. */
-export interface PostgresSourceOptions<Tx = unknown> extends InstallOptions {
+export interface PostgresAdapterOptions<Tx = unknown> extends InstallOptions {
   /** Longest run of a `list` statement, in milliseconds. Default 10,000; 0 leaves it to the connection. */
   statementTimeoutMs?: number
   hooks?: CommitHooks<Tx>
@@ -34,8 +34,8 @@ export interface PostgresSourceOptions<Tx = unknown> extends InstallOptions {
   settings?(request: RequestContext): Settings
 }
 
-/** A `SourceAdapter` on Postgres, with what an operator needs beside it. `Tx` is the client library's transaction. */
-export interface PostgresSource<Tx = unknown> extends SourceAdapter {
+/** A `Adapter` on Postgres, with what an operator needs beside it. `Tx` is the client library's transaction. */
+export interface PostgresAdapter<Tx = unknown> extends Adapter {
   /** Installs or upgrades our tables and functions for this schema; see `migrate`. */
   migrate(options?: { dryRun?: boolean }): Promise<MigrationReport>
   /** Looks whether database and schema fit each other; writes nothing. */
@@ -58,14 +58,14 @@ export interface PostgresSource<Tx = unknown> extends SourceAdapter {
  * ...) is this with its own connection.
  *
  * @example
- * const source = postgresSource(connection, schema)
+ * const source = postgresAdapter(connection, schema)
  * await source.migrate()
  */
-export function postgresSource<Tx>(
+export function postgresAdapter<Tx>(
   connection: PostgresConnection<Tx>,
   schema: Schema,
-  options: PostgresSourceOptions<Tx> = {},
-): PostgresSource<Tx> {
+  options: PostgresAdapterOptions<Tx> = {},
+): PostgresAdapter<Tx> {
   const s = installSchema(options)
   const digest = schemaDigest(schema)
   const names = (model: string | null, verb: string): string =>
@@ -79,7 +79,7 @@ export function postgresSource<Tx>(
   const manifest = (): Promise<Manifest> => {
     known ??= readManifest(connection, schema, s).catch((error: unknown) => {
       known = undefined
-      throw toSourceError(error, false)
+      throw toPosternError(error, false)
     })
     return known
   }
@@ -90,7 +90,7 @@ export function postgresSource<Tx>(
       ? {}
       : { statement_timeout: String(statementTimeoutMs) }
 
-  const source: PostgresSource<Tx> = {
+  const source: PostgresAdapter<Tx> = {
     load: async (request) => reading(load(connection, request, await manifest(), s, settings(request))),
 
     async list(request) {
@@ -144,6 +144,6 @@ async function reading<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
-    throw toSourceError(error, true)
+    throw toPosternError(error, true)
   }
 }

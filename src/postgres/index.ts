@@ -1,5 +1,5 @@
-export type { PostgresSource, PostgresSourceOptions } from './adapter.ts'
-export { postgresSource } from './adapter.ts'
+export type { PostgresAdapter, PostgresAdapterOptions } from './adapter.ts'
+export { postgresAdapter } from './adapter.ts'
 export type { Blocker, Change, FeedStatus, PruneOptions, PruneReport } from './admin/operate.ts'
 export type { PostgresConnection, PostgresSession, TextRow, TransactionOptions } from './connection.ts'
 export type { Finding } from './install/check/index.ts'

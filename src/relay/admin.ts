@@ -1,4 +1,4 @@
-import { SourceError } from '../core/errors.ts'
+import { PosternError } from '../core/errors.ts'
 import type { RelayDatabase } from './store.ts'
 import { followerOf, relayDatabase } from './store.ts'
 
@@ -82,7 +82,7 @@ export interface Relays {
  * The relays of a source, for operators and monitoring.
  *
  * @param source of `postern/pg` or any other adapter on Postgres
- * @throws SourceError `source_adapter_misconfigured` for a source that is not on Postgres
+ * @throws PosternError `source_adapter_misconfigured` for a source that is not on Postgres
  * @example
  * for (const { name, state, behind, lastError } of await relaysOf(adapter).status()) console.log(name, state, behind, lastError)
  */
@@ -97,7 +97,7 @@ function relays({ run, s }: RelayDatabase): Relays {
   const changed = async (name: string, text: string, values: readonly (string | null)[]): Promise<number> => {
     const [row] = await run(text, [name, ...values])
     if (row?.known !== 'true')
-      throw new SourceError('source_adapter_misconfigured', `There is no relay ${name}.`)
+      throw new PosternError('source_adapter_misconfigured', `There is no relay ${name}.`)
     return Number(row.n)
   }
   const known = `exists (select from ${s}.relay r where r.name = $1::text)::text as known`
@@ -219,6 +219,6 @@ select ${known}, (select count(*) from gone)::text as n`
 
 function letterId(id: string): string {
   if (!/^[1-9][0-9]{0,17}$/.test(id))
-    throw new SourceError('invalid_query', `${id} is no id of a dead letter.`)
+    throw new PosternError('invalid_query', `${id} is no id of a dead letter.`)
   return id
 }

@@ -1,4 +1,4 @@
-export type { SourceEvent } from '../core/rules/event.ts'
+export type { ChangeEvent } from '../core/rules/event.ts'
 export type { SigningInput, SigningKey } from '../core/signature/sign.ts'
 export type {
   DeadLetter,

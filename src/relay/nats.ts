@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { JetStreamApiError, jetstream } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
-import type { SourceEvent } from '../core/rules/event.ts'
+import type { ChangeEvent } from '../core/rules/event.ts'
 import type { RelayBatch, Sink } from './sink.ts'
 import { DeliveryError } from './sink.ts'
 
@@ -10,7 +10,7 @@ export interface NatsSinkOptions {
   /** Of `connect()` of `@nats-io/transport-node`; it stays yours to close. */
   readonly connection: NatsConnection
   /** The subject of an event; a stream must store it. Default `postern.<model>`. */
-  readonly subject?: (event: SourceEvent) => string
+  readonly subject?: (event: ChangeEvent) => string
   /** The stream that must store it. With it, an event that another stream would take is refused. */
   readonly stream?: string
   /** Longest wait for the stream to say that it has stored an event, in milliseconds. Default 5,000. */
@@ -45,7 +45,7 @@ export function natsSink(options: NatsSinkOptions): Sink {
   return async (batch: RelayBatch, { signal, progress }) => {
     const limit = connection.info?.max_payload ?? Number.POSITIVE_INFINITY
     let fault: unknown
-    const publish = async (event: SourceEvent, text: string): Promise<void> => {
+    const publish = async (event: ChangeEvent, text: string): Promise<void> => {
       if (Buffer.byteLength(text) + HEADERS > limit)
         throw new DeliveryError('An event is larger than the server takes.', { fault: 'refused' })
       await client.publish(subject(event), text, {

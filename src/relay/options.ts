@@ -64,7 +64,7 @@ export interface Relay {
    * tried again, and at the end when events became dead letters or letters on their way again were not taken
    * @throws RelayHalted when only an operator can help: the sink is gone, the cursor has expired; with `once` also for
    * those failures
-   * @throws SourceError `source_adapter_misconfigured` when the database is not migrated, or rights are missing
+   * @throws PosternError `source_adapter_misconfigured` when the database is not migrated, or rights are missing
    */
   run(options?: { readonly signal?: AbortSignal; readonly once?: boolean }): Promise<void>
   /** Finishes the batch under way, writes down that it has, and gives its place to another process. */

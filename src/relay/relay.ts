@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { SourceError } from '../core/errors.ts'
+import { PosternError } from '../core/errors.ts'
 import { relaysOf } from './admin.ts'
 import { Nap, systemClock } from './clock.ts'
 import { Delivery } from './delivery.ts'
@@ -27,7 +27,7 @@ const YEAR_MS = 366 * 86_400_000
  * these were sent (`redrive`) or given up (`discard`), see `relaysOf`.
  *
  * @throws TypeError for a name or a number that cannot be right
- * @throws SourceError `source_adapter_misconfigured` for a source that is not on Postgres
+ * @throws PosternError `source_adapter_misconfigured` for a source that is not on Postgres
  * @example
  * const sink: Sink = ({ events }) => fetch('http://search:7700/changes', { method: 'POST', body: JSON.stringify(events) })
  * const relay = createRelay({ source: adapter, name: 'search', sink })
@@ -129,7 +129,7 @@ async function work(at: Work): Promise<void> {
       if (at.once && lease !== null) return
     } catch (error) {
       if (error instanceof LeaseLost) continue
-      const hopeless = error instanceof SourceError && error.code === 'source_adapter_misconfigured'
+      const hopeless = error instanceof PosternError && error.code === 'source_adapter_misconfigured'
       if (error instanceof RelayHalted || hopeless || at.once) throw error
       quietly(() => options.onError?.(error))
       trouble += 1

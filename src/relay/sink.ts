@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { SourceEvent } from '../core/rules/event.ts'
+import type { ChangeEvent } from '../core/rules/event.ts'
 import type { RelayEvent } from './store.ts'
 
 /** Events on their way to a sink, in the order of the log. */
@@ -13,7 +13,7 @@ export interface RelayBatch {
   /** How often this batch is tried, from 1. */
   readonly attempt: number
   /** The events, parsed. Numbers that a double cannot hold are rounded: `texts` has them as they are. */
-  readonly events: readonly SourceEvent[]
+  readonly events: readonly ChangeEvent[]
   /** The same, each as JSON text. */
   readonly texts: readonly string[]
   /** The whole as one JSON text, `{"events":[...]}`: what an HTTP sink sends. */
@@ -99,7 +99,7 @@ export function batchOf(
   attempt: number,
 ): RelayBatch {
   const hash = createHash('sha256').update(JSON.stringify([relay, log, events.map(({ id }) => id)]))
-  let parsed: readonly SourceEvent[] | undefined
+  let parsed: readonly ChangeEvent[] | undefined
   return {
     id: `msg_${hash.digest('hex').slice(0, 32)}`,
     relay,
@@ -107,7 +107,7 @@ export function batchOf(
     attempt,
     texts: events.map(({ text }) => text),
     get events() {
-      parsed ??= events.map(({ text }) => JSON.parse(text) as SourceEvent)
+      parsed ??= events.map(({ text }) => JSON.parse(text) as ChangeEvent)
       return parsed
     },
     get body() {

@@ -1,9 +1,9 @@
-import { SourceError } from '../core/errors.ts'
+import { PosternError } from '../core/errors.ts'
 import type { PostgresConnection, TextRow } from '../postgres/connection.ts'
 import { installSchema } from '../postgres/install/migrate.ts'
-import type { SourceParts } from '../postgres/runtime/parts.ts'
+import type { AdapterParts } from '../postgres/runtime/parts.ts'
 import { partsOf } from '../postgres/runtime/parts.ts'
-import { toSourceError } from '../postgres/runtime/sqlstate.ts'
+import { toPosternError } from '../postgres/runtime/sqlstate.ts'
 
 /** Where a relay stands in the log; see `FeedPosition`. */
 export interface RelayCursor {
@@ -82,15 +82,15 @@ export interface RelayDatabase {
   readonly s: string
 }
 
-/** @throws SourceError `source_adapter_misconfigured` for a source that is not on Postgres. */
+/** @throws PosternError `source_adapter_misconfigured` for a source that is not on Postgres. */
 export function relayDatabase(source: object): RelayDatabase {
   const parts = partsOf(source)
   if (parts === undefined)
-    throw new SourceError('source_adapter_misconfigured', 'A relay needs a source on Postgres.')
+    throw new PosternError('source_adapter_misconfigured', 'A relay needs a source on Postgres.')
   return { run: runner(parts), s: installSchema(parts.options) }
 }
 
-function runner({ connection }: SourceParts): Run {
+function runner({ connection }: AdapterParts): Run {
   let plain: Promise<boolean> | undefined
   return async (text, values) => {
     plain ??= readCommitted(connection)
@@ -101,7 +101,7 @@ function runner({ connection }: SourceParts): Run {
       })
     } catch (error) {
       plain = undefined
-      throw toSourceError(error, false)
+      throw toPosternError(error, false)
     }
   }
 }
@@ -192,7 +192,7 @@ from ${s}.relay r left join taken t on true where r.name = $1::text`,
         [name, holder, String(leaseMs)],
       )
       if (row === undefined)
-        throw new SourceError('source_adapter_misconfigured', `There is no relay ${name}.`)
+        throw new PosternError('source_adapter_misconfigured', `There is no relay ${name}.`)
       if (row.disabled != null) return { disabled: row.disabled }
       if (row.fence == null) return null
       return {

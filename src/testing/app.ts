@@ -1,10 +1,10 @@
-import type { SourceAdapter } from '../core/adapter.ts'
+import type { Adapter } from '../core/adapter.ts'
 import type { AdapterContext, PickAdapter } from '../core/endpoint/options.ts'
-import { SourceError } from '../core/errors.ts'
+import { PosternError } from '../core/errors.ts'
 import type { Schema } from '../core/schema/define.ts'
-import type { PostgresSource } from '../postgres/adapter.ts'
+import type { PostgresAdapter } from '../postgres/adapter.ts'
 import { databases, readBase } from './databases.ts'
-import { type AdapterOptions, guarded, openAdapter } from './door.ts'
+import { type FixtureAdapterOptions, guarded, openAdapter } from './door.ts'
 import { type AroundSink, around, type EffectSink, type EffectsPolicy, effectSink } from './effects.ts'
 import { notInProduction } from './guard.ts'
 import { baseOf } from './names.ts'
@@ -14,7 +14,7 @@ import type { OpenDatabase } from './store.ts'
 import { readToken, SESSION_HEADER, type SessionClaims, sessionKey } from './token.ts'
 
 /** Options of `testSessions`. */
-export interface TestSessionsOptions extends AdapterOptions {
+export interface TestSessionsOptions extends FixtureAdapterOptions {
   readonly schema: Schema
   /** Off unless true; then every request without a session's token is refused. */
   readonly enabled?: boolean | undefined
@@ -37,9 +37,9 @@ export interface RoutedSession {
   readonly databaseUrl: string | null
   /** The instance, when it is PGlite. */
   readonly pglite: unknown
-  readonly adapter: SourceAdapter
+  readonly adapter: Adapter
   /** The adapter without the question whether the base is still the one; for a relay. */
-  readonly source: PostgresSource
+  readonly source: PostgresAdapter
   readonly effects: {
     readonly policy: EffectsPolicy
     /** What to push through: `real` itself, or what captures in its place. */
@@ -66,7 +66,7 @@ export interface TestSessions extends AsyncDisposable {
 
 interface Opened {
   readonly database: OpenDatabase
-  readonly adapter: PostgresSource
+  readonly adapter: PostgresAdapter
   close(): Promise<void>
 }
 
@@ -76,10 +76,10 @@ interface Opened {
  *
  * @throws TypeError when enabled without a key, and with `NODE_ENV=production` unless forced
  * @example
- * import { dataSource } from 'postern'
+ * import { createEndpoint } from 'postern'
  *
  * const sessions = testSessions({ enabled: process.env.TEST_SESSIONS === 'on', schema, connection: 'postgres://localhost/postgres' })
- * const endpoint = dataSource({ schema, apiKey: 'sk_the_key', adapter, adapters: { test: sessions.adapter } })
+ * const endpoint = createEndpoint({ schema, signingKey: 'sk_the_key', adapter, adapters: { test: sessions.adapter } })
  */
 export function testSessions(options: TestSessionsOptions): TestSessions {
   const { schema, enabled = false, connection, mock } = options
@@ -91,11 +91,11 @@ export function testSessions(options: TestSessionsOptions): TestSessions {
   const opened = new Map<string, Promise<Opened>>()
   let pool: Promise<Pool> | undefined
 
-  /** @throws SourceError when the session is gone or its base has changed */
+  /** @throws PosternError when the session is gone or its base has changed */
   async function live({ id, database, incarnation, fixture }: SessionClaims): Promise<void> {
     if (database === null) {
       const local = localSessions.get(id)
-      if (local === undefined) throw new SourceError('test_session_invalid')
+      if (local === undefined) throw new PosternError('test_session_invalid')
       return local.live()
     }
     pool ??= openPool(connection ?? '', 2)
@@ -105,7 +105,7 @@ export function testSessions(options: TestSessionsOptions): TestSessions {
     // The base first: when it changes, its sessions are dropped, and the reason is what the test must hear.
     if (!stands(base, incarnation)) throw baseChanged(fixture)
     if ((found?.note as { id?: string } | null | undefined)?.id !== id) {
-      throw new SourceError('test_session_invalid')
+      throw new PosternError('test_session_invalid')
     }
   }
 
@@ -131,10 +131,10 @@ export function testSessions(options: TestSessionsOptions): TestSessions {
   }
 
   async function of(headers: HeadersLike): Promise<RoutedSession> {
-    if (key === undefined) throw new SourceError('test_session_invalid')
+    if (key === undefined) throw new PosternError('test_session_invalid')
     const claims = await readToken(key, headerOf(headers))
     if (claims.database !== null && connection === undefined) {
-      throw new SourceError('source_adapter_misconfigured', 'Test sessions on Postgres need `connection`.')
+      throw new PosternError('source_adapter_misconfigured', 'Test sessions on Postgres need `connection`.')
     }
     const { id, fixture, expiresAt, effects: policy } = claims
     const still = async (): Promise<void> => {

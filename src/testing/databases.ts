@@ -1,8 +1,8 @@
-import type { Client } from './pg-client.ts'
+import type { PgTestClient } from './pg-client.ts'
 import type { Base, BaseRecord } from './store.ts'
 
 /** Any client or pool. */
-export type Runner = Pick<Client, 'query'>
+export type Runner = Pick<PgTestClient, 'query'>
 
 /** What a base's comment says, or null when there is no such database, or none of ours. */
 export async function readBase(client: Runner, name: string): Promise<Base | null> {

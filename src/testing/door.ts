@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { createSourceClient, type SourceClient } from '../client/index.ts'
-import type { SourceAdapter } from '../core/adapter.ts'
-import { type DataSourceHandler, dataSource } from '../core/endpoint/endpoint.ts'
-import type { DataSourceOptions } from '../core/endpoint/options.ts'
+import { type Client, createClient } from '../client/index.ts'
+import type { Adapter } from '../core/adapter.ts'
+import { createEndpoint, type Endpoint } from '../core/endpoint/endpoint.ts'
+import type { EndpointOptions } from '../core/endpoint/options.ts'
 import type { Schema } from '../core/schema/define.ts'
-import { type PostgresSource, type PostgresSourceOptions, postgresSource } from '../postgres/adapter.ts'
+import { type PostgresAdapter, type PostgresAdapterOptions, postgresAdapter } from '../postgres/adapter.ts'
 import type { OpenDatabase } from './store.ts'
 
 /** A database as `adapter` gets it, to make an adapter of your own library on it. */
@@ -18,7 +18,7 @@ export interface FixtureDatabase {
 }
 
 /** How an adapter is made; the same in fixtures and in the application under test. */
-export interface AdapterOptions {
+export interface FixtureAdapterOptions {
   /**
    * Makes the adapter of a database. Default: the engine on node-postgres, or on the PGlite instance.
    *
@@ -26,29 +26,29 @@ export interface AdapterOptions {
    * adapter: ({ url, defer }) => {
    *   const pool = new pg.Pool({ connectionString: url ?? undefined })
    *   defer(() => pool.end())
-   *   return drizzleDataSource(drizzle(pool), schema)
+   *   return drizzleAdapter(drizzle(pool), schema)
    * }
    */
-  readonly adapter?: ((database: FixtureDatabase) => PostgresSource | Promise<PostgresSource>) | undefined
+  readonly adapter?: ((database: FixtureDatabase) => PostgresAdapter | Promise<PostgresAdapter>) | undefined
   /** Options of the default adapter: its schema in the database, hooks, time-outs. */
-  readonly source?: PostgresSourceOptions | undefined
+  readonly source?: PostgresAdapterOptions | undefined
 }
 
 export interface OpenAdapter {
-  readonly adapter: PostgresSource
+  readonly adapter: PostgresAdapter
   close(): Promise<void>
 }
 
 export async function openAdapter(
   database: OpenDatabase,
   schema: Schema,
-  { adapter: make, source }: AdapterOptions,
+  { adapter: make, source }: FixtureAdapterOptions,
 ): Promise<OpenAdapter> {
   const closers: (() => unknown)[] = []
   const { url, pglite } = database
   const adapter =
     make === undefined
-      ? postgresSource(database.connection, schema, source)
+      ? postgresAdapter(database.connection, schema, source)
       : await make({ url, pglite, defer: (close) => closers.push(close) })
   return {
     adapter,
@@ -59,7 +59,7 @@ export async function openAdapter(
 }
 
 /** The same adapter, with a question before each call, and once more when one has failed. */
-export function guarded(adapter: SourceAdapter, live: () => Promise<void>): SourceAdapter {
+export function guarded(adapter: Adapter, live: () => Promise<void>): Adapter {
   const ask = async <T>(work: () => Promise<T>): Promise<T> => {
     await live()
     try {
@@ -78,32 +78,32 @@ export function guarded(adapter: SourceAdapter, live: () => Promise<void>): Sour
   }
 }
 
-export interface Door<S extends Schema> {
-  readonly endpoint: DataSourceHandler
-  readonly client: SourceClient<S>
+export interface OpenEndpoint<S extends Schema> {
+  readonly endpoint: Endpoint
+  readonly client: Client<S>
   /** What the client signs with. */
-  readonly apiKey: string
+  readonly signingKey: string
 }
 
-/** Options of a session's own endpoint: those of `dataSource` that a session does not decide by itself. */
-export type EndpointOptions<S extends Schema> = Omit<
-  DataSourceOptions<S>,
-  'schema' | 'adapter' | 'adapters' | 'apiKey' | 'keys' | 'resolveKeys' | 'models' | 'commit' | 'events'
+/** Options of a session's own endpoint: those of `createEndpoint` that a session does not decide by itself. */
+export type FixtureEndpointOptions<S extends Schema> = Omit<
+  EndpointOptions<S>,
+  'schema' | 'adapter' | 'adapters' | 'signingKey' | 'keys' | 'resolveKeys' | 'models' | 'commit' | 'events'
 >
 
 /** An endpoint in this process and a client that signs for it; nothing listens on a port. */
-export function openDoor<S extends Schema>(
+export function openEndpoint<S extends Schema>(
   schema: S,
-  adapter: SourceAdapter,
-  options: EndpointOptions<S> = {},
-): Door<S> {
-  const apiKey = `sk_test_${randomBytes(24).toString('hex')}`
-  const endpoint = dataSource<S>({ ...options, schema, adapter, apiKey })
-  const client = createSourceClient<S>({
+  adapter: Adapter,
+  options: FixtureEndpointOptions<S> = {},
+): OpenEndpoint<S> {
+  const signingKey = `sk_test_${randomBytes(24).toString('hex')}`
+  const endpoint = createEndpoint<S>({ ...options, schema, adapter, signingKey })
+  const client = createClient<S>({
     url: 'http://test-session.invalid/source',
-    key: apiKey,
+    signingKey: signingKey,
     retries: 0,
-    fetch: (url, init) => endpoint(new Request(url, init)),
+    fetch: (url, init) => endpoint.fetch(new Request(url, init)),
   })
-  return { endpoint, client, apiKey }
+  return { endpoint, client, signingKey }
 }

@@ -1,6 +1,6 @@
-import type { SourceAdapter } from '../core/adapter.ts'
+import type { Adapter } from '../core/adapter.ts'
 import { readFeedCursor, sealFeedCursor } from '../core/protocol/cursor.ts'
-import type { SourceEvent } from '../core/rules/event.ts'
+import type { ChangeEvent } from '../core/rules/event.ts'
 import { oneByOne } from '../postgres/runtime/turns.ts'
 import type { OpenDatabase } from './store.ts'
 
@@ -8,7 +8,7 @@ import type { OpenDatabase } from './store.ts'
 export type EffectsPolicy = 'real' | 'log' | 'mock'
 
 /** Where events are pushed to: a function of one batch. It has arrived when the promise resolves. */
-export type EffectSink = (events: readonly SourceEvent[]) => Promise<unknown>
+export type EffectSink = (events: readonly ChangeEvent[]) => Promise<unknown>
 
 /** What becomes of pushes during a session. */
 export interface EffectsOptions {
@@ -21,13 +21,13 @@ export interface EffectsOptions {
 }
 
 /** A relay's sink, as far as effects look at it: a function of one batch and what else the relay says. */
-export type BatchSink<Batch extends { readonly events: readonly SourceEvent[] }, Context> = (
+export type BatchSink<Batch extends { readonly events: readonly ChangeEvent[] }, Context> = (
   batch: Batch,
   context: Context,
 ) => unknown
 
 /** Puts the policy of a session around the sink of a relay: `real` lets batches through, the others keep them. */
-export type AroundSink = <Batch extends { readonly events: readonly SourceEvent[] }, Context>(
+export type AroundSink = <Batch extends { readonly events: readonly ChangeEvent[] }, Context>(
   real: BatchSink<Batch, Context>,
 ) => BatchSink<Batch, Context>
 
@@ -35,7 +35,7 @@ export type AroundSink = <Batch extends { readonly events: readonly SourceEvent[
 export interface CapturedPush {
   /** RFC 3339. */
   readonly at: string
-  readonly events: readonly SourceEvent[]
+  readonly events: readonly ChangeEvent[]
   /** What the mock answered; null under `log`. */
   readonly answer: unknown
   /** The message with which the mock refused. */
@@ -50,7 +50,7 @@ export interface SessionEffects {
   /** For a relay: `createRelay({ source: session.source, sink: session.effects.around(sink), from: 'now', ... })`. */
   readonly around: AroundSink
   /** Pushes what the outbox holds and this call has not pushed yet; gives the events. Nothing of the base is among them. */
-  deliver(): Promise<readonly SourceEvent[]>
+  deliver(): Promise<readonly ChangeEvent[]>
   /** Every push that was captured in this session, whichever process made it, oldest first. */
   captured(): Promise<readonly CapturedPush[]>
 }
@@ -91,7 +91,7 @@ export function effectSink(
 ): EffectSink {
   const policy = checkEffects({ effects, send, mock })
   if (policy === 'real') return send as EffectSink
-  const keep = async (events: readonly SourceEvent[], answer: unknown, error: string | null) => {
+  const keep = async (events: readonly ChangeEvent[], answer: unknown, error: string | null) => {
     await database.connection.query(
       `insert into postern_testing.effect (events, answer, error) values ($1::text::jsonb, $2::text::jsonb, $3::text)`,
       [JSON.stringify(events), JSON.stringify(answer) ?? null, error],
@@ -121,7 +121,7 @@ export async function capturedPushes(database: Pick<OpenDatabase, 'connection'>)
 
 export function sessionEffects(
   database: Pick<OpenDatabase, 'connection'>,
-  adapter: SourceAdapter,
+  adapter: Adapter,
   /** The end of the base's log. */
   start: number,
   options: EffectsOptions,
@@ -132,7 +132,7 @@ export function sessionEffects(
 
   const page = async (at: string | undefined, limit: number) => {
     const request = { tenant: null, scope: {}, requestId: 'effects', cursor: at, limit }
-    return JSON.parse(await adapter.events(request)) as { events: SourceEvent[]; nextCursor: string }
+    return JSON.parse(await adapter.events(request)) as { events: ChangeEvent[]; nextCursor: string }
   }
   /** A copy is another log than its base, with the same positions. */
   async function first(): Promise<string> {
@@ -148,7 +148,7 @@ export function sessionEffects(
     captured: () => capturedPushes(database),
     deliver: () =>
       turn(async () => {
-        const delivered: SourceEvent[] = []
+        const delivered: ChangeEvent[] = []
         for (;;) {
           cursor ??= await first()
           const { events, nextCursor } = await page(cursor, PAGE)

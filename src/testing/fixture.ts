@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import type { SourceClient } from '../client/index.ts'
-import { SourceError } from '../core/errors.ts'
+import type { Client } from '../client/index.ts'
+import { PosternError } from '../core/errors.ts'
 import type { Schema } from '../core/schema/define.ts'
 import { schemaDigest } from '../core/schema/digest.ts'
-import type { PostgresSource } from '../postgres/adapter.ts'
-import { type AdapterOptions, openAdapter, openDoor } from './door.ts'
+import type { PostgresAdapter } from '../postgres/adapter.ts'
+import { type FixtureAdapterOptions, openAdapter, openEndpoint } from './door.ts'
 import { effectTables } from './effects.ts'
 import { changedParts, type Fingerprint, type FixtureInputs, fingerprintOf } from './fingerprint.ts'
 import { notInProduction } from './guard.ts'
@@ -25,13 +25,13 @@ export interface BaseDatabase<S extends Schema = Schema> {
   /** Runs SQL: your migrations, your seed. */
   sql(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>
   /** Its adapter; `await adapter.migrate()` once your tables are there. */
-  readonly adapter: PostgresSource
+  readonly adapter: PostgresAdapter
   /** Commits through an endpoint on that adapter, so that rows come with stamps and events. */
-  readonly client: SourceClient<S>
+  readonly client: Client<S>
 }
 
 /** Options of `fixture`. */
-export interface FixtureOptions<S extends Schema = Schema> extends AdapterOptions {
+export interface FixtureOptions<S extends Schema = Schema> extends FixtureAdapterOptions {
   readonly schema: S
   /**
    * Postgres: the address of any database of the server, past any pooler, under a role that may create databases and
@@ -127,7 +127,7 @@ export function fixture<S extends Schema>(name: string, options: FixtureOptions<
     const { adapter, close } = await openAdapter(database, schema, options)
     try {
       const { url, pglite, query: sql } = database
-      await populate({ url, pglite, sql, adapter, client: openDoor(schema, adapter).client })
+      await populate({ url, pglite, sql, adapter, client: openEndpoint(schema, adapter).client })
       for (const statement of effectTables) await database.query(statement)
       // Else the first reader of every copy does it again.
       if (url !== null) await database.query('vacuum (analyze)')
@@ -158,14 +158,14 @@ export function fixture<S extends Schema>(name: string, options: FixtureOptions<
   async function accept(base: Base | null, expected: string | undefined): Promise<void> {
     if (!base?.sealed) {
       const message = `Fixture ${name} has no sealed base: run the set-up (seal) first.`
-      throw new SourceError('fixture_not_sealed', message, { details: { fixture: name } })
+      throw new PosternError('fixture_not_sealed', message, { details: { fixture: name } })
     }
     const own = expected === undefined ? await fingerprint() : undefined
     const wanted = own?.value ?? expected
     if (base.fingerprint === wanted) return
     const changed = own === undefined ? [] : changedParts(base.parts, own.parts)
     const what = changed.length === 0 ? '' : ` (changed: ${changed.join(', ')})`
-    throw new SourceError(
+    throw new PosternError(
       'fingerprint_mismatch',
       `The sealed base of fixture ${name} was made of other inputs${what}: run the set-up again (seal). A retry finds the same old base.`,
       { details: { fixture: name, expected: wanted, found: base.fingerprint, changed } },
@@ -212,11 +212,11 @@ export function fixture<S extends Schema>(name: string, options: FixtureOptions<
 }
 
 /** 0 where `populate` has installed no log. */
-async function endOfLog(adapter: PostgresSource): Promise<number> {
+async function endOfLog(adapter: PostgresAdapter): Promise<number> {
   try {
     return (await adapter.feedStatus()).position
   } catch (error) {
-    if (error instanceof SourceError && error.code === 'source_adapter_misconfigured') return 0
+    if (error instanceof PosternError && error.code === 'source_adapter_misconfigured') return 0
     throw error
   }
 }

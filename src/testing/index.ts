@@ -5,7 +5,7 @@ export {
   type TestSessionsOptions,
   testSessions,
 } from './app.ts'
-export type { AdapterOptions, EndpointOptions, FixtureDatabase } from './door.ts'
+export type { FixtureAdapterOptions, FixtureDatabase, FixtureEndpointOptions } from './door.ts'
 export type {
   AroundSink,
   BatchSink,

@@ -1,5 +1,5 @@
 import { oneByOne } from '../postgres/runtime/turns.ts'
-import type { Client } from './pg-client.ts'
+import type { PgTestClient } from './pg-client.ts'
 
 /** A slot that was taken. It is known by identity: after a lost connection its number may be somebody else's. */
 export interface Place {
@@ -18,12 +18,12 @@ export interface Keeper {
   give(place: Place): Promise<void>
 }
 
-export function keeper(open: () => Promise<Client>, key: number): Keeper {
+export function keeper(open: () => Promise<PgTestClient>, key: number): Keeper {
   const turn = oneByOne()
   const held = new Map<number, Place>()
-  let client: Client | undefined
+  let client: PgTestClient | undefined
 
-  async function connected(): Promise<Client> {
+  async function connected(): Promise<PgTestClient> {
     if (client !== undefined) return client
     const opened = await open()
     opened.on('error', () => {
@@ -45,7 +45,7 @@ export function keeper(open: () => Promise<Client>, key: number): Keeper {
   }
 
   /** The locks of an earlier connection went with it; those that nobody has taken meanwhile are ours again. */
-  async function takeBack(opened: Client): Promise<void> {
+  async function takeBack(opened: PgTestClient): Promise<void> {
     if (held.size === 0) return
     const { rows } = await opened.query({
       text: 'select i from unnest($1::int[]) i where pg_try_advisory_lock($2::int, i)',

@@ -3,7 +3,7 @@ import type { PostgresConnection } from '../postgres/connection.ts'
 import type { OpenDatabase } from './store.ts'
 
 /** node-postgres, as far as it is used here; its own types are no part of ours. */
-export interface Client extends PgClient {
+export interface PgTestClient extends PgClient {
   query(query: string | { text: string; values: unknown[] }): Promise<{ rows: unknown[] }>
   on(event: 'error', listener: (error: Error) => void): unknown
   end(): Promise<void>
@@ -26,11 +26,15 @@ async function driver() {
   }
 }
 
-async function openClient(url: string): Promise<Client> {
+async function openClient(url: string): Promise<PgTestClient> {
   const pg = await driver()
-  const client = new pg.Client({ connectionString: url, application_name: APPLICATION, keepAlive: true })
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: APPLICATION,
+    keepAlive: true,
+  })
   await client.connect()
-  return client as unknown as Client
+  return client as unknown as PgTestClient
 }
 
 /**
@@ -39,7 +43,7 @@ async function openClient(url: string): Promise<Client> {
  */
 const LOCK_DATABASE = 'postgres'
 
-export const openLockClient = (server: string): Promise<Client> =>
+export const openLockClient = (server: string): Promise<PgTestClient> =>
   openClient(urlOf(server, LOCK_DATABASE)).catch(explained)
 
 /** @param max connections at once */

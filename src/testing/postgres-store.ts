@@ -1,8 +1,15 @@
-import { SourceError } from '../core/errors.ts'
+import { PosternError } from '../core/errors.ts'
 import { close, comment, databases, expiry, type Runner, readBase } from './databases.ts'
 import { keeper } from './keeper.ts'
 import { BASE_LOCK, isCopyName, namesOf, newId } from './names.ts'
-import { type Client, openDatabase, openLockClient, openLockPool, type Pool, urlOf } from './pg-client.ts'
+import {
+  openDatabase,
+  openLockClient,
+  openLockPool,
+  type PgTestClient,
+  type Pool,
+  urlOf,
+} from './pg-client.ts'
 import type { Base, BaseRecord, Copy, CopyOptions, Fill, FixtureStore, HeldBase } from './store.ts'
 import {
   createCopy,
@@ -53,8 +60,10 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
     return version
   }
 
-  async function withClient<T>(from: Promise<Pool>, work: (client: Client) => Promise<T>): Promise<T> {
-    const client = (await (await from).connect()) as unknown as Client & { release(error?: Error): void }
+  async function withClient<T>(from: Promise<Pool>, work: (client: PgTestClient) => Promise<T>): Promise<T> {
+    const client = (await (await from).connect()) as unknown as PgTestClient & {
+      release(error?: Error): void
+    }
     try {
       const result = await work(client)
       client.release()
@@ -80,7 +89,7 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
   }
 
   async function replace(
-    client: Client,
+    client: PgTestClient,
     record: Omit<BaseRecord, 'generation' | 'position' | 'strategy'>,
     fill: Fill,
   ): Promise<Base> {
@@ -107,7 +116,7 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
     return (await read(client)) as Base
   }
 
-  async function unseal(client: Client): Promise<void> {
+  async function unseal(client: PgTestClient): Promise<void> {
     const base = await read(client)
     if (base === null) return
     const { incarnation: _, ...record } = base
@@ -116,7 +125,7 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
     await dropCopies(client)
   }
 
-  async function destroy(client: Client): Promise<void> {
+  async function destroy(client: PgTestClient): Promise<void> {
     await dropBase(client, names.base)
     await dropCopies(client)
   }
@@ -128,7 +137,7 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
       place = await slots.take(max)
     }
     if (place === null) {
-      throw new SourceError(
+      throw new PosternError(
         'test_session_limit',
         `All ${max} test sessions of fixture ${fixture} are open. Dispose of them (\`await using\`), or raise \`maxSessions\`.`,
         { details: { fixture, maxSessions: max } },
@@ -149,7 +158,7 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
         })
         const base = await read(client)
         await accept(base)
-        if (base === null) throw new SourceError('fixture_not_sealed')
+        if (base === null) throw new PosternError('fixture_not_sealed')
         await createCopy(client, name, names.base, base.strategy as Strategy)
         const expires = await expiry(client, ttlMs)
         await comment(client, name, { fixture, id, base: base.incarnation, expires })

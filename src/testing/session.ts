@@ -1,10 +1,16 @@
-import type { SourceClient } from '../client/index.ts'
-import type { SourceAdapter } from '../core/adapter.ts'
-import type { DataSourceHandler } from '../core/endpoint/endpoint.ts'
-import { SourceError } from '../core/errors.ts'
+import type { Client } from '../client/index.ts'
+import type { Adapter } from '../core/adapter.ts'
+import type { Endpoint } from '../core/endpoint/endpoint.ts'
+import { PosternError } from '../core/errors.ts'
 import type { Schema } from '../core/schema/define.ts'
-import type { PostgresSource } from '../postgres/adapter.ts'
-import { type AdapterOptions, type EndpointOptions, guarded, openAdapter, openDoor } from './door.ts'
+import type { PostgresAdapter } from '../postgres/adapter.ts'
+import {
+  type FixtureAdapterOptions,
+  type FixtureEndpointOptions,
+  guarded,
+  openAdapter,
+  openEndpoint,
+} from './door.ts'
 import { checkEffects, type EffectsOptions, type SessionEffects, sessionEffects } from './effects.ts'
 import { sessionFetch } from './fetch.ts'
 import type { Base, Copy } from './store.ts'
@@ -19,7 +25,7 @@ export interface AttachOptions<S extends Schema = Schema> extends EffectsOptions
   /** Where the application under test listens, for `fetch`. */
   readonly appUrl?: string | URL | undefined
   /** Options of the session's own endpoint, for example `authorize`. */
-  readonly endpoint?: EndpointOptions<S> | undefined
+  readonly endpoint?: FixtureEndpointOptions<S> | undefined
 }
 
 /** A writable copy of a sealed base that nobody else has. It is dropped on dispose: `await using`. */
@@ -39,15 +45,15 @@ export interface TestSession<S extends Schema = Schema> extends AsyncDisposable 
   sql(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>
 
   /** The adapter on the session's database. Each call first asks whether the base is still the one. */
-  readonly adapter: SourceAdapter
+  readonly adapter: Adapter
   /** The same without that question, with all that an operator may do: for a relay, `recordChange`, `prune`. */
-  readonly source: PostgresSource
+  readonly source: PostgresAdapter
   /** An endpoint on it, in this process. */
-  readonly endpoint: DataSourceHandler
+  readonly endpoint: Endpoint
   /** A client that signs for that endpoint. */
-  readonly client: SourceClient<S>
+  readonly client: Client<S>
   /** What the endpoint takes signatures of, for a client of your own. */
-  readonly apiKey: string
+  readonly signingKey: string
 
   /** Names this session to an application under test that has `testSessions` switched on. */
   readonly token: string
@@ -65,7 +71,7 @@ export interface SessionParts<S extends Schema> {
   readonly schema: S
   readonly fixture: string
   readonly key: Uint8Array
-  readonly adapter: AdapterOptions
+  readonly adapter: FixtureAdapterOptions
   readonly attach: AttachOptions<S>
   readBase(): Promise<Base | null>
 }
@@ -93,14 +99,14 @@ export async function openSession<S extends Schema>(parts: SessionParts<S>): Pro
 
   const live = async (): Promise<void> => {
     if (ended || expiresAt.getTime() <= Date.now()) {
-      throw new SourceError('test_session_invalid', 'This test session has ended: attach a new one.')
+      throw new PosternError('test_session_invalid', 'This test session has ended: attach a new one.')
     }
     if (!stands(await readBase(), base.incarnation)) throw baseChanged(fixture)
   }
 
   const { adapter: inner, close } = await openAdapter(copy, schema, parts.adapter)
   const adapter = guarded(inner, live)
-  const { endpoint, client, apiKey } = openDoor(schema, adapter, attach.endpoint)
+  const { endpoint, client, signingKey } = openEndpoint(schema, adapter, attach.endpoint)
   const effects = sessionEffects(copy, adapter, base.position, attach)
   const claims = { id, fixture, database: copy.name, incarnation: base.incarnation }
   const token = await signToken(key, { ...claims, effects: effects.policy, expiresAt })
@@ -148,7 +154,7 @@ export async function openSession<S extends Schema>(parts: SessionParts<S>): Pro
     source: inner,
     endpoint,
     client,
-    apiKey,
+    signingKey,
     token,
     headers,
     fetch: (input, init) => sessionFetch({ token, appUrl: attach.appUrl }, input, init),
@@ -161,8 +167,8 @@ export async function openSession<S extends Schema>(parts: SessionParts<S>): Pro
 export const stands = (base: Base | null, incarnation: string): boolean =>
   base?.sealed === true && base.incarnation === incarnation
 
-export const baseChanged = (fixture: string): SourceError =>
-  new SourceError(
+export const baseChanged = (fixture: string): PosternError =>
+  new PosternError(
     'fixture_fingerprint_changed',
     `Fixture ${fixture} was unsealed or sealed anew after this session was attached: attach a new one.`,
     { details: { fixture } },

@@ -1,4 +1,4 @@
-import type { Client } from './pg-client.ts'
+import type { PgTestClient } from './pg-client.ts'
 
 /**
  * How `CREATE DATABASE` copies. `file_copy` copies files, between two checkpoints; `clone` has the file system do it,
@@ -13,7 +13,7 @@ export function strategiesOf(version: number): readonly Strategy[] {
   return version >= 150_000 ? ['file_copy', 'wal_log'] : ['plain']
 }
 
-type Runner = Pick<Client, 'query'>
+type Runner = Pick<PgTestClient, 'query'>
 
 export async function versionOf(client: Runner): Promise<number> {
   const { rows } = await client.query(`select current_setting('server_version_num')::int as version`)

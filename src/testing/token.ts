@@ -1,5 +1,5 @@
 import { jwtVerify, SignJWT } from 'jose'
-import { SourceError } from '../core/errors.ts'
+import { PosternError } from '../core/errors.ts'
 import type { EffectsPolicy } from './effects.ts'
 import { isCopyName } from './names.ts'
 
@@ -48,7 +48,7 @@ export async function signToken(key: Uint8Array, claims: SessionClaims): Promise
  * What a token says, once its signature holds. Whatever is wrong with it is one and the same answer as no token at
  * all: who has no key learns nothing of sessions.
  *
- * @throws SourceError `test_session_invalid`
+ * @throws PosternError `test_session_invalid`
  */
 export async function readToken(key: Uint8Array, token: string | null | undefined): Promise<SessionClaims> {
   try {
@@ -71,6 +71,6 @@ export async function readToken(key: Uint8Array, token: string | null | undefine
       expiresAt: new Date(Number(exp) * 1000),
     }
   } catch {
-    throw new SourceError('test_session_invalid')
+    throw new PosternError('test_session_invalid')
   }
 }

@@ -19,20 +19,20 @@ import {
 } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type DrizzleTables, drizzleDataSource, schemaFromDrizzle } from '../../src/adapters/drizzle/index.ts'
+import { type DrizzleTables, drizzleAdapter, schemaFromDrizzle } from '../../src/adapters/drizzle/index.ts'
 import {
-  dataSource,
+  createEndpoint,
   defineSchema,
   field,
   model,
+  Rejection,
   relation,
   type Schema,
-  SourceRejection,
   z,
 } from '../../src/index.ts'
-import type { PostgresSource } from '../../src/postgres/index.ts'
+import type { PostgresAdapter } from '../../src/postgres/index.ts'
 import { freshDatabase, type TestDatabase } from '../support/db.ts'
-import { apiKey, ask } from '../support/source.ts'
+import { ask, signingKey } from '../support/source.ts'
 
 let database: TestDatabase
 let pool: pg.Pool
@@ -48,10 +48,10 @@ afterAll(async () => {
 
 /** Every test has our tables in a schema of its own. */
 let installations = 0
-const options = () => ({ schema: `postern_${installations++}` })
+const options = () => ({ namespace: `postern_${installations++}` })
 
 function door(schema: Schema, source: unknown) {
-  const endpoint = dataSource({ schema, adapter: source as PostgresSource, apiKey })
+  const endpoint = createEndpoint({ schema, adapter: source as PostgresAdapter, signingKey })
   const scope = { organizationId: 'org_1' }
   let keys = 0
   return {
@@ -94,20 +94,20 @@ describe('names', () => {
 
   const withCasing = () => drizzle(pool, { casing: 'snake_case' })
 
-  test.each<[string, () => PostgresSource]>([
+  test.each<[string, () => PostgresAdapter]>([
     [
       'given as an option',
       () =>
-        drizzleDataSource(withCasing(), schema, {
+        drizzleAdapter(withCasing(), schema, {
           ...options(),
           tables: { people, petsOfAll },
-        }) as PostgresSource,
+        }) as PostgresAdapter,
     ],
     [
       'given to drizzle()',
       () => {
         const db = drizzle(pool, { casing: 'snake_case', schema: { people, petsOfAll } })
-        return drizzleDataSource(db, schema, options()) as PostgresSource
+        return drizzleAdapter(db, schema, options()) as PostgresAdapter
       },
     ],
   ])('of tables %s: schema, table, columns, casing and the tenant are Drizzle’s', async (_, open) => {
@@ -143,7 +143,7 @@ describe('names', () => {
         },
       ),
     })
-    const source = drizzleDataSource(withCasing(), own, { ...options(), tables: { people } })
+    const source = drizzleAdapter(withCasing(), own, { ...options(), tables: { people } })
     await source.migrate()
     expect(
       (await door(own, source).commit(create('people', 'p2', { fullName: 'B', nickName: 'b' }))).status,
@@ -156,7 +156,7 @@ describe('names', () => {
   test('a table or column that the database does not have is found by check and by migrate, not by a write', async () => {
     const gone = pgTable('people', { id: text().primaryKey(), fullName: text('whole_name') })
     const wrong = defineSchema({ people: model({ fullName: z.string() }) })
-    const source = drizzleDataSource(drizzle(pool), wrong, { ...options(), tables: { people: gone } })
+    const source = drizzleAdapter(drizzle(pool), wrong, { ...options(), tables: { people: gone } })
     await expect(source.migrate()).rejects.toMatchObject({
       code: 'source_adapter_misconfigured',
       message: expect.stringContaining('whole_name'),
@@ -226,7 +226,7 @@ describe('values that Drizzle makes', () => {
   )
 
   test('a create through the endpoint gives the row that a create through Drizzle gives', async () => {
-    const source = drizzleDataSource(db(), schema, options())
+    const source = drizzleAdapter(db(), schema, options())
     await source.migrate()
     await db().insert(things).values({ name: 'theirs' })
     const answer = await door(schema, source).commit(create('things', undefined, { name: 'ours' }))
@@ -258,7 +258,7 @@ describe('values that Drizzle makes', () => {
   })
 
   test('an update gets what $onUpdateFn gives, unless it sends the field', async () => {
-    const source = drizzleDataSource(db(), schema, options())
+    const source = drizzleAdapter(db(), schema, options())
     await source.migrate()
     const at = door(schema, source)
     await at.commit(create('things', 'u', { name: 'u' }))
@@ -276,7 +276,7 @@ describe('values that Drizzle makes', () => {
 
   test('columns that the schema does not show get what Drizzle gives them', async () => {
     const narrow = defineSchema({ things: model({ name: z.string() }, {}, { policy: { by: 'none' } }) })
-    const source = drizzleDataSource(db(), narrow, options())
+    const source = drizzleAdapter(db(), narrow, options())
     await source.migrate()
     const at = door(narrow, source)
     const answer = await at.commit(create('things', 'n', { name: 'n' }))
@@ -296,9 +296,9 @@ describe('values that Drizzle makes', () => {
   })
 
   test('a retry is the same intent, whatever was made meanwhile', async () => {
-    const source = drizzleDataSource(db(), schema, options())
+    const source = drizzleAdapter(db(), schema, options())
     await source.migrate()
-    const endpoint = dataSource({ schema, adapter: source as PostgresSource, apiKey })
+    const endpoint = createEndpoint({ schema, adapter: source as PostgresAdapter, signingKey })
     const request = {
       type: 'commit',
       correlationId: 'once',
@@ -321,7 +321,7 @@ describe('values that Drizzle makes', () => {
     const narrow = defineSchema({
       things: model({ name: z.string(), revision: z.int32().optional() }, {}, { policy: { by: 'none' } }),
     })
-    const source = drizzleDataSource(drizzle(pool), narrow, { ...options(), tables: { things: clever } })
+    const source = drizzleAdapter(drizzle(pool), narrow, { ...options(), tables: { things: clever } })
     await source.migrate()
     const answer = await door(narrow, source).commit(create('things', 'c', { name: 'c' }))
     expect(answer).toMatchObject({ status: 500, body: { error: 'source_adapter_misconfigured' } })
@@ -407,7 +407,7 @@ describe('schemaFromDrizzle', () => {
   })
 
   test('it serves as it is', async () => {
-    const source = drizzleDataSource(drizzle(pool, { casing: 'snake_case' }), schema, options())
+    const source = drizzleAdapter(drizzle(pool, { casing: 'snake_case' }), schema, options())
     await source.migrate()
     const at = door(schema, source)
     const team = await at.commit(create('teams', undefined, { teamName: 'Reds' }))
@@ -448,7 +448,7 @@ test('hooks write through the Drizzle transaction, with its own queries', async 
     models: { orders: { policy: { by: 'none' } } },
   })
   const db = drizzle(pool)
-  const source = drizzleDataSource(db, schema, {
+  const source = drizzleAdapter(db, schema, {
     ...options(),
     hooks: {
       async beforeCommit({ tx, operations }) {
@@ -458,7 +458,7 @@ test('hooks write through the Drizzle transaction, with its own queries', async 
       async afterCommit({ tx }) {
         const [sum] = await tx.select({ total: sql<number>`sum(${orders.total})::int` }).from(orders)
         if (sum !== undefined && sum.total > 10)
-          throw new SourceRejection('over_budget', `${sum.total} is too much.`)
+          throw new Rejection('over_budget', `${sum.total} is too much.`)
       },
     },
   })

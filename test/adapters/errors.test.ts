@@ -1,10 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pgDataSource } from '../../src/adapters/pg.ts'
-import { dataSource, defineSchema, model, z } from '../../src/index.ts'
+import { pgAdapter } from '../../src/adapters/pg.ts'
+import { createEndpoint, defineSchema, model, z } from '../../src/index.ts'
 import { freshDatabase, type TestDatabase, templateDatabase } from '../support/db.ts'
-import { type AnyAnswer, apiKey, ask } from '../support/source.ts'
+import { type AnyAnswer, ask, signingKey } from '../support/source.ts'
 import { startProxy } from '../system/faults/proxy.ts'
 import { type Library, type LibraryOptions, libraries, type Opened } from './libraries.ts'
 
@@ -42,7 +42,7 @@ end $$;
 create trigger misbehave before insert or update on items for each row execute function misbehave();
 `
 
-interface Door {
+interface OpenEndpoint {
   commit(key: string, ...operations: object[]): Promise<AnyAnswer>
   load(id: string): Promise<AnyAnswer>
   close(): Promise<unknown>
@@ -50,9 +50,13 @@ interface Door {
 
 const scope = { organizationId: 'org_1' }
 
-async function door(library: Library, url: string, options: Partial<LibraryOptions> = {}): Promise<Door> {
+async function door(
+  library: Library,
+  url: string,
+  options: Partial<LibraryOptions> = {},
+): Promise<OpenEndpoint> {
   const opened: Opened = await library.open(url, { schema, ...options })
-  const endpoint = dataSource({ schema, adapter: opened.source, apiKey })
+  const endpoint = createEndpoint({ schema, adapter: opened.source, signingKey })
   return {
     commit: (correlationId, ...operations) =>
       ask(endpoint, { type: 'commit', correlationId, operations, scope }),
@@ -77,14 +81,14 @@ const cases = libraries.flatMap((library) => ways.map(([way, options]) => ({ lib
 
 describe.each(cases)('$library.name, $way', ({ library, options }) => {
   let database: TestDatabase
-  let at: Door
+  let at: OpenEndpoint
 
   beforeAll(async () => {
     const template = await templateDatabase('errors of libraries', async (url) => {
       const client = new pg.Client(url)
       await client.connect()
       await client.query(tables)
-      await pgDataSource(client, schema, { lockTimeoutMs: 300 }).migrate()
+      await pgAdapter(client, schema, { lockTimeoutMs: 300 }).migrate()
       await client.end()
     })
     database = await freshDatabase({ template })

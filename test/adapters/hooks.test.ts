@@ -3,11 +3,11 @@ import { PGlite } from '@electric-sql/pglite'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { expect, test } from 'vitest'
-import { drizzleDataSource } from '../../src/adapters/drizzle/index.ts'
-import { pgDataSource } from '../../src/adapters/pg.ts'
-import { dataSource, defineSchema, model, SourceRejection, z } from '../../src/index.ts'
+import { drizzleAdapter } from '../../src/adapters/drizzle/index.ts'
+import { pgAdapter } from '../../src/adapters/pg.ts'
+import { createEndpoint, defineSchema, model, Rejection, z } from '../../src/index.ts'
 import { freshDatabase } from '../support/db.ts'
-import { apiKey, ask } from '../support/source.ts'
+import { ask, signingKey } from '../support/source.ts'
 import { embedded, type Library, type LibraryOptions, libraries, type Opened, type Run } from './libraries.ts'
 
 const schema = defineSchema({ orders: model({ total: z.int32() }, {}, { policy: { by: 'none' } }) })
@@ -80,7 +80,7 @@ test.each(places)(
     })
     try {
       await source.migrate()
-      const endpoint = dataSource({ schema, adapter: source, apiKey })
+      const endpoint = createEndpoint({ schema, adapter: source, signingKey })
       const create = (id: string, correlationId = id) =>
         ask(endpoint, {
           type: 'commit',
@@ -107,7 +107,7 @@ test.each(places)(
 
       // the customer's own refusal, with the code and status that he gave it
       afterwards = () => {
-        throw new SourceRejection('over_budget', 'No budget left.', { status: 409, details: { left: 2 } })
+        throw new Rejection('over_budget', 'No budget left.', { status: 409, details: { left: 2 } })
       }
       expect(await create('b')).toMatchObject({
         status: 409,
@@ -149,13 +149,13 @@ const single: Library[] = [
   {
     name: 'pg, one client',
     open: (_url, given) =>
-      overClient(_url, (client) => pgDataSource(client, given.schema, { hooks: given.hooks } as object)),
+      overClient(_url, (client) => pgAdapter(client, given.schema, { hooks: given.hooks } as object)),
   },
   {
     name: 'drizzle, one client',
     open: (url, given) =>
       overClient(url, (client) =>
-        drizzleDataSource(drizzle(client), given.schema, { hooks: given.hooks } as object),
+        drizzleAdapter(drizzle(client), given.schema, { hooks: given.hooks } as object),
       ),
   },
 ]
@@ -179,11 +179,11 @@ test.each([...single.map(onServer), ...places.filter(({ name }) => name.includes
           // asked for while the first is inside its transaction, which is then rolled back
           second = commit('second')
           await setTimeout(20)
-          throw new SourceRejection('no', 'No.')
+          throw new Rejection('no', 'No.')
         },
       },
     })
-    const endpoint = dataSource({ schema, adapter: source, apiKey })
+    const endpoint = createEndpoint({ schema, adapter: source, signingKey })
     const commit = (id: string) =>
       ask(endpoint, {
         type: 'commit',

@@ -1,10 +1,10 @@
 import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { dataSource } from '../../src/index.ts'
-import type { PostgresSource } from '../../src/postgres/index.ts'
+import { createEndpoint } from '../../src/index.ts'
+import type { PostgresAdapter } from '../../src/postgres/index.ts'
 import { freshDatabase, type PgMajor } from '../support/db.ts'
-import { apiKey } from '../support/source.ts'
+import { signingKey } from '../support/source.ts'
 import { programOf } from '../system/differential/program.ts'
 import type { Transcript } from '../system/differential/run.ts'
 import { difference, run } from '../system/differential/run.ts'
@@ -17,9 +17,9 @@ const programs = Array.from({ length: 8 }, (_, index) => programOf(90_000 + inde
 
 type Query = (text: string) => Promise<{ row: unknown }[]>
 
-async function transcripts(source: PostgresSource, query: Query, empty: () => Promise<unknown>) {
+async function transcripts(source: PostgresAdapter, query: Query, empty: () => Promise<unknown>) {
   await source.migrate()
-  const endpoint = dataSource({ schema, adapter: source, apiKey })
+  const endpoint = createEndpoint({ schema, adapter: source, signingKey })
   const subject = {
     name: '',
     exact: true,

@@ -8,14 +8,14 @@ import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
 import { CamelCasePlugin, CompiledQuery, Kysely, PGliteDialect, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import postgres from 'postgres'
-import { drizzleDataSource } from '../../src/adapters/drizzle/index.ts'
-import { kyselyDataSource } from '../../src/adapters/kysely.ts'
-import { pgDataSource } from '../../src/adapters/pg.ts'
-import { pgliteDataSource } from '../../src/adapters/pglite.ts'
-import { postgresJsDataSource } from '../../src/adapters/postgres-js.ts'
-import { prismaDataSource } from '../../src/adapters/prisma/index.ts'
+import { drizzleAdapter } from '../../src/adapters/drizzle/index.ts'
+import { kyselyAdapter } from '../../src/adapters/kysely.ts'
+import { pgAdapter } from '../../src/adapters/pg.ts'
+import { pgliteAdapter } from '../../src/adapters/pglite.ts'
+import { postgresJsAdapter } from '../../src/adapters/postgres-js.ts'
+import { prismaAdapter } from '../../src/adapters/prisma/index.ts'
 import type { Schema } from '../../src/index.ts'
-import type { PostgresSource, PostgresSourceOptions } from '../../src/postgres/index.ts'
+import type { PostgresAdapter, PostgresAdapterOptions } from '../../src/postgres/index.ts'
 import { TcpWebSocket } from './neon-socket.ts'
 import { generatePrismaClient } from './prisma/generate.ts'
 
@@ -27,7 +27,7 @@ neonConfig.pipelineConnect = false
 /** Options whose hooks write one row of their own, through the transaction handle of whatever library it is. */
 export interface LibraryOptions {
   readonly schema: Schema
-  readonly options?: Omit<PostgresSourceOptions, 'hooks'>
+  readonly options?: Omit<PostgresAdapterOptions, 'hooks'>
   readonly hooks?: {
     beforeCommit?(sql: Run): Promise<void>
     afterCommit?(sql: Run): Promise<void>
@@ -40,7 +40,7 @@ export interface LibraryOptions {
 export type Run = (text: string) => Promise<unknown>
 
 export interface Opened {
-  readonly source: PostgresSource
+  readonly source: PostgresAdapter
   close(): Promise<unknown>
 }
 
@@ -51,7 +51,7 @@ export interface Library {
 }
 
 /** Gives a library's hooks their `Run`. */
-function hooked<Tx>({ options, hooks }: LibraryOptions, run: (tx: Tx) => Run): PostgresSourceOptions<Tx> {
+function hooked<Tx>({ options, hooks }: LibraryOptions, run: (tx: Tx) => Run): PostgresAdapterOptions<Tx> {
   if (hooks === undefined) return options ?? {}
   return {
     ...options,
@@ -69,7 +69,7 @@ function dialect(url: string, given: LibraryOptions): PostgresDialect {
   return new PostgresDialect({ pool: made })
 }
 
-const plain = (source: unknown): PostgresSource => source as PostgresSource
+const plain = (source: unknown): PostgresAdapter => source as PostgresAdapter
 
 function pool(url: string, { max = 4 }: LibraryOptions): pg.Pool {
   const made = new pg.Pool({ connectionString: url, max })
@@ -86,7 +86,7 @@ export const libraries: readonly Library[] = [
     name: 'pg',
     open(url, given) {
       const client = pool(url, given)
-      const source = pgDataSource(
+      const source = pgAdapter(
         client,
         given.schema,
         hooked(given, (tx) => (text) => tx.query({ text, values: [] })),
@@ -98,7 +98,7 @@ export const libraries: readonly Library[] = [
     name: 'postgres.js',
     open(url, given) {
       const sql = sqlOf(url, given)
-      const source = postgresJsDataSource(
+      const source = postgresJsAdapter(
         sql,
         given.schema,
         hooked(given, (tx) => async (text) => tx.unsafe(text)),
@@ -110,7 +110,7 @@ export const libraries: readonly Library[] = [
     name: 'drizzle, node-postgres',
     open(url, given) {
       const client = pool(url, given)
-      const source = drizzleDataSource(
+      const source = drizzleAdapter(
         drizzlePg(client),
         given.schema,
         hooked(given, (tx) => async (text) => tx.execute(text)),
@@ -122,7 +122,7 @@ export const libraries: readonly Library[] = [
     name: 'drizzle, postgres.js',
     open(url, given) {
       const sql = sqlOf(url, given)
-      const source = drizzleDataSource(
+      const source = drizzleAdapter(
         drizzlePostgresJs(sql),
         given.schema,
         hooked(given, (tx) => async (text) => tx.execute(text)),
@@ -135,7 +135,7 @@ export const libraries: readonly Library[] = [
     open(url, given) {
       const client = new NeonPool({ connectionString: url, max: given.max ?? 4 })
       client.on('error', () => {})
-      const source = drizzleDataSource(
+      const source = drizzleAdapter(
         drizzleNeon(client),
         given.schema,
         hooked(given, (tx) => async (text) => tx.execute(text)),
@@ -164,7 +164,7 @@ export const libraries: readonly Library[] = [
         (tx: Pick<typeof prisma, '$queryRawUnsafe'>) => async (text) => tx.$queryRawUnsafe(text),
       )
       return {
-        source: plain(prismaDataSource(prisma, given.schema, options)),
+        source: plain(prismaAdapter(prisma, given.schema, options)),
         close: () => prisma.$disconnect(),
       }
     },
@@ -178,7 +178,7 @@ function openKysely(
 ): Opened {
   const db = new Kysely<object>({ dialect, plugins })
   const options = hooked(given, (tx: Kysely<object>) => (text) => tx.executeQuery(rawQuery(text)))
-  return { source: plain(kyselyDataSource(db, given.schema, options)), close: () => db.destroy() }
+  return { source: plain(kyselyAdapter(db, given.schema, options)), close: () => db.destroy() }
 }
 
 const rawQuery = (text: string) => CompiledQuery.raw(text, [])
@@ -188,7 +188,7 @@ export const embedded: readonly { name: string; open(client: PGlite, options: Li
   {
     name: 'pglite',
     open(client, given) {
-      const source = pgliteDataSource(
+      const source = pgliteAdapter(
         client,
         given.schema,
         hooked(given, (tx) => (text) => tx.query(text)),
@@ -199,7 +199,7 @@ export const embedded: readonly { name: string; open(client: PGlite, options: Li
   {
     name: 'drizzle, pglite',
     open(client, given) {
-      const source = drizzleDataSource(
+      const source = drizzleAdapter(
         drizzlePglite(client),
         given.schema,
         hooked(given, (tx) => async (text) => tx.execute(text)),

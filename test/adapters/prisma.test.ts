@@ -1,20 +1,20 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { prismaDataSource, schemaFromPrisma } from '../../src/adapters/prisma/index.ts'
+import { prismaAdapter, schemaFromPrisma } from '../../src/adapters/prisma/index.ts'
 import {
-  dataSource,
+  createEndpoint,
   defineSchema,
   field,
   model,
+  Rejection,
   relation,
   type Schema,
-  SourceRejection,
   z,
 } from '../../src/index.ts'
-import type { PostgresSource } from '../../src/postgres/index.ts'
+import type { PostgresAdapter } from '../../src/postgres/index.ts'
 import { freshDatabase, type TestDatabase } from '../support/db.ts'
-import { apiKey, ask } from '../support/source.ts'
+import { ask, signingKey } from '../support/source.ts'
 import { generatePrismaClient } from './prisma/generate.ts'
 
 /** As `prisma db push` makes them, less every default: what is there, Prisma has put there. */
@@ -57,12 +57,12 @@ afterAll(async () => {
 })
 
 let installations = 0
-const options = () => ({ schema: `postern_${installations++}` })
+const options = () => ({ namespace: `postern_${installations++}` })
 const generators = { cuid: () => `c${String(Math.random()).slice(2)}` }
 const rows = async (text: string) => (await client.query(text)).rows
 
 function door(schema: Schema, source: unknown) {
-  const endpoint = dataSource({ schema, adapter: source as PostgresSource, apiKey })
+  const endpoint = createEndpoint({ schema, adapter: source as PostgresAdapter, signingKey })
   const scope = { organizationId: 'org_1' }
   let keys = 0
   return {
@@ -101,7 +101,7 @@ const schema = defineSchema({
 
 describe('names and values', () => {
   test('a create through the endpoint gives the row that a create through Prisma gives', async () => {
-    const source = prismaDataSource(prisma, schema, { ...options(), generators })
+    const source = prismaAdapter(prisma, schema, { ...options(), generators })
     await source.migrate()
     await prisma.person.create({ data: { name: 'theirs', organizationId: 'org_1' } })
     const answer = await door(schema, source).commit(create('person', undefined, { name: 'ours' }))
@@ -129,7 +129,7 @@ describe('names and values', () => {
   })
 
   test('@updatedAt moves with an update through the endpoint', async () => {
-    const source = prismaDataSource(prisma, schema, { ...options(), generators })
+    const source = prismaAdapter(prisma, schema, { ...options(), generators })
     await source.migrate()
     const at = door(schema, source)
     await at.commit(create('person', 'u', { name: 'u' }))
@@ -143,7 +143,7 @@ describe('names and values', () => {
     const narrow = defineSchema({
       person: model({ name: z.string(), motto: z.string().optional() }, {}, { readOnly: ['motto'] }),
     })
-    const source = prismaDataSource(prisma, narrow, { ...options(), generators })
+    const source = prismaAdapter(prisma, narrow, { ...options(), generators })
     await source.migrate()
     const at = door(narrow, source)
     await prisma.person.create({ data: { id: 'n1', name: 'theirs', organizationId: 'org_1' } })
@@ -175,7 +175,7 @@ describe('names and values', () => {
   })
 
   test('an id that only Prisma could make is asked for by name', async () => {
-    const source = prismaDataSource(prisma, schema, options())
+    const source = prismaAdapter(prisma, schema, options())
     await source.migrate()
     const at = door(schema, source)
     expect((await at.commit(create('person', undefined, { name: 'x' }))).body.error).toBe(
@@ -193,18 +193,18 @@ describe('names and values', () => {
       ['articles', { models: { articles: 'Post' } }],
     ] as const) {
       const own = defineSchema({ [name]: model({ id: z.int(), ...shape }, {}, free) })
-      const source = prismaDataSource(prisma, own as Schema, { ...options(), ...more })
+      const source = prismaAdapter(prisma, own as Schema, { ...options(), ...more })
       const { statements } = await source.migrate()
       expect(statements.join()).toContain('app.post')
     }
-    expect(() => prismaDataSource(prisma, schema, { models: { person: 'Nobody' } })).toThrow(
+    expect(() => prismaAdapter(prisma, schema, { models: { person: 'Nobody' } })).toThrow(
       'person: Prisma has no model Nobody',
     )
   })
 
   test('an extended client serves as the plain one does', async () => {
     const extended = prisma.$extends({ name: 'extended', model: { person: { greet: () => 'hello' } } })
-    const source = prismaDataSource(extended, schema, options())
+    const source = prismaAdapter(extended, schema, options())
     await source.migrate()
     expect((await door(schema, source).commit(create('person', 'e', { name: 'e' }))).status).toBe(200)
   })
@@ -264,7 +264,7 @@ describe('schemaFromPrisma', () => {
 
   test('it serves as it is', async () => {
     const schema = fromPrisma()
-    const source = prismaDataSource(prisma, schema, { ...options(), generators })
+    const source = prismaAdapter(prisma, schema, { ...options(), generators })
     await source.migrate()
     const at = door(schema, source)
     const person = await at.commit(create('person', 'p1', { name: 'Ada', role: 'A // not a comment' }))
@@ -283,7 +283,7 @@ describe('schemaFromPrisma', () => {
 })
 
 test('hooks write through the Prisma transaction, with its own queries', async () => {
-  const source = prismaDataSource(prisma, schema, {
+  const source = prismaAdapter(prisma, schema, {
     ...options(),
     hooks: {
       async beforeCommit({ tx, operations }) {
@@ -293,7 +293,7 @@ test('hooks write through the Prisma transaction, with its own queries', async (
       },
       async afterCommit({ tx }) {
         const count = await tx.person.count({ where: { organizationId: 'org_2' } })
-        if (count > 1) throw new SourceRejection('too_many', `${count} are too many.`)
+        if (count > 1) throw new Rejection('too_many', `${count} are too many.`)
       },
     },
   })

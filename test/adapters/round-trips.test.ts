@@ -1,8 +1,8 @@
 import pg from 'pg'
 import { expect, test } from 'vitest'
-import { dataSource, defineSchema, model, z } from '../../src/index.ts'
+import { createEndpoint, defineSchema, model, z } from '../../src/index.ts'
 import { freshDatabase } from '../support/db.ts'
-import { apiKey, ask } from '../support/source.ts'
+import { ask, signingKey } from '../support/source.ts'
 import { wire } from '../support/wire.ts'
 import { libraries } from './libraries.ts'
 
@@ -18,7 +18,7 @@ test.each(libraries)('$name: a commit is one round trip, however many operations
   const { source, close } = await library.open(line.url, { schema, max: 1 })
   try {
     await source.migrate()
-    const endpoint = dataSource({ schema, adapter: source, apiKey })
+    const endpoint = createEndpoint({ schema, adapter: source, signingKey })
     let made = 0
     const commit = async (operations: number) => {
       const create = () => ({ type: 'CREATE', model: 'items', id: `i${made++}`, input: { name: 'x' } })

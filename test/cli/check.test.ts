@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { defineSchema, field, model, z } from '../../src/index.ts'
-import { dataSourceNode } from '../../src/node/index.ts'
+import { createEndpoint, defineSchema, field, model, z } from '../../src/index.ts'
+import { toNode } from '../../src/node/index.ts'
 import { grants } from '../../src/postgres/install/grants.ts'
 import { missingPgBouncer, startPgBouncer } from '../support/pgbouncer.ts'
 import { type OpenSource, openSource } from '../support/postgres-source.ts'
@@ -44,7 +44,7 @@ beforeAll(async () => {
   url = new URL(open.url)
   url.username = role
   app = project({ 'postern.config.ts': asText })
-  server = createServer(dataSourceNode({ schema, apiKey: key, adapter: open.source })).listen(0)
+  server = createServer(toNode(createEndpoint({ schema, signingKey: key, adapter: open.source }))).listen(0)
   await once(server, 'listening')
   endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/source`
 })

@@ -9,7 +9,7 @@ import express, { type RequestHandler } from 'express'
 import { Hono } from 'hono'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { createSourceClient } from '../../src/client/index.ts'
+import { createClient } from '../../src/client/index.ts'
 import { generatePrismaClient } from '../adapters/prisma/generate.ts'
 import { freshDatabase } from '../support/db.ts'
 import { type Project, project, root } from './support.ts'
@@ -29,7 +29,7 @@ beforeAll(async () => {
   await generatePrismaClient()
 })
 afterEach(() => {
-  for (const name of ['SOURCE_KEY', 'DATABASE_URL']) delete process.env[name]
+  for (const name of ['POSTERN_KEY', 'DATABASE_URL']) delete process.env[name]
 })
 afterAll(async () => {
   for (const one of projects) one[Symbol.dispose]()
@@ -60,23 +60,23 @@ async function initialised(app: Project, route: string): Promise<Record<string, 
   for (const file of ['.env.local', '.env']) {
     if (existsSync(join(app.directory, file))) process.loadEnvFile(join(app.directory, file))
   }
-  expect(process.env.SOURCE_KEY).toMatch(/^sk_[0-9a-f]{48}$/)
-  expect(readFileSync(join(app.directory, '.env.example'), 'utf8')).toBe('SOURCE_KEY=\n')
+  expect(process.env.POSTERN_KEY).toMatch(/^sk_[0-9a-f]{48}$/)
+  expect(readFileSync(join(app.directory, '.env.example'), 'utf8')).toBe('POSTERN_KEY=\n')
   return (await import(pathToFileURL(join(app.directory, route)).href)) as Record<string, unknown>
 }
 
 /** Whoever has the key can commit and load. */
 async function works(id: string, target: { url?: string; handler?: Handler }): Promise<void> {
-  const source = createSourceClient({
+  const source = createClient({
     url: target.url ?? 'http://app/source',
-    key: process.env.SOURCE_KEY ?? '',
+    signingKey: process.env.POSTERN_KEY ?? '',
     scope: { organizationId: 'org_1' },
     ...(target.handler && {
       fetch: (url: string, init: RequestInit) => (target.handler as Handler)(new Request(url, init)),
     }),
   })
   await source.commit({
-    key: id,
+    idempotencyKey: id,
     operations: [{ type: 'CREATE', model: 'chores', id, input: { title: 'Paint' } }],
   })
   expect((await source.load('chores', id)).row).toEqual({ id, title: 'Paint', status: 'todo' })
@@ -103,12 +103,12 @@ export const db = drizzle(pool, { schema: tables })
   await works('next', { handler: POST as Handler })
   expect(
     readFileSync(join(app.directory, 'src/lib/source/adapter.ts'), 'utf8'),
-  ).toBe(`import { drizzleDataSource } from 'postern/drizzle'
+  ).toBe(`import { drizzleAdapter } from 'postern/drizzle'
 import * as tables from '../../db/tables'
 import { db } from '../../db/index'
 import { schema } from './schema'
 
-export const adapter = drizzleDataSource(db, schema, { tables })
+export const adapter = drizzleAdapter(db, schema, { tables })
 `)
   // a second time nothing is left to write, and nothing is written
   const key = readFileSync(join(app.directory, '.env.local'), 'utf8')
@@ -135,9 +135,9 @@ const kept = globalThis as unknown as { prisma?: ReturnType<typeof make> }
 export const prisma = kept.prisma ?? make()
 `,
   })
-  const { sourceHandler } = await initialised(app, 'lib/source/express.ts')
+  const { endpoint } = await initialised(app, 'lib/source/express.ts')
   const server: Server = express()
-    .post('/source', sourceHandler as RequestHandler)
+    .post('/source', endpoint as RequestHandler)
     .listen(0)
   await once(server, 'listening')
   try {
@@ -160,8 +160,8 @@ test.each([
     ...(!plain && { 'tsconfig.json': node }),
   })
   if (name === 'postgres.js') app.write({ 'package.json': manifest('hono', 'postern', 'postgres') })
-  const { sourceHandler } = await initialised(app, `lib/source/hono.${plain ? 'js' : 'ts'}`)
-  const hono = new Hono().post('/source', (c) => (sourceHandler as Handler)(c.req.raw))
+  const { endpoint } = await initialised(app, `lib/source/hono.${plain ? 'js' : 'ts'}`)
+  const hono = new Hono().post('/source', (c) => (endpoint as Handler)(c.req.raw))
   await works(name, { handler: async (request) => hono.fetch(request) })
 })
 
@@ -201,7 +201,7 @@ test('without --yes, and without a terminal to ask, nothing is written; --dry-ru
   const asked = await app.run(['init'])
   expect(asked).toMatchObject({ code: 2, stderr: expect.stringContaining('nothing was written: say --yes') })
   const dry = await app.run(['init', '--dry-run'])
-  expect(dry.stdout).toContain('export const sourceHandler = dataSourceExpress({')
+  expect(dry.stdout).toContain('export const endpoint = toExpress({')
   expect(dry.stdout).not.toContain('sk_')
   expect(existsSync(join(app.directory, 'lib'))).toBe(false)
   const none = application({ 'package.json': manifest('pg') })
@@ -226,17 +226,17 @@ test('environment files as they come: empty, a key elsewhere or quoted, an empty
   }
   const [empty, elsewhere, blank, ignored] = await Promise.all([
     init({ '.env.example': '' }),
-    init({ '.env.local': "export SOURCE_KEY = 'sk_mine'\n" }),
-    init({ '.env.local': 'SOURCE_KEY=\n' }),
+    init({ '.env.local': "export POSTERN_KEY = 'sk_mine'\n" }),
+    init({ '.env.local': 'POSTERN_KEY=\n' }),
     init({ '.gitignore': '.env*\n!.env\n' }),
   ])
   expect(empty.ran).toMatchObject({ code: 0, stderr: '' })
-  expect(keyed(empty.app, '.env')).toMatch(/^SOURCE_KEY=sk_[0-9a-f]{48}\n$/)
-  expect(keyed(empty.app, '.env.example')).toBe('SOURCE_KEY=\n')
+  expect(keyed(empty.app, '.env')).toMatch(/^POSTERN_KEY=sk_[0-9a-f]{48}\n$/)
+  expect(keyed(empty.app, '.env.example')).toBe('POSTERN_KEY=\n')
   expect(empty.ran.stdout).toContain('a fresh key: put .env into .gitignore')
-  expect(elsewhere.ran.stdout).toMatch(/keep +\.env\.local .*has a SOURCE_KEY/)
+  expect(elsewhere.ran.stdout).toMatch(/keep +\.env\.local .*has a POSTERN_KEY/)
   expect(keyed(elsewhere.app, '.env')).toBe('')
-  expect(keyed(blank.app, '.env.local')).toMatch(/^SOURCE_KEY=\nSOURCE_KEY=sk_\w+\n$/)
+  expect(keyed(blank.app, '.env.local')).toMatch(/^POSTERN_KEY=\nSOURCE_KEY=sk_\w+\n$/)
   expect(ignored.ran.stdout).toContain('echo .env >> .gitignore')
   // without git, by the patterns
   const patterns = await init({ '.gitignore': '/.env\n' }, { PATH: '' })

@@ -6,7 +6,7 @@ import { Kysely, PostgresDialect } from 'kysely'
 import { FileMigrationProvider, Migrator } from 'kysely/migration'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { pgDataSource } from '../../src/adapters/pg.ts'
+import { pgAdapter } from '../../src/adapters/pg.ts'
 import { defineSchema, model, z } from '../../src/index.ts'
 import { freshDatabase } from '../support/db.ts'
 import { caller } from '../support/postgres-source.ts'
@@ -43,7 +43,7 @@ const at = (...parts: string[]) => join(app.directory, ...parts)
 
 /** A commit goes through, and its event is there. */
 async function works(id: string): Promise<void> {
-  const { commit } = caller(pgDataSource(pool, schema), schema)
+  const { commit } = caller(pgAdapter(pool, schema), schema)
   await commit({ type: 'CREATE', model: 'tasks', id, input: { title: 'x' } })
   const { rows } = await pool.query('select entity_id from postern.outbox')
   expect(rows).toEqual([{ entity_id: id }])

@@ -26,10 +26,10 @@ export const tasks = pgTable('todo_items', {
 `,
   'src/source.ts': `import 'server-only'
 import { drizzle } from 'drizzle-orm/node-postgres'
-import { drizzleDataSource } from 'postern/drizzle'
+import { drizzleAdapter } from 'postern/drizzle'
 import { schema } from '@/schema'
 import * as tables from '@/tables'
-export const adapter = drizzleDataSource(drizzle(process.env.DATABASE_URL ?? '', { schema: tables }), schema)
+export const adapter = drizzleAdapter(drizzle(process.env.DATABASE_URL ?? '', { schema: tables }), schema)
 `,
   'postern.config.ts': `export { adapter as source } from './src/source'
 `,

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { pgDataSource } from '../../src/adapters/pg.ts'
+import { pgAdapter } from '../../src/adapters/pg.ts'
 import type { Schema } from '../../src/index.ts'
 import { freshDatabase } from '../support/db.ts'
 import { caller } from '../support/postgres-source.ts'
@@ -106,7 +106,7 @@ test('a database of many types becomes a schema that check passes, and that comm
   const { schema } = (await import(pathToFileURL(join(app.directory, 'schema.ts')).href)) as {
     schema: Schema
   }
-  const source = pgDataSource(pool, schema)
+  const source = pgAdapter(pool, schema)
   const { commit, load } = caller(source, schema)
   await pool.query(`insert into organizations values ('org_1', 'One'), ('org_2', 'Two')`)
   const id = 'abcdefab-cdef-4abc-8def-abcdefabcdef'

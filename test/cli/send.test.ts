@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { defineSchema, model, z } from '../../src/index.ts'
-import { dataSourceNode } from '../../src/node/index.ts'
+import { createEndpoint, defineSchema, model, z } from '../../src/index.ts'
+import { toNode } from '../../src/node/index.ts'
 import { type OpenSource, openSource } from '../support/postgres-source.ts'
 import { command, postern, root } from './support.ts'
 
@@ -20,7 +20,7 @@ let env: Record<string, string>
 
 beforeAll(async () => {
   open = await openSource({ schema, tables })
-  server = createServer(dataSourceNode({ schema, apiKey: key, adapter: open.source })).listen(0)
+  server = createServer(toNode(createEndpoint({ schema, signingKey: key, adapter: open.source }))).listen(0)
   await once(server, 'listening')
   env = { POSTERN_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/source`, POSTERN_KEY: key }
 })

@@ -27,7 +27,6 @@ export function postern(
     FORCE_COLOR: undefined,
     DATABASE_URL: undefined,
     POSTERN_KEY: undefined,
-    SOURCE_KEY: undefined,
   }
   // what has been stripped of its types for one is kept for the next
   const cache = { NODE_COMPILE_CACHE: join(root, '.test-results/compile-cache') }

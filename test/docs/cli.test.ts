@@ -6,8 +6,9 @@ import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import { cliPage, helps } from '../../scripts/docs-cli.ts'
-import type { DataSourceOptions, Schema } from '../../src/index.ts'
-import { dataSourceNode } from '../../src/node/index.ts'
+import type { EndpointOptions, Schema } from '../../src/index.ts'
+import { createEndpoint } from '../../src/index.ts'
+import { toNode } from '../../src/node/index.ts'
 import { project } from '../cli/support.ts'
 import { freshDatabase } from '../support/db.ts'
 import { blocksOf, read } from './markdown.ts'
@@ -86,10 +87,10 @@ test('following the page from an application to a door gives what the page says,
 
     process.loadEnvFile(join(app.directory, '.env.local'))
     const load = (name: string) => import(pathToFileURL(join(app.directory, 'src/lib/source', name)).href)
-    const { adapter } = (await load('adapter.ts')) as { adapter: DataSourceOptions<Schema>['adapter'] }
+    const { adapter } = (await load('adapter.ts')) as { adapter: EndpointOptions<Schema>['adapter'] }
     const { schema } = (await load('schema.ts')) as { schema: Schema }
     const server = createServer(
-      dataSourceNode({ schema, adapter: adapter as never, apiKey: process.env.SOURCE_KEY }),
+      toNode(createEndpoint({ schema, adapter: adapter as never, signingKey: process.env.POSTERN_KEY })),
     ).listen(0)
     await once(server, 'listening')
     const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/source`
@@ -105,7 +106,7 @@ test('following the page from an application to a door gives what the page says,
       faulty,
     )
   } finally {
-    delete process.env.SOURCE_KEY
+    delete process.env.POSTERN_KEY
     delete process.env.DATABASE_URL
     await client.query(`reassign owned by ${role} to current_user; drop owned by ${role}; drop role ${role}`)
     await client.end()

@@ -1,9 +1,9 @@
 // What a piece of code in the docs may use without importing it, because the prose around it has said what it is.
 import type pg from 'pg'
 import type { Schema } from 'postern'
-import type { SourceClient } from 'postern/client'
+import type { Client } from 'postern/client'
 import type { PgClient } from 'postern/pg'
-import type { PostgresConnection, PostgresSource } from 'postern/postgres'
+import type { PostgresAdapter, PostgresConnection } from 'postern/postgres'
 import type { Fixture } from 'postern/testing'
 import type { PrismaClient } from '../adapters/prisma/generated/client.ts'
 
@@ -17,9 +17,9 @@ declare global {
   /** The application's Prisma client. */
   const prisma: PrismaClient
   /** The endpoint's adapter, and what an operator does with it. */
-  const adapter: PostgresSource<PgClient>
+  const adapter: PostgresAdapter<PgClient>
   /** The fixture of the application's tests. */
   const shop: Fixture
   /** The calling side. */
-  const source: SourceClient
+  const source: Client
 }

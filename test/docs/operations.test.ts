@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { defineSchema, model, z } from 'postern'
-import { createSourceClient, type EventsPage, type SourceClient } from 'postern/client'
-import { pgDataSource } from 'postern/pg'
+import { type Client, createClient, type EventsPage } from 'postern/client'
+import { pgAdapter } from 'postern/pg'
 import { grants } from 'postern/postgres'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { dataSource, type SourceAdapter } from '../../src/index.ts'
+import { type Adapter, createEndpoint } from '../../src/index.ts'
 import { freshDatabase, type TestDatabase } from '../support/db.ts'
 import { blocksOf, fileOf, root } from './markdown.ts'
 
@@ -16,7 +16,7 @@ import { blocksOf, fileOf, root } from './markdown.ts'
 const schema = defineSchema({
   tasks: model({ title: z.string().min(1), status: z.enum(['todo', 'doing', 'done']).default('todo') }),
 })
-const apiKey = 'sk_test_of_the_operations_page'
+const signingKey = 'sk_test_of_the_operations_page'
 const [security = '', retention = ''] = blocksOf('docs/operations.md')
   .filter(({ language }) => language === 'sql')
   .map(({ text }) => text)
@@ -29,14 +29,14 @@ let role: string
 /** Roles belong to the server, which other tests use too. */
 const sql = (text: string) => owner.query(text.replaceAll('tasks_app', role))
 
-function clientOf(adapter: SourceAdapter): SourceClient<typeof schema> {
-  const endpoint = dataSource({ schema, adapter, apiKey })
-  return createSourceClient<typeof schema>({
+function clientOf(adapter: Adapter): Client<typeof schema> {
+  const endpoint = createEndpoint({ schema, adapter, signingKey })
+  return createClient<typeof schema>({
     url: 'http://localhost/source',
-    key: apiKey,
+    signingKey: signingKey,
     retries: 0,
     scope: { organizationId: 'org_1' },
-    fetch: (url, init) => endpoint(new Request(url, init)),
+    fetch: (url, init) => endpoint.fetch(new Request(url, init)),
   })
 }
 
@@ -48,7 +48,7 @@ async function pagesOf(walk: AsyncIterable<EventsPage>): Promise<EventsPage[]> {
 
 const create = (id: string) =>
   ({
-    key: `create:${id}`,
+    idempotencyKey: `create:${id}`,
     operations: [{ type: 'CREATE', model: 'tasks', id, input: { title: id } }],
   }) as const
 
@@ -69,7 +69,7 @@ beforeAll(async () => {
   role = `${new URL(database.url).pathname.slice(1)}_app`
   await owner.query(`create table tasks (id text primary key, organization_id text not null, title text not null,
     status text not null default 'todo')`)
-  await pgDataSource(owner, schema).migrate()
+  await pgAdapter(owner, schema).migrate()
   await sql("create role tasks_app login password 'change me'")
   await followGrants()
   const url = new URL(database.url)
@@ -87,7 +87,7 @@ afterAll(async () => {
 })
 
 test('the grants of the page are all that the application needs, and it cannot rewrite the log with them', async () => {
-  const adapter = pgDataSource(application, schema)
+  const adapter = pgAdapter(application, schema)
   const source = clientOf(adapter)
   await source.commit(create('t1'))
   const { stamp } = await source.load('tasks', 't1')
@@ -98,12 +98,18 @@ test('the grants of the page are all that the application needs, and it cannot r
     input: { status: 'done' },
     readAt: stamp,
   } as const
-  await source.commit({ key: 'finish', operations: [update, { ...update, input: { status: 'doing' } }] })
+  await source.commit({
+    idempotencyKey: 'finish',
+    operations: [update, { ...update, input: { status: 'doing' } }],
+  })
   expect((await source.list('tasks')).rows).toHaveLength(1)
   const events = await pagesOf(source.events())
   expect(events[0]?.events).toHaveLength(3)
   expect((await adapter.feedStatus()).blockers).toEqual([])
-  await source.commit({ key: 'delete', operations: [{ type: 'DELETE', model: 'tasks', id: 't1' }] })
+  await source.commit({
+    idempotencyKey: 'delete',
+    operations: [{ type: 'DELETE', model: 'tasks', id: 't1' }],
+  })
 
   for (const forbidden of ['update postern.ledger set body = body', 'delete from postern.outbox']) {
     await expect(application.query(forbidden), forbidden).rejects.toThrow('permission denied')
@@ -116,25 +122,25 @@ test('the grants of the page are all that the application needs, and it cannot r
 })
 
 test('the policies of the page hold for a request whose settings say whose it is, and for nobody else', async () => {
-  await clientOf(pgDataSource(owner, schema)).commit(create('t2'))
+  await clientOf(pgAdapter(owner, schema)).commit(create('t2'))
   await sql(security)
-  const guarded = pgDataSource(application, schema, {
+  const guarded = pgAdapter(application, schema, {
     settings: ({ tenant }) => ({ 'app.tenant': tenant ?? '' }),
   })
   expect((await clientOf(guarded).load('tasks', 't2')).row).toMatchObject({ id: 't2' })
-  expect((await clientOf(pgDataSource(application, schema)).load('tasks', 't2')).row).toBeNull()
+  expect((await clientOf(pgAdapter(application, schema)).load('tasks', 't2')).row).toBeNull()
   expect((await application.query('select from tasks')).rowCount).toBe(0)
   await sql('alter table tasks disable row level security')
 })
 
 test('the times of the page decide what prune drops', async () => {
   await sql(retention)
-  const adapter = pgDataSource(owner, schema)
+  const adapter = pgAdapter(owner, schema)
   const source = clientOf(adapter)
   await source.commit(create('t3'))
   for (const status of ['doing', 'done'] as const) {
     const operations = [{ type: 'UPDATE', model: 'tasks', id: 't3', input: { status } }] as const
-    await source.commit({ key: `t3:${status}`, operations })
+    await source.commit({ idempotencyKey: `t3:${status}`, operations })
   }
   expect(await adapter.prune()).toMatchObject({ events: 0, keys: 0 })
   await sql("update postern.outbox set at = at - interval '8 days'")
@@ -146,14 +152,14 @@ test('the times of the page decide what prune drops', async () => {
 })
 
 test('a follower of a database is told by its copy to load anew', async () => {
-  const [page] = await pagesOf(clientOf(pgDataSource(owner, schema)).events())
+  const [page] = await pagesOf(clientOf(pgAdapter(owner, schema)).events())
   await owner.end()
   await application.end()
   const name = new URL(database.url).pathname.slice(1)
   await using copy = await freshDatabase({ template: { database: name, major: 18 } })
   owner = new pg.Pool({ connectionString: database.url })
   const pool = new pg.Pool({ connectionString: copy.url })
-  const walk = pagesOf(clientOf(pgDataSource(pool, schema)).events({ cursor: page?.cursor }))
+  const walk = pagesOf(clientOf(pgAdapter(pool, schema)).events({ cursor: page?.cursor }))
   await expect(walk).rejects.toMatchObject({ status: 410, code: 'cursor_expired' })
   await pool.end()
   application = new pg.Pool({ connectionString: database.url })

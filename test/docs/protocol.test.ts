@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { memoryDataSource } from '../../src/adapters/memory/index.ts'
+import { memoryAdapter } from '../../src/adapters/memory/index.ts'
 import { createKeyRing } from '../../src/core/signature/keys.ts'
 import { verifyRequest } from '../../src/core/signature/verify.ts'
-import { dataSource, defaultLimits, defineSchema, model, z } from '../../src/index.ts'
+import { createEndpoint, defaultLimits, defineSchema, model, z } from '../../src/index.ts'
 import { blocksOf, read } from './markdown.ts'
 
 const [example] = blocksOf('docs/protocol.md').filter(({ language }) => language === 'http')
@@ -29,8 +29,8 @@ test('the signed request of the page holds under the key of the page, and with n
 test('an endpoint answers the signed request of the page', async () => {
   const schema = defineSchema({ tasks: model({ title: z.string() }) })
   const rows = { tasks: [{ id: 't1', title: 'Paint the door', organization_id: 'org_1' }] }
-  const endpoint = dataSource({ schema, adapter: memoryDataSource(schema, { rows }), apiKey: key, now })
-  const response = await endpoint(
+  const endpoint = createEndpoint({ schema, adapter: memoryAdapter(schema, { rows }), signingKey: key, now })
+  const response = await endpoint.fetch(
     new Request('https://example.com/', { method: 'POST', headers, body: bytes }),
   )
   expect(await response.json()).toEqual({ row: { id: 't1', title: 'Paint the door' }, stamp: 0 })

@@ -5,14 +5,14 @@ import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { DataSourceHandler } from '../../src/index.ts'
+import type { Endpoint } from '../../src/index.ts'
 import { freshDatabase, type TestDatabase } from '../support/db.ts'
 import { type Mounted, serve } from '../support/mount.ts'
 import { blocksOf, root } from './markdown.ts'
 
 // The first thing that anybody sees, run: the schema, the route, the agent.
 const directory = join(root, '.test-results/readme')
-const SOURCE_KEY = 'sk_test_of_the_readme'
+const POSTERN_KEY = 'sk_test_of_the_readme'
 
 let database: TestDatabase
 let pool: pg.Pool
@@ -42,13 +42,13 @@ afterAll(async () => {
 
 test('the schema, the route and the agent of the README do together what it says', async () => {
   const { schema } = await import(pathToFileURL(join(directory, 'lib/schema.ts')).href)
-  const { pgDataSource } = await import('../../src/adapters/pg.ts')
-  await pgDataSource(pool, schema).migrate()
+  const { pgAdapter } = await import('../../src/adapters/pg.ts')
+  await pgAdapter(pool, schema).migrate()
 
   process.env.DATABASE_URL = database.url
-  process.env.SOURCE_KEY = SOURCE_KEY
+  process.env.POSTERN_KEY = POSTERN_KEY
   const route = pathToFileURL(join(directory, 'app/api/source/route.ts')).href
-  const { POST } = (await import(route)) as { POST: DataSourceHandler }
+  const { POST } = (await import(route)) as { POST: Endpoint['fetch'] }
   const { toRequest, sendResponse } = await import('../../src/node/bridge.ts')
   server = await serve(async (request, response) => sendResponse(response, await POST(toRequest(request))))
 
@@ -58,7 +58,7 @@ test('the schema, the route and the agent of the README do together what it says
   const run = () =>
     promisify(execFile)(process.execPath, ['--conditions=postern-source', 'agent.ts'], {
       cwd: directory,
-      env: { ...process.env, SOURCE_KEY },
+      env: { ...process.env, POSTERN_KEY },
     })
   await run()
   const { rows } = await pool.query('select status from tasks')

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import { pgDataSource } from '../../src/adapters/pg.ts'
+import { pgAdapter } from '../../src/adapters/pg.ts'
 import { defineSchema, field, model, z } from '../../src/index.ts'
 import {
   caller,
@@ -235,7 +235,7 @@ describe.each(majors)('Postgres %i: writes around the endpoint', (major) => {
   test('what a hook writes is logged like any other write, and once', async () => {
     await using open = await opened()
     const hooked = caller(
-      pgDataSource(open.pool, schema, {
+      pgAdapter(open.pool, schema, {
         hooks: {
           async beforeCommit({ tx }) {
             await tx.query({ text: `insert into owners values ('before', 'b')`, values: [] })
@@ -330,7 +330,7 @@ describe.each(majors)('Postgres %i: writes around the endpoint', (major) => {
 
   test('a capture that the schema no longer wants is gone after the migration, and comes back with it', async () => {
     await using open = await opened()
-    const without = pgDataSource(open.pool, captured(false))
+    const without = pgAdapter(open.pool, captured(false))
     await without.migrate()
     expect(await after(open, `insert into folders (id, name) values ('a', 'a')`)).toEqual([])
     const writer = await open.client()

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import { pgDataSource } from '../../src/adapters/pg.ts'
-import { SourceError } from '../../src/core/errors.ts'
+import { pgAdapter } from '../../src/adapters/pg.ts'
+import { PosternError } from '../../src/core/errors.ts'
 import {
   caller,
   freshKey,
@@ -23,7 +23,7 @@ async function remote(config: pg.PoolConfig = {}, major: 18 | 15 = 18) {
   const line = await wire(open.url)
   const pool = new pg.Pool({ connectionString: line.url, max: 4, ...config })
   pool.on('error', () => {})
-  const call = caller(pgDataSource(pool, tracker), tracker)
+  const call = caller(pgAdapter(pool, tracker), tracker)
   await call.load('tasks', 'warms-up')
   return {
     open,
@@ -120,7 +120,7 @@ describe.each(majors)('Postgres %i: a commit whose connection is lost', (major) 
     const operation = create()
     const work = open.commit(operation, { key }).then(
       (answer) => answer,
-      (error: SourceError) => error,
+      (error: PosternError) => error,
     )
     await blocked(open)
     const first = await Promise.race([work, sleepThen(200, null)])
@@ -136,7 +136,7 @@ describe.each(majors)('Postgres %i: a commit whose connection is lost', (major) 
 
   test('a commit with hooks whose COMMIT is not answered is settled by the ledger too', async () => {
     await using cast = await remote({}, major)
-    const hooked = caller(pgDataSource(cast.pool, tracker, { hooks: { afterCommit() {} } }), tracker)
+    const hooked = caller(pgAdapter(cast.pool, tracker, { hooks: { afterCommit() {} } }), tracker)
     const key = freshKey()
     cast.line.fault({ lose: 'answer', when: /^commit$/ })
     const answer = await hooked.commit(several(), { key })
@@ -203,9 +203,9 @@ describe('a pool', () => {
     })
     await open.load('tasks', 'warms-up')
     const taken = await open.pool.connect()
-    const error = await open.commit(create()).catch((reason: SourceError) => reason)
+    const error = await open.commit(create()).catch((reason: PosternError) => reason)
     taken.release()
-    expect(error).toBeInstanceOf(SourceError)
+    expect(error).toBeInstanceOf(PosternError)
     expect(error).toMatchObject({ status: 503, code: expect.stringMatching(/^source_(busy|unavailable)$/) })
   })
 
@@ -225,7 +225,7 @@ describe('a pool', () => {
       ...wrong,
     })
     pool.on('error', () => {})
-    const call = caller(pgDataSource(pool, tracker), tracker)
+    const call = caller(pgAdapter(pool, tracker), tracker)
     for (const ask of [() => call.load('tasks', 'x'), () => call.commit(create()), () => call.events()]) {
       const error = await refused(ask(), code)
       expect(`${error.message}${error.detailsJson}`).not.toMatch(/no_such|invalid|127\.0\.0\.1|ECONN/)
@@ -239,7 +239,7 @@ describe('a pool', () => {
     const { pool } = cast
     const other = new pg.Pool({ connectionString: cast.line.url })
     other.on('error', () => {})
-    const call = caller(pgDataSource(other, tracker), tracker)
+    const call = caller(pgAdapter(other, tracker), tracker)
     await call.commit(create())
     await cast.line[Symbol.asyncDispose]()
     await expect(call.commit(create(), { key })).rejects.toMatchObject({
@@ -271,9 +271,9 @@ describe('a single client', () => {
   test('serves many requests at once, one after the other, and no transaction comes between another', async () => {
     await using open = await openSource({ schema: tracker, tables: trackerTables })
     const client = await open.client()
-    const plain = caller(pgDataSource(client, tracker), tracker)
+    const plain = caller(pgAdapter(client, tracker), tracker)
     const hooked = caller(
-      pgDataSource(client, tracker, {
+      pgAdapter(client, tracker, {
         hooks: {
           async beforeCommit({ tx }) {
             await tx.query({ text: 'select pg_sleep(0.002)', values: [] })
@@ -301,7 +301,7 @@ describe('a single client', () => {
 
   test('goes on after a request that failed', async () => {
     await using open = await openSource({ schema: tracker, tables: trackerTables })
-    const call = caller(pgDataSource(await open.client(), tracker), tracker)
+    const call = caller(pgAdapter(await open.client(), tracker), tracker)
     const all = await Promise.allSettled([
       call.commit(create('a')),
       call.commit({ type: 'DELETE', model: 'tasks', id: 'missing' }),
@@ -323,7 +323,7 @@ describe('a single client', () => {
   test('in a transaction of the caller’s: an error keeps its name, though it ended the transaction', async () => {
     await using open = await openSource({ schema: tracker, tables: trackerTables })
     const [one, other] = [await open.client(), await open.client()]
-    const calls = [one, other].map((client) => caller(pgDataSource(client, tracker), tracker))
+    const calls = [one, other].map((client) => caller(pgAdapter(client, tracker), tracker))
     const [first, second] = calls as [(typeof calls)[0], (typeof calls)[0]]
     await first.commit([create('a'), create('b')])
     const update = (id: string) => ({ type: 'UPDATE', model: 'tasks', id, input: { title: 'x' } }) as const
@@ -344,7 +344,7 @@ describe('a single client', () => {
   test('whose connection died says so at once, and never hangs', async () => {
     await using open = await openSource({ schema: tracker, tables: trackerTables })
     const client = await open.client()
-    const call = caller(pgDataSource(client, tracker), tracker)
+    const call = caller(pgAdapter(client, tracker), tracker)
     await call.commit(create())
     const [{ pid }] = (await client.query('select pg_backend_pid() as pid')).rows
     await open.sql('select pg_terminate_backend($1)', [pid])

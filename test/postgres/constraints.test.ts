@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pgDataSource } from '../../src/adapters/pg.ts'
-import { type ErrorCode, SourceRejection } from '../../src/core/errors.ts'
+import { pgAdapter } from '../../src/adapters/pg.ts'
+import { type ErrorCode, Rejection } from '../../src/core/errors.ts'
 import { defineSchema, field, model, relation, z } from '../../src/index.ts'
 import {
   caller,
@@ -180,7 +180,7 @@ describe.each(majors)('Postgres %i: constraints of the database', (major) => {
 
   test('with hooks, a constraint that fails at COMMIT is a refusal too, and nothing stays', async () => {
     const before = await traces(open)
-    const hooked = caller(pgDataSource(open.pool, schema, { hooks: { afterCommit() {} } }), schema)
+    const hooked = caller(pgAdapter(open.pool, schema, { hooks: { afterCommit() {} } }), schema)
     for (const operations of [
       [create('h', { managerId: 'secret' })],
       [create('h'), create('i', { managerId: 'secret' })],
@@ -213,7 +213,7 @@ describe('hooks: the application’s own rules inside the commit', () => {
     await using open = await openSource({ schema, tables: `${tables} create table seen (id text)` })
     const ran: string[] = []
     const hooked = caller(
-      pgDataSource(open.pool, schema, {
+      pgAdapter(open.pool, schema, {
         hooks: {
           async beforeCommit({ tx, operations }) {
             ran.push('before')
@@ -240,9 +240,9 @@ describe('hooks: the application’s own rules inside the commit', () => {
     const before = await traces(open)
     const key = freshKey()
     const refuse = {
-      afterCommit: () => Promise.reject(new SourceRejection('over_budget', 'No budget left.')),
+      afterCommit: () => Promise.reject(new Rejection('over_budget', 'No budget left.')),
     }
-    const hooked = caller(pgDataSource(open.pool, schema, { hooks: refuse }), schema)
+    const hooked = caller(pgAdapter(open.pool, schema, { hooks: refuse }), schema)
     await expect(hooked.commit(create('a'), { key })).rejects.toMatchObject({
       code: 'over_budget',
       status: 422,
@@ -257,7 +257,7 @@ describe('hooks: the application’s own rules inside the commit', () => {
       await using open = await openSource({ schema, tables })
       const before = await traces(open)
       const broken = caller(
-        pgDataSource(open.pool, schema, {
+        pgAdapter(open.pool, schema, {
           hooks: { [hook]: () => Promise.reject(new TypeError('x is undefined')) },
         }),
         schema,
@@ -274,7 +274,7 @@ describe('hooks: the application’s own rules inside the commit', () => {
     await using open = await openSource({ schema, tables })
     const before = await traces(open)
     const hooked = caller(
-      pgDataSource(open.pool, schema, {
+      pgAdapter(open.pool, schema, {
         hooks: {
           afterCommit: async ({ tx }) => {
             await tx.query({ text: 'select 1 / 0', values: [] }).catch(() => {})

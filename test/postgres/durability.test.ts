@@ -1,8 +1,8 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { pgConnection, pgDataSource } from '../../src/adapters/pg.ts'
+import { pgAdapter, pgConnection } from '../../src/adapters/pg.ts'
 import { defineSchema, model, z } from '../../src/index.ts'
-import { postgresSource } from '../../src/postgres/index.ts'
+import { postgresAdapter } from '../../src/postgres/index.ts'
 import { planted } from '../mutants/plants.ts'
 import { edited } from '../support/edited.ts'
 import { type PgServer, startPostgres } from '../support/pg-server.ts'
@@ -35,8 +35,8 @@ beforeAll(async () => {
   await raw(
     'create table tasks (id text primary key, title text); create table captured (id text primary key, title text)',
   )
-  await postgresSource(edited(pgConnection(pool), planted), schema).migrate()
-  source = caller(pgDataSource(pool, schema), schema)
+  await postgresAdapter(edited(pgConnection(pool), planted), schema).migrate()
+  source = caller(pgAdapter(pool, schema), schema)
 })
 afterAll(async () => {
   await pool.end()
@@ -92,7 +92,7 @@ test('a prepared transaction that outlives a crash is still waited for, and deli
   await writer.connect()
   const { nextCursor: start } = await lastPage()
   await writer.query('begin')
-  await caller(pgDataSource(writer, schema), schema).commit(create('tasks', 'prepared'))
+  await caller(pgAdapter(writer, schema), schema).commit(create('tasks', 'prepared'))
   await writer.query(`insert into captured values ('prepared', 't')`)
   await writer.query(`prepare transaction 'p'`)
   await writer.end()

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import { pgDataSource } from '../../src/adapters/pg.ts'
+import { pgAdapter } from '../../src/adapters/pg.ts'
 import { sealFeedCursor } from '../../src/core/protocol/cursor.ts'
 import { freshDatabase } from '../support/db.ts'
 import { caller, freshKey, majors, type OpenSource, openSource, refused } from '../support/postgres-source.ts'
@@ -13,7 +13,7 @@ const create = (id: string = freshKey()) =>
 async function late(open: OpenSource, begin = 'begin') {
   const client = await open.client()
   await client.query(begin)
-  const source = caller(pgDataSource(client, tracker), tracker)
+  const source = caller(pgAdapter(client, tracker), tracker)
   return { client, commit: source.commit }
 }
 
@@ -357,7 +357,7 @@ describe.each(majors)('Postgres %i: the feed', (major) => {
     const restored = await freshDatabase({ template: { database: name, major } })
     const pool = new pg.Pool({ connectionString: restored.url })
     try {
-      const copy = caller(pgDataSource(pool, tracker), tracker)
+      const copy = caller(pgAdapter(pool, tracker), tracker)
       await refused(copy.events(nextCursor), 'cursor_expired')
       expect(await copy.feed()).toHaveLength(2)
       await refused(
@@ -382,7 +382,7 @@ describe.each(majors)('Postgres %i: the feed', (major) => {
     await reader.query('begin isolation level repeatable read')
     await reader.query('select 1 from tasks')
     await open.commit(create('a'))
-    const source = caller(pgDataSource(reader, tracker), tracker)
+    const source = caller(pgAdapter(reader, tracker), tracker)
     await expect(source.events()).rejects.toBeInstanceOf(Error)
     await reader.query('rollback')
     await expect(

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { SourceError } from '../../src/core/errors.ts'
+import type { PosternError } from '../../src/core/errors.ts'
 import { freshKey, type OpenSource, openSource } from '../support/postgres-source.ts'
 import { tracker, trackerTables } from '../support/tracker.ts'
 
@@ -115,7 +115,7 @@ describe.each(levels)('Postgres %i, a database whose default is %s', (major, lev
       for (const key = freshKey(); ; ) {
         const outcome = await open.commit(operations, { key }).then(
           () => 'accepted' as const,
-          (error: SourceError) => {
+          (error: PosternError) => {
             if (error.code === 'stale_context') return 'stale' as const
             if (error.code === 'source_busy') return 'busy' as const
             throw error
@@ -189,7 +189,7 @@ describe.each(levels)('Postgres %i, a database whose default is %s', (major, lev
         for (;;) {
           const done = await open.commit(operations, { key }).then(
             () => true,
-            (error: SourceError) => {
+            (error: PosternError) => {
               if (error.code !== 'source_busy') throw error
               return false
             },

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import { pgConnection, pgDataSource } from '../../src/adapters/pg.ts'
+import { pgAdapter, pgConnection } from '../../src/adapters/pg.ts'
 import { defineSchema, field, model, type Schema, z } from '../../src/index.ts'
 import { migrate } from '../../src/postgres/index.ts'
 import { freshDatabase } from '../support/db.ts'
@@ -55,7 +55,7 @@ describe.each(majors)('Postgres %i: migrate', (major) => {
 
   test('the first run tells what it applied, and the report’s statements are what was run', async () => {
     await using open = await bare(trackerTables, major)
-    const report = await pgDataSource(open.pool, tracker).migrate()
+    const report = await pgAdapter(open.pool, tracker).migrate()
     expect(report.applied).toEqual(report.applied.map((_, n) => n + 1))
     expect(report.applied.length).toBeGreaterThan(0)
     expect(report.digest).toMatch(/^[0-9a-f]{8}$/)
@@ -64,7 +64,7 @@ describe.each(majors)('Postgres %i: migrate', (major) => {
     await using byHand = await bare(trackerTables, major)
     for (const statement of report.statements) await byHand.pool.query(statement)
     expect(await installed(byHand.pool)).toEqual(before)
-    const source = caller(pgDataSource(byHand.pool, tracker), tracker)
+    const source = caller(pgAdapter(byHand.pool, tracker), tracker)
     await source.commit({ type: 'CREATE', model: 'tasks', id: 't', input: { title: 't' } })
   })
 
@@ -72,10 +72,10 @@ describe.each(majors)('Postgres %i: migrate', (major) => {
     await using open = await bare(trackerTables, major)
     const script = `
       import pg from 'pg'
-      const { pgDataSource } = await import('./src/adapters/pg.ts')
+      const { pgAdapter } = await import('./src/adapters/pg.ts')
       const { tracker } = await import('./test/support/tracker.ts')
       const pool = new pg.Pool({ connectionString: process.argv[1] })
-      const { applied } = await pgDataSource(pool, tracker).migrate()
+      const { applied } = await pgAdapter(pool, tracker).migrate()
       console.log(applied.length)
       await pool.end()`
     const outcomes = await Promise.all(
@@ -86,7 +86,7 @@ describe.each(majors)('Postgres %i: migrate', (major) => {
     const applied = outcomes.map(({ stdout }) => Number(stdout)).sort()
     expect(applied.slice(0, 2)).toEqual([0, 0])
     expect(applied[2]).toBeGreaterThan(0)
-    const source = caller(pgDataSource(open.pool, tracker), tracker)
+    const source = caller(pgAdapter(open.pool, tracker), tracker)
     await source.commit({ type: 'CREATE', model: 'tasks', id: 't', input: { title: 't' } })
   })
 
@@ -152,7 +152,7 @@ describe.each(majors)('Postgres %i: migrate', (major) => {
 
   test('without a migration every request is refused and names the command; after it the same source answers', async () => {
     await using open = await bare(trackerTables, major)
-    const source = pgDataSource(open.pool, tracker)
+    const source = pgAdapter(open.pool, tracker)
     const call = caller(source, tracker)
     const create = { type: 'CREATE', model: 'tasks', id: 't', input: { title: 't' } } as const
     for (const ask of [
@@ -180,7 +180,7 @@ describe.each(majors)('Postgres %i: migrate', (major) => {
     })
     await open.commit({ type: 'CREATE', model: 'things', id: 'a', input: { name: 'one' } })
     await open.sql('alter table things add column size int')
-    const next = pgDataSource(open.pool, v2)
+    const next = pgAdapter(open.pool, v2)
     const upgraded = caller(next, v2)
     const error = await refused(upgraded.load('things', 'a'), 'source_adapter_misconfigured')
     expect(error.message).toMatch(/digest [0-9a-f]{8}.*npx postern migrate/)
@@ -207,7 +207,7 @@ describe.each(majors)('Postgres %i: migrate', (major) => {
 
   test('two installations in one database keep apart: their keys, their logs, their feeds', async () => {
     await using open = await openSource({ schema: tracker, tables: trackerTables, major })
-    const other = pgDataSource(open.pool, tracker, { schema: 'second_door' })
+    const other = pgAdapter(open.pool, tracker, { namespace: 'second_door' })
     await other.migrate()
     const call = caller(other, tracker)
     const create = (id: string) => ({ type: 'CREATE', model: 'tasks', id, input: { title: id } }) as const
@@ -566,7 +566,7 @@ describe('tables as applications have them', () => {
       const url = new URL(open.url)
       url.username = name
       const pool = new pg.Pool({ connectionString: url.href })
-      const call = caller(pgDataSource(pool, tracker), tracker)
+      const call = caller(pgAdapter(pool, tracker), tracker)
       try {
         await call.commit([
           { type: 'CREATE', model: 'tasks', id: 't', input: { title: 't' } },
@@ -596,14 +596,14 @@ test('schemas in which nothing can be written, or nothing but rows made and drop
   const columns = { toString: 'toString' } as const
   const labels = model({ toString: z.string() }, {}, { columns, policy: { by: 'none' }, mutable: false })
   const readable = defineSchema({ labels })
-  await pgDataSource(open.pool, readable).migrate()
-  const read = await caller(pgDataSource(open.pool, readable), readable).load('labels', 'l')
+  await pgAdapter(open.pool, readable).migrate()
+  const read = await caller(pgAdapter(open.pool, readable), readable).load('labels', 'l')
   expect(read.row).toEqual({ id: 'l', toString: 'seen' })
 
   const schema = defineSchema({ joins: model({}) })
   expect([...(schema.models.get('joins')?.mutable ?? [])]).toEqual(['CREATE', 'DELETE'])
-  await pgDataSource(open.pool, schema).migrate()
-  const { commit } = caller(pgDataSource(open.pool, schema), schema)
+  await pgAdapter(open.pool, schema).migrate()
+  const { commit } = caller(pgAdapter(open.pool, schema), schema)
   await commit({ type: 'CREATE', model: 'joins', id: 'j1' })
   await commit([
     { type: 'CREATE', model: 'joins', id: 'j2' },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pgDataSource } from '../../src/adapters/pg.ts'
+import { pgAdapter } from '../../src/adapters/pg.ts'
 import { caller, freshKey, majors, type OpenSource, openSource, refused } from '../support/postgres-source.ts'
 import { specimens, specimenTables } from '../support/specimens.ts'
 import { tracker, trackerTables } from '../support/tracker.ts'
@@ -113,7 +113,7 @@ describe.each(majors)('Postgres %i: a list', (major) => {
     await open.sql(
       `insert into tasks (id, organization_id, title) select 'slow-' || n, 'org_slow', repeat('ab', 2000) from generate_series(1, 2000) n`,
     )
-    const impatient = caller(pgDataSource(open.pool, tracker, { statementTimeoutMs: 20 }), tracker, {
+    const impatient = caller(pgAdapter(open.pool, tracker, { statementTimeoutMs: 20 }), tracker, {
       organizationId: 'org_slow',
     })
     const where = Array.from({ length: 20 }, () => ['title', 'NOT ILIKE', `%${'a%b%'.repeat(8)}c`])

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { pgDataSource } from '../../src/adapters/pg.ts'
-import type { SourceError } from '../../src/core/errors.ts'
+import { pgAdapter } from '../../src/adapters/pg.ts'
+import type { PosternError } from '../../src/core/errors.ts'
 import { readFeedCursor, sealFeedCursor } from '../../src/core/protocol/cursor.ts'
 import { defineSchema, model, z } from '../../src/index.ts'
 import {
@@ -81,7 +81,7 @@ describe.each(majors)('Postgres %i: pruning', (major) => {
             },
             { type: 'DELETE' as const, model: 'items', id: 'never-was' },
           ]
-          const error = await open.commit(operations).catch((reason: SourceError) => reason)
+          const error = await open.commit(operations).catch((reason: PosternError) => reason)
           found.push([
             id,
             readAt,
@@ -359,7 +359,7 @@ describe.each(majors)('Postgres %i: keys and their end', (major) => {
     expect(status.followers).toMatchObject([{ name: 'behind', position: 10, behind: 58 }])
     expect(status.bytes.outbox).toBeGreaterThan(0)
     expect(status.bytes.ledger).toBeGreaterThan(0)
-    const other = caller(pgDataSource(open.pool, schema), schema)
+    const other = caller(pgAdapter(open.pool, schema), schema)
     expect((await other.feed()).length).toBe(68)
   })
 })

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { pgDataSource } from '../../src/adapters/pg.ts'
+import { pgAdapter } from '../../src/adapters/pg.ts'
 import {
   type Caller,
   caller,
@@ -23,7 +23,7 @@ describe.each(majors)('Postgres %i: what the driver sends, counted on the wire',
     open = await openSource({ schema: tracker, tables: trackerTables, major })
     line = await wire(open.url)
     pool = new pg.Pool({ connectionString: line.url, max: 1 })
-    source = caller(pgDataSource(pool, tracker), tracker)
+    source = caller(pgAdapter(pool, tracker), tracker)
     await source.commit({ type: 'CREATE', model: 'tasks', id: 'first', input: { title: 'warms up' } })
   })
   afterAll(async () => {

@@ -1,4 +1,4 @@
-import type { SourceAdapter } from '../../src/core/adapter.ts'
+import type { Adapter } from '../../src/core/adapter.ts'
 import { defaultLimits } from '../../src/core/endpoint/limits.ts'
 import { prepareWork } from '../../src/core/endpoint/work.ts'
 import { parseRequest } from '../../src/core/protocol/request.ts'
@@ -67,7 +67,7 @@ let keys = 0
 export const freshKey = (): string => `key-${process.pid}-${keys++}`
 
 export function caller(
-  source: SourceAdapter,
+  source: Adapter,
   schema: Schema,
   scope: WireScope = { organizationId: 'org_1' },
 ): Caller {

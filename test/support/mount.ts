@@ -7,9 +7,9 @@ import {
 } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { type MemoryDataSource, memoryDataSource } from '../../src/adapters/memory/index.ts'
-import type { DataSourceOptions } from '../../src/index.ts'
-import { apiKey, org, schema, signed } from './source.ts'
+import { type MemoryAdapter, memoryAdapter } from '../../src/adapters/memory/index.ts'
+import type { EndpointOptions } from '../../src/index.ts'
+import { org, schema, signed, signingKey } from './source.ts'
 
 /** A mount under test, reachable over HTTP. */
 export interface Mounted {
@@ -17,7 +17,7 @@ export interface Mounted {
   close(): Promise<void>
 }
 
-export type Mount = (options: DataSourceOptions<typeof schema>) => Promise<Mounted>
+export type Mount = (options: EndpointOptions<typeof schema>) => Promise<Mounted>
 
 /** Serves a listener on a free port of this machine. */
 export async function serve(listener: RequestListener): Promise<Mounted> {
@@ -71,11 +71,11 @@ export async function post(url: string, request: unknown, options?: Parameters<t
 /** What every mount must keep of the endpoint, whatever carries it. */
 export function mountSuite(mount: Mount): void {
   const mounted = async (
-    run: (url: string, adapter: MemoryDataSource) => Promise<void>,
-    options: Partial<DataSourceOptions<typeof schema>> = {},
+    run: (url: string, adapter: MemoryAdapter) => Promise<void>,
+    options: Partial<EndpointOptions<typeof schema>> = {},
   ) => {
-    const adapter = memoryDataSource(schema)
-    const { url, close } = await mount({ schema, apiKey, adapter, ...options })
+    const adapter = memoryAdapter(schema)
+    const { url, close } = await mount({ schema, signingKey, adapter, ...options })
     try {
       await run(url, adapter)
     } finally {
@@ -166,7 +166,7 @@ export function mountSuite(mount: Mount): void {
     }))
 
   test('what the adapter throws is an answer, and the next request is served', () => {
-    const adapter = { ...memoryDataSource(schema), load: () => Promise.reject(new Error('canary')) }
+    const adapter = { ...memoryAdapter(schema), load: () => Promise.reject(new Error('canary')) }
     return mounted(
       async (url) => {
         const failed = await post(url, { type: 'load', model: 'projects', id: 'p1' })

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import pg from 'pg'
 import { expect } from 'vitest'
-import { type PgSourceOptions, pgConnection, pgDataSource } from '../../src/adapters/pg.ts'
-import { type ErrorCode, SourceError } from '../../src/core/errors.ts'
+import { type PgAdapterOptions, pgAdapter, pgConnection } from '../../src/adapters/pg.ts'
+import { type ErrorCode, PosternError } from '../../src/core/errors.ts'
 import type { Schema } from '../../src/core/schema/define.ts'
 import { schemaDigest } from '../../src/core/schema/digest.ts'
-import type { PostgresSource } from '../../src/postgres/index.ts'
-import { postgresSource } from '../../src/postgres/index.ts'
+import type { PostgresAdapter } from '../../src/postgres/index.ts'
+import { postgresAdapter } from '../../src/postgres/index.ts'
 import { planted } from '../mutants/plants.ts'
 import { type Caller, caller } from './caller.ts'
 import { freshDatabase, type PgMajor, templateDatabase } from './db.ts'
@@ -22,7 +22,7 @@ export interface Setup {
   /** The application's own tables, as SQL. */
   readonly tables: string
   readonly major?: PgMajor
-  readonly options?: PgSourceOptions
+  readonly options?: PgAdapterOptions
   readonly pool?: pg.PoolConfig
   /** Defaults of the database, for every session: `{ default_transaction_isolation: 'serializable' }`. */
   readonly settings?: Readonly<Record<string, string>>
@@ -32,7 +32,7 @@ export interface Setup {
 
 /** A database of its own with the tables and the engine in it, a pool, and a caller for its source. */
 export interface OpenSource extends Caller, AsyncDisposable {
-  readonly source: PostgresSource
+  readonly source: PostgresAdapter
   readonly schema: Schema
   readonly pool: pg.Pool
   readonly url: string
@@ -45,7 +45,14 @@ export interface OpenSource extends Caller, AsyncDisposable {
 /** Clones a migrated template (made once per run for the same tables, schema and edits) and opens it. */
 export async function openSource(setup: Setup): Promise<OpenSource> {
   const { schema, tables, major = 18, options = {}, settings = {}, edit = planted } = setup
-  const name = ['engine', schemaDigest(schema), tables, options.schema, options.lockTimeoutMs, String(edit)]
+  const name = [
+    'engine',
+    schemaDigest(schema),
+    tables,
+    options.namespace,
+    options.lockTimeoutMs,
+    String(edit),
+  ]
   const hash = createHash('sha256').update(JSON.stringify(name)).digest('hex')
   const template = await templateDatabase(hash, (url) => install(url, { schema, tables, options, edit }), {
     major,
@@ -67,7 +74,7 @@ export async function openSource(setup: Setup): Promise<OpenSource> {
     const admin = await client()
     await admin.query(`alter database ${own} set ${setting} = ${pg.escapeLiteral(value)}`)
   }
-  const source = pgDataSource(pool, schema, options)
+  const source = pgAdapter(pool, schema, options)
   return {
     ...caller(source, schema),
     source,
@@ -92,19 +99,19 @@ async function install(
   await client.connect()
   try {
     await client.query(tables)
-    await postgresSource(edited(pgConnection(client), edit), schema, options as object).migrate()
+    await postgresAdapter(edited(pgConnection(client), edit), schema, options as object).migrate()
   } finally {
     await client.end()
   }
 }
 
 /** Waits for a refusal of this code and gives it back; anything else, success included, fails the test. */
-export async function refused(work: Promise<unknown>, code: ErrorCode): Promise<SourceError> {
+export async function refused(work: Promise<unknown>, code: ErrorCode): Promise<PosternError> {
   const error = await work.then(
     (answer) => expect.fail(`expected ${code}, got the answer ${JSON.stringify(answer).slice(0, 300)}`),
     (reason: unknown) => reason,
   )
-  if (!(error instanceof SourceError)) throw error
+  if (!(error instanceof PosternError)) throw error
   expect(error.code, String(error.cause ?? error.message)).toBe(code)
   return error
 }

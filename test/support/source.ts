@@ -23,11 +23,11 @@ export const schema = defineSchema({
   countries: model({ name: z.string() }, {}, { policy: { by: 'none' }, mutable: false }),
 })
 
-export const apiKey = 'sk_test_the_key_of_these_tests'
+export const signingKey = 'sk_test_the_key_of_these_tests'
 export const org = { organizationId: 'org_1' }
 
 interface SignedOptions {
-  /** Signed with this key. Default: `apiKey`. */
+  /** Signed with this key. Default: `signingKey`. */
   key?: Parameters<typeof createSigner>[0]
   headers?: Record<string, string>
   now?: () => number
@@ -37,7 +37,7 @@ interface SignedOptions {
 /** The headers and the exact bytes of a signed request. */
 export async function signed(
   request: unknown,
-  { key = apiKey, headers, now, id }: SignedOptions = {},
+  { key = signingKey, headers, now, id }: SignedOptions = {},
 ): Promise<{ headers: Record<string, string>; body: Uint8Array<ArrayBuffer> }> {
   const body =
     request instanceof Uint8Array
@@ -58,10 +58,10 @@ export type AnyAnswer = { status: number; headers: Headers; body: any }
 
 /** Sends a signed request to an endpoint in this process and reads the answer. */
 export async function ask(
-  endpoint: (request: Request) => Promise<Response>,
+  endpoint: { readonly fetch: (request: Request) => Promise<Response> },
   request: unknown,
   options?: SignedOptions,
 ): Promise<AnyAnswer> {
-  const response = await endpoint(await signedRequest(request, options))
+  const response = await endpoint.fetch(await signedRequest(request, options))
   return { status: response.status, headers: response.headers, body: await response.json() }
 }

@@ -1,5 +1,5 @@
-import { drizzleDataSource } from 'postern/drizzle'
+import { drizzleAdapter } from 'postern/drizzle'
 import { db } from './db'
 import { schema } from './schema'
 
-export const adapter = drizzleDataSource(db, schema)
+export const adapter = drizzleAdapter(db, schema)

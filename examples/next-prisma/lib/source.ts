@@ -1,5 +1,5 @@
-import { prismaDataSource } from 'postern/prisma'
+import { prismaAdapter } from 'postern/prisma'
 import { prisma } from './db'
 import { schema } from './schema'
 
-export const adapter = prismaDataSource(prisma, schema)
+export const adapter = prismaAdapter(prisma, schema)

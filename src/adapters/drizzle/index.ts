@@ -1,7 +1,7 @@
 import { withClientValues } from '../../core/rules/client-values.ts'
 import type { Schema } from '../../core/schema/define.ts'
-import type { PostgresSource, PostgresSourceOptions } from '../../postgres/adapter.ts'
-import { postgresSource } from '../../postgres/adapter.ts'
+import type { PostgresAdapter, PostgresAdapterOptions } from '../../postgres/adapter.ts'
+import { postgresAdapter } from '../../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../../postgres/connection.ts'
 import { oneByOne, type Turns } from '../../postgres/runtime/turns.ts'
 import { type Guard, keptStatements, survivingTransaction } from '../over-postgres-js.ts'
@@ -32,8 +32,8 @@ interface DrizzleSession {
   ): { execute(): Promise<unknown> }
 }
 
-/** Options of `drizzleDataSource`. */
-export interface DrizzleSourceOptions<Tx> extends PostgresSourceOptions<Tx> {
+/** Options of `drizzleAdapter`. */
+export interface DrizzleAdapterOptions<Tx> extends PostgresAdapterOptions<Tx> {
   /** Tables by model name, for example the module that declares them. Default: the `schema` given to `drizzle()`. */
   tables?: DrizzleTables
 }
@@ -48,16 +48,16 @@ export interface DrizzleSourceOptions<Tx> extends PostgresSourceOptions<Tx> {
  * import { pgTable, text } from 'drizzle-orm/pg-core'
  *
  * const tasks = pgTable('tasks', { id: text().primaryKey(), title: text().notNull() })
- * const source = drizzleDataSource(drizzle(pool), schema, { tables: { tasks } })
+ * const source = drizzleAdapter(drizzle(pool), schema, { tables: { tasks } })
  */
-export function drizzleDataSource<Tx extends DrizzleTransaction>(
+export function drizzleAdapter<Tx extends DrizzleTransaction>(
   db: DrizzleDatabase<Tx>,
   schema: Schema,
-  options: DrizzleSourceOptions<Tx> = {},
-): PostgresSource<Tx> {
+  options: DrizzleAdapterOptions<Tx> = {},
+): PostgresAdapter<Tx> {
   const tables = options.tables ?? tablesOf(schema) ?? db._.fullSchema
   const mapped = drizzleMapping(schema, tables, columnNameOf(db))
-  const source = postgresSource(drizzleConnection(db), mapped.schema, options)
+  const source = postgresAdapter(drizzleConnection(db), mapped.schema, options)
   return withClientValues(source, mapped.schema, mapped.values)
 }
 

@@ -1,7 +1,7 @@
 import { getTableColumns, getTableName, is, SQL } from 'drizzle-orm'
 import type { PgColumn } from 'drizzle-orm/pg-core'
 import { getTableConfig, PgTable } from 'drizzle-orm/pg-core'
-import { SourceError } from '../../core/errors.ts'
+import { PosternError } from '../../core/errors.ts'
 import type { ClientValues } from '../../core/rules/client-values.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
 import { remapSchema } from '../../core/schema/remap.ts'
@@ -65,7 +65,7 @@ function maker(model: Model, key: string, column: PgColumn, make: () => unknown)
   return () => {
     const value = make()
     if (is(value, SQL)) {
-      throw new SourceError(
+      throw new PosternError(
         'source_adapter_misconfigured',
         `${model.name}.${key}: its $defaultFn or $onUpdateFn gives SQL, which only Drizzle can run. Make it a default or a trigger of the table.`,
       )

@@ -1,5 +1,5 @@
 import type { RowValue, Target } from '../../core/adapter.ts'
-import { SourceError } from '../../core/errors.ts'
+import { PosternError } from '../../core/errors.ts'
 import { sameValue } from '../../core/rules/compare.ts'
 import type { Field, Model } from '../../core/schema/define.ts'
 import type { Tables } from './tables.ts'
@@ -56,7 +56,7 @@ export class Constraints {
   /** Before a create: its primary key must be free, whosever row stands there. */
   checkCreate(target: Target): void {
     if (this.#tables.get(target) === undefined) return
-    throw new SourceError('unique_violation', undefined, {
+    throw new PosternError('unique_violation', undefined, {
       details: { constraint: `${target.model.table.name}_pkey` },
     })
   }
@@ -95,8 +95,8 @@ export class Constraints {
   }
 }
 
-const violation = (code: 'unique_violation' | 'foreign_key_violation', constraint: string): SourceError =>
-  new SourceError(code, undefined, { details: { constraint } })
+const violation = (code: 'unique_violation' | 'foreign_key_violation', constraint: string): PosternError =>
+  new PosternError(code, undefined, { details: { constraint } })
 
 function known(model: Model, name: string): Field {
   const field = model.fields.get(name)

@@ -1,4 +1,4 @@
-import type { LogEntry, RowValue, SourceAdapter } from '../../core/adapter.ts'
+import type { Adapter, LogEntry, RowValue } from '../../core/adapter.ts'
 import { changedFields } from '../../core/rules/compare.ts'
 import { timestampText } from '../../core/rules/event.ts'
 import { storeAdapter } from '../../core/rules/store-adapter.ts'
@@ -13,9 +13,9 @@ import { compareValues } from './values.ts'
 
 export type { ConstraintOptions, LedgerRow }
 
-/** Options of `memoryDataSource`. */
+/** Options of `memoryAdapter`. */
 export interface MemoryOptions extends ConstraintOptions {
-  /** Rows to begin with, by model; they leave no event. See `MemoryDataSource.write` for their form. */
+  /** Rows to begin with, by model; they leave no event. See `MemoryAdapter.write` for their form. */
   readonly rows?: Readonly<Record<string, readonly RowValue[]>>
   /** The clock of touch and archive fields, of events and of the ledger's retention. Default: the system's. */
   readonly now?: () => Date
@@ -38,7 +38,7 @@ export interface RawWriteOptions {
 }
 
 /** The store in memory: an adapter, and beside it what tests want to see and do past the endpoint. */
-export interface MemoryDataSource extends SourceAdapter {
+export interface MemoryAdapter extends Adapter {
   inspect(): MemoryInspection
   /**
    * Puts a whole row past the endpoint: no ledger, no staleness, no constraint. Fields by name, what is left out is
@@ -67,12 +67,9 @@ const THIRTY_DAYS_MS = 30 * 24 * 60 * 60 * 1000
  * @param schema what it holds; see `defineSchema`.
  * @throws TypeError when options name what the schema does not have.
  * @example
- * const adapter = memoryDataSource(schema, { rows: { tasks: [{ id: 't1', title: 'Paint', organization_id: 'org_1' }] } })
+ * const adapter = memoryAdapter(schema, { rows: { tasks: [{ id: 't1', title: 'Paint', organization_id: 'org_1' }] } })
  */
-export function memoryDataSource(
-  schema: Pick<Schema, 'models'>,
-  options: MemoryOptions = {},
-): MemoryDataSource {
+export function memoryAdapter(schema: Pick<Schema, 'models'>, options: MemoryOptions = {}): MemoryAdapter {
   const now = options.now ?? (() => new Date())
   const { unique, references, ledgerRetentionMs = THIRTY_DAYS_MS } = options
   const store = new MemoryStore(schema, { unique, references, ledgerRetentionMs, now })
@@ -132,7 +129,7 @@ function capture(
     tenant: store.tables.tenantOf(model, stored),
     data: stored.row,
     changed: before && after ? changedFields(model, before.row, after.row) : null,
-    key: null,
+    idempotencyKey: null,
     keyScope: null,
     index: null,
     transactionId: null,

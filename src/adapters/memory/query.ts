@@ -1,5 +1,5 @@
 import type { Condition, ListRequest, RowValue } from '../../core/adapter.ts'
-import { SourceError } from '../../core/errors.ts'
+import { PosternError } from '../../core/errors.ts'
 import { canonicalValue } from '../../core/schema/canonical.ts'
 import type { Field, Model } from '../../core/schema/define.ts'
 import { refusal } from '../../core/schema/kind.ts'
@@ -45,7 +45,7 @@ function compareField(field: Field, one: RowValue, other: RowValue): number {
 
 /** Where the last page ended, as a row that can be compared; that row itself may be gone by now. */
 function positionOf({ model, orderBy }: ListRequest, after: { value: unknown; id: string }): RowValue {
-  if (after.value !== null && refusal(orderBy, after.value) !== null) throw new SourceError('cursor_invalid')
+  if (after.value !== null && refusal(orderBy, after.value) !== null) throw new PosternError('cursor_invalid')
   const key = model.primaryKey
   return { [orderBy.name]: canonicalValue(orderBy, after.value), [key.name]: keyValue(key.kind, after.id) }
 }

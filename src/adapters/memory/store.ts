@@ -5,11 +5,11 @@ import type {
   LogPage,
   Operation,
   RowValue,
-  SourceStore,
+  Store,
   StoreTransaction,
   Target,
 } from '../../core/adapter.ts'
-import { SourceError } from '../../core/errors.ts'
+import { PosternError } from '../../core/errors.ts'
 import { timestampText } from '../../core/rules/event.ts'
 import { canonicalValue } from '../../core/schema/canonical.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
@@ -42,7 +42,7 @@ export interface LedgerRow {
  * twin of a key waits in `reserve` and nobody reads what is not committed. Finer locks would be no faster in one
  * thread, and harder to believe.
  */
-export class MemoryStore implements SourceStore {
+export class MemoryStore implements Store {
   readonly tables: Tables
   readonly changes = new Log()
   readonly ledger = new Map<string, LedgerRow>()
@@ -179,7 +179,7 @@ export class MemoryStore implements SourceStore {
     if (model.policy.by !== 'parent') return
     const parent = this.tables.parentOf(model, row)
     if (parent !== null && this.tables.visible(tenant, parent) !== null) return
-    throw new SourceError('entity_not_found', undefined, { details: { model: model.policy.parent } })
+    throw new PosternError('entity_not_found', undefined, { details: { model: model.policy.parent } })
   }
 
   /** What a database's own default would make. */

@@ -1,8 +1,8 @@
-import { SourceError } from '../../core/errors.ts'
+import { PosternError } from '../../core/errors.ts'
 import { withClientValues } from '../../core/rules/client-values.ts'
 import type { Schema } from '../../core/schema/define.ts'
-import type { PostgresSource, PostgresSourceOptions } from '../../postgres/adapter.ts'
-import { postgresSource } from '../../postgres/adapter.ts'
+import type { PostgresAdapter, PostgresAdapterOptions } from '../../postgres/adapter.ts'
+import { postgresAdapter } from '../../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../../postgres/connection.ts'
 import type { PrismaMappingOptions } from './mapping.ts'
 import { prismaMapping } from './mapping.ts'
@@ -26,8 +26,8 @@ interface TransactionLimits {
   isolationLevel?: 'ReadCommitted'
 }
 
-/** Options of `prismaDataSource`. */
-export interface PrismaSourceOptions<Tx> extends PostgresSourceOptions<Tx>, PrismaMappingOptions {
+/** Options of `prismaAdapter`. */
+export interface PrismaAdapterOptions<Tx> extends PostgresAdapterOptions<Tx>, PrismaMappingOptions {
   /** Longest run of a transaction (hooks, lists, `migrate`), in milliseconds. Default 60,000; Prisma's own is 5,000. */
   transactionTimeoutMs?: number
   /** Longest wait for a connection for one, in milliseconds. Default 5,000; the answer is then `source_busy`. */
@@ -40,22 +40,22 @@ export interface PrismaSourceOptions<Tx> extends PostgresSourceOptions<Tx>, Pris
  *
  * @example
  * // `prisma` is your application's `new PrismaClient({ adapter: new PrismaPg({ connectionString }) })`
- * const source = prismaDataSource(prisma, schema)
+ * const source = prismaAdapter(prisma, schema)
  */
-export function prismaDataSource<Tx extends PrismaTransaction>(
+export function prismaAdapter<Tx extends PrismaTransaction>(
   prisma: PrismaClient<Tx>,
   schema: Schema,
-  options: PrismaSourceOptions<Tx> = {},
-): PostgresSource<Tx> {
+  options: PrismaAdapterOptions<Tx> = {},
+): PostgresAdapter<Tx> {
   const mapped = prismaMapping(prisma, schema, options)
-  const source = postgresSource(prismaConnection(prisma, options), mapped.schema, options)
+  const source = postgresAdapter(prismaConnection(prisma, options), mapped.schema, options)
   return withClientValues(source, mapped.schema, mapped.values)
 }
 
 /** The seam alone, for what needs a connection and no data source. */
 export function prismaConnection<Tx extends PrismaTransaction>(
   prisma: PrismaClient<Tx>,
-  options: Pick<PrismaSourceOptions<never>, 'transactionTimeoutMs' | 'connectTimeoutMs'> = {},
+  options: Pick<PrismaAdapterOptions<never>, 'transactionTimeoutMs' | 'connectTimeoutMs'> = {},
 ): PostgresConnection<Tx> {
   const limits: TransactionLimits = {
     maxWait: options.connectTimeoutMs ?? 5000,
@@ -69,7 +69,7 @@ export function prismaConnection<Tx extends PrismaTransaction>(
       try {
         return await prisma.$transaction((tx) => work(session(tx), tx), limits)
       } catch (error) {
-        throw tookTooLong(error) ? new SourceError('source_busy', undefined, { cause: error }) : error
+        throw tookTooLong(error) ? new PosternError('source_busy', undefined, { cause: error }) : error
       }
     },
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { SourceError } from '../../core/errors.ts'
+import { PosternError } from '../../core/errors.ts'
 import type { ClientValues } from '../../core/rules/client-values.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
 import { remapSchema } from '../../core/schema/remap.ts'
@@ -96,7 +96,7 @@ export function makerOf(
       return () => {
         const make = generators[name]
         if (make !== undefined) return make(argument)
-        throw new SourceError(
+        throw new PosternError(
           'source_adapter_misconfigured',
           `${model.name}.${field.name}: Prisma does not share its ${name}(). Give one as generators: { ${name} }, or send the field.`,
         )

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Letters } from '../../relay/admin.ts'
 import { relaysOf } from '../../relay/admin.ts'
-import { type DatabaseOptions, databaseOptions, withSource } from '../database.ts'
+import { type DatabaseOptions, databaseOptions, withAdapter } from '../database.ts'
 import { limitOf } from '../endpoint.ts'
 import { tell, UsageError } from '../outcome.ts'
 import { visible } from '../visible.ts'
@@ -31,7 +31,7 @@ export function addDeadLetters(program: Command): void {
       .option('--limit <n>', 'this many at most (default: 100)', limitOf, 100)
       .option('--after <id>', 'go on behind this one'),
   ).action((options: LettersCommand) =>
-    withSource(options, async (source) => {
+    withAdapter(options, async (source) => {
       const { name, after, limit } = options
       if (after !== undefined) mustBeIds([after])
       const relays = relaysOf(source)
@@ -68,7 +68,7 @@ export function addDeadLetters(program: Command): void {
         .option('--model <name>', 'those of one model')
         .option('--all', 'all of them', false),
     ).action((ids: string[], options: LettersCommand) =>
-      withSource(options, async (source) => {
+      withAdapter(options, async (source) => {
         const { name, model, all } = options
         if (ids.length === 0 && model === undefined && all !== true)
           throw new UsageError('give ids, --model or --all')

@@ -41,7 +41,7 @@ async function down({ connection, install }: Opened, options: MigrateOptions): P
   const { remains, uninstall } = await import('../../postgres/install/uninstall.ts')
   const really = options.yes === true && options.dryRun !== true
   const work = really ? uninstall : remains
-  const lost = await progress('looking at what is there', () => work(connection, { schema: install }))
+  const lost = await progress('looking at what is there', () => work(connection, { namespace: install }))
   const { keys, events, followers, deadLetters, captured, foreign } = lost
   const lines = [
     `${really ? 'Dropped' : 'This would drop'} schema ${install}, and with it:`,

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type DatabaseOptions, databaseOptions, withSource } from '../database.ts'
+import { type DatabaseOptions, databaseOptions, withAdapter } from '../database.ts'
 import { tell } from '../outcome.ts'
 
 /** `postern prune`. */
@@ -7,7 +7,7 @@ export function addPrune(program: Command): void {
   databaseOptions(
     program.command('prune').description('Compact the outbox, drop keys past twice their retention.'),
   ).action((options: DatabaseOptions) =>
-    withSource(options, async (source) => {
+    withAdapter(options, async (source) => {
       const report = await source.prune()
       const { events, keys, prunedThrough } = report
       const line = `${events} events and ${keys} keys went; pruned up to ${prunedThrough}`

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander'
-import type { PostgresSource } from '../../postgres/adapter.ts'
+import type { PostgresAdapter } from '../../postgres/adapter.ts'
 import type { Relay, RelayHooks } from '../../relay/options.ts'
 import { createRelay } from '../../relay/relay.ts'
 import type { Sink } from '../../relay/sink.ts'
-import { type DatabaseOptions, databaseOptions, withSource } from '../database.ts'
+import { type DatabaseOptions, databaseOptions, withAdapter } from '../database.ts'
 import { tell, UsageError } from '../outcome.ts'
 import { visible } from '../visible.ts'
 
@@ -48,10 +48,10 @@ export function addRelay(program: Command): void {
         'RELAY_KEY',
       )
       .option('--allow-http', 'post to http: addresses of other machines, in the clear', false),
-  ).action((options: RelayCommand) => withSource(options, (source) => relay(source, options)))
+  ).action((options: RelayCommand) => withAdapter(options, (source) => relay(source, options)))
 }
 
-async function relay(source: PostgresSource, options: RelayCommand): Promise<void> {
+async function relay(source: PostgresAdapter, options: RelayCommand): Promise<void> {
   const { name, once } = options
   await using opened = await openSink(options)
   const progress = new Progress(options.json)

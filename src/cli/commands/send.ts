@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { SourceClient } from '../../client/types.ts'
+import type { Client } from '../../client/types.ts'
 import { limitOf, mustSign } from '../endpoint.ts'
 import { tell } from '../outcome.ts'
 import { progress } from '../progress.ts'
@@ -93,7 +93,7 @@ function queryOf({ where, orderBy, limit, cursor }: ListOptions): object {
 async function answer(
   options: RequestOptions,
   request: object,
-  send: (client: SourceClient) => Promise<{ result: unknown; lines: string[]; ok?: boolean }>,
+  send: (client: Client) => Promise<{ result: unknown; lines: string[]; ok?: boolean }>,
 ): Promise<void> {
   const { url, key, scope } = targetOf(options)
   await mustSign(key)
@@ -102,12 +102,12 @@ async function answer(
     const command = await curlOf(url, key, { ...request, scope })
     return tell({ result: { curl: command }, lines: [command] }, options)
   }
-  const { createSourceClient, SourceClientError } = await import('../../client/index.ts')
-  const client = createSourceClient({ url, key, scope, retries: 1 })
+  const { createClient, ClientError } = await import('../../client/index.ts')
+  const client = createClient({ url, signingKey: key, scope, retries: 1 })
   try {
     tell(await progress(`asking ${url}`, () => send(client)), options)
   } catch (error) {
-    if (!(error instanceof SourceClientError)) throw error
+    if (!(error instanceof ClientError)) throw error
     const { code, status, message, details, requestId } = error
     const result = { error: code, status, message, requestId, details }
     tell({ result, lines: refusalLines(error), ok: false }, options)

@@ -27,7 +27,8 @@ export function addSql(program: Command): void {
     withOpened(options, async ({ source, connection, schema, install }) => {
       const { allStatements } = await import('../../postgres/install/migrate.ts')
       const report = options.all ? undefined : await source.migrate({ dryRun: true })
-      const statements = report?.statements ?? (await allStatements(connection, schema, { schema: install }))
+      const statements =
+        report?.statements ?? (await allStatements(connection, schema, { namespace: install }))
       const tool = options.for ?? (options.out === undefined ? undefined : 'plain')
       if (tool === undefined) {
         return tell({ result: statements, lines: statements.map((one) => `${one};\n`) }, options)

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { relaysOf } from '../../relay/admin.ts'
-import { type DatabaseOptions, databaseOptions, withSource } from '../database.ts'
+import { type DatabaseOptions, databaseOptions, withAdapter } from '../database.ts'
 import { tell } from '../outcome.ts'
 import { visible } from '../visible.ts'
 
@@ -9,7 +9,7 @@ export function addStatus(program: Command): void {
   databaseOptions(
     program.command('status').description('Show how far the feed is, and what holds it back.'),
   ).action((options: DatabaseOptions) =>
-    withSource(options, async (source) => {
+    withAdapter(options, async (source) => {
       const status = await source.feedStatus()
       const relays = await relaysOf(source).status()
       const { position, horizon, prunedThrough, blockers, followers, bytes } = status

@@ -1,5 +1,5 @@
-import { SourceClientError } from '../../client/error.ts'
-import { createSourceClient } from '../../client/index.ts'
+import { ClientError } from '../../client/error.ts'
+import { createClient } from '../../client/index.ts'
 import type { Model } from '../../core/schema/define.ts'
 import type { Line } from './line.ts'
 
@@ -7,7 +7,7 @@ const nobody = '00000000-0000-4000-8000-000000000000'
 
 /** Asks the endpoint for a row that is not there, signed: it says whether address, key, schema and database are right. */
 export async function callItself(url: string, key: string, model: Model, tenant: string): Promise<Line> {
-  const client = createSourceClient({ url, key, retries: 0, scope: { organizationId: tenant } })
+  const client = createClient({ url, signingKey: key, retries: 0, scope: { organizationId: tenant } })
   const { kind } = model.primaryKey
   const id = kind === 'uuid' ? nobody : kind === 'text' ? 'postern-check' : '0'
   const ok = (message: string): Line => ({ level: 'ok', subject: 'endpoint', message })
@@ -21,7 +21,7 @@ export async function callItself(url: string, key: string, model: Model, tenant:
     await client.load(model.name, id)
     return ok(`${url} answers, and accepts the key`)
   } catch (fault) {
-    if (!(fault instanceof SourceClientError)) throw fault
+    if (!(fault instanceof ClientError)) throw fault
     const { code, status, message } = fault
     switch (code) {
       case 'network_error':
@@ -35,10 +35,10 @@ export async function callItself(url: string, key: string, model: Model, tenant:
       case 'source_signature_invalid':
         return error(
           `${url} does not accept this key (401 ${code})`,
-          "Give --key what the application has as apiKey: look for quotes, blanks and another environment's key.",
+          "Give --key what the application has as signingKey: look for quotes, blanks and another environment's key.",
         )
       case 'source_api_key_missing':
-        return error(`${url} has no key (401 ${code})`, "Set SOURCE_KEY in the application's environment.")
+        return error(`${url} has no key (401 ${code})`, "Set POSTERN_KEY in the application's environment.")
       case 'source_timestamp_expired':
         return error(
           `${url} finds the signature's time too far off (401 ${code})`,

@@ -1,4 +1,4 @@
-import type { PostgresSource } from '../../postgres/adapter.ts'
+import type { PostgresAdapter } from '../../postgres/adapter.ts'
 import type { PostgresConnection } from '../../postgres/connection.ts'
 import { bytes } from '../outcome.ts'
 import { visible } from '../visible.ts'
@@ -6,7 +6,7 @@ import type { Line } from './line.ts'
 
 /** How far the feed is, how much is kept, and whether anybody prunes. */
 export async function lookAtLog(
-  source: PostgresSource,
+  source: PostgresAdapter,
   connection: PostgresConnection,
   s: string,
 ): Promise<Line[]> {

@@ -77,22 +77,22 @@ function environment(application: Application, framework: Framework): { steps: S
   const { directory } = application
   // in the order in which they are read: what comes first counts
   const files = ['.env.development.local', '.env.local', '.env.development', '.env']
-  const keys = new Map(files.map((file) => [file, environmentOf(join(directory, file)).SOURCE_KEY]))
+  const keys = new Map(files.map((file) => [file, environmentOf(join(directory, file)).POSTERN_KEY]))
   const holder = files.find((file) => keys.get(file))
   const example: Step =
-    'SOURCE_KEY' in environmentOf(join(directory, '.env.example'))
+    'POSTERN_KEY' in environmentOf(join(directory, '.env.example'))
       ? { file: '.env.example', action: 'keep', text: '', note: 'has the name' }
-      : line(directory, '.env.example', 'SOURCE_KEY=', 'the name alone')
+      : line(directory, '.env.example', 'POSTERN_KEY=', 'the name alone')
   if (holder !== undefined) {
     return {
-      steps: [{ file: holder, action: 'keep', text: '', note: 'has a SOURCE_KEY' }, example],
+      steps: [{ file: holder, action: 'keep', text: '', note: 'has a POSTERN_KEY' }, example],
       next: [],
     }
   }
   // an empty one in a file that is read first would hide the key
   const empty = files.find((file) => keys.get(file) === '')
   const file = empty ?? (framework === 'next' ? '.env.local' : '.env')
-  const text = `SOURCE_KEY=sk_${randomBytes(24).toString('hex')}`
+  const text = `POSTERN_KEY=sk_${randomBytes(24).toString('hex')}`
   if (isIgnored(directory, file))
     return { steps: [line(directory, file, text, 'a fresh key'), example], next: [] }
   return {
@@ -111,7 +111,7 @@ function line(directory: string, file: string, text: string, note: string): Step
   const path = join(directory, file)
   if (!existsSync(path)) return { file, action: 'create', text: `${text}\n`, note }
   if (!isFile(path))
-    return { file, action: 'keep', text: '', note: 'is no file: set SOURCE_KEY where you keep such values' }
+    return { file, action: 'keep', text: '', note: 'is no file: set POSTERN_KEY where you keep such values' }
   const now = readFileSync(path, 'utf8')
   return { file, action: 'append', text: `${now === '' || now.endsWith('\n') ? '' : '\n'}${text}\n`, note }
 }

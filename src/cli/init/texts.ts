@@ -66,11 +66,11 @@ const adapters: Readonly<Record<Orm, Make>> = {
     return {
       imports: [
         ...(own === undefined ? [`import { drizzle } from 'drizzle-orm/${driver}'`, ...made.imports] : []),
-        "import { drizzleDataSource } from 'postern/drizzle'",
+        "import { drizzleAdapter } from 'postern/drizzle'",
         ...(tables === undefined ? [] : [`import * as tables from '${from(tables)}'`]),
       ],
       setup: own === undefined ? made.setup : [],
-      call: `drizzleDataSource(${own?.name ?? 'db'}, schema${tables === undefined ? '' : ', { tables }'})`,
+      call: `drizzleAdapter(${own?.name ?? 'db'}, schema${tables === undefined ? '' : ', { tables }'})`,
     }
   },
   prisma(application, own, from) {
@@ -82,19 +82,19 @@ const adapters: Readonly<Record<Orm, Make>> = {
               `import { PrismaClient } from '${prismaClient(application, from)}'`,
             ]
           : []),
-        "import { prismaDataSource } from 'postern/prisma'",
+        "import { prismaAdapter } from 'postern/prisma'",
       ],
       setup:
         own === undefined
           ? [`const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: ${url} }) })`]
           : [],
-      call: `prismaDataSource(${own?.name ?? 'prisma'}, schema)`,
+      call: `prismaAdapter(${own?.name ?? 'prisma'}, schema)`,
     }
   },
   kysely: ({ language }, own) => ({
     imports: [
       ...(own === undefined ? ["import { Kysely, PostgresDialect } from 'kysely'", pgImport] : []),
-      "import { kyselyDataSource } from 'postern/kysely'",
+      "import { kyselyAdapter } from 'postern/kysely'",
     ],
     setup:
       own === undefined
@@ -105,20 +105,20 @@ const adapters: Readonly<Record<Orm, Make>> = {
             `const db = new Kysely${language === 'ts' ? '<unknown>' : ''}({ dialect: new PostgresDialect({ pool }) })`,
           ]
         : [],
-    call: `kyselyDataSource(${own?.name ?? 'db'}, schema)`,
+    call: `kyselyAdapter(${own?.name ?? 'db'}, schema)`,
   }),
   'postgres-js': (_, own) => ({
     imports: [
-      "import { postgresJsDataSource } from 'postern/postgres-js'",
+      "import { postgresJsAdapter } from 'postern/postgres-js'",
       ...(own === undefined ? ["import postgres from 'postgres'"] : []),
     ],
     setup: own === undefined ? [`const sql = postgres(${url})`] : [],
-    call: `postgresJsDataSource(${own?.name ?? 'sql'}, schema)`,
+    call: `postgresJsAdapter(${own?.name ?? 'sql'}, schema)`,
   }),
   pg: (_, own) => ({
-    imports: [...(own === undefined ? [pgImport] : []), "import { pgDataSource } from 'postern/pg'"],
+    imports: [...(own === undefined ? [pgImport] : []), "import { pgAdapter } from 'postern/pg'"],
     setup: own === undefined ? pool : [],
-    call: `pgDataSource(${own?.name ?? 'pool'}, schema)`,
+    call: `pgAdapter(${own?.name ?? 'pool'}, schema)`,
   }),
 }
 
@@ -140,22 +140,22 @@ export function routeText(
 ): { text: string; mount: readonly string[] } {
   const at = (name: string): string => importPath(application, route, posix.join(source, name))
   const imports = [`import { adapter } from '${at('adapter')}'`, `import { schema } from '${at('schema')}'`]
-  const options = '{ schema, adapter, apiKey: process.env.SOURCE_KEY }'
+  const options = '{ schema, adapter, signingKey: process.env.POSTERN_KEY }'
   switch (framework) {
     case 'next':
       return {
-        text: `import { dataSourceNext } from 'postern/next'\n${imports.join('\n')}\n\nexport const runtime = 'nodejs'\nexport const { POST } = dataSourceNext(${options})\n`,
+        text: `import { toNextRoute } from 'postern/next'\n${imports.join('\n')}\n\nexport const runtime = 'nodejs'\nexport const { POST } = toNextRoute(createEndpoint(${options}))\n`,
         mount: [],
       }
     case 'express':
       return {
-        text: `import { dataSourceExpress } from 'postern/express'\n${imports.join('\n')}\n\nexport const sourceHandler = dataSourceExpress(${options})\n`,
-        mount: [`app.post('/source', sourceHandler) // from ${route}; before app.use(express.json())`],
+        text: `import { toExpress } from 'postern/express'\n${imports.join('\n')}\n\nexport const endpoint = toExpress(createEndpoint(${options}))\n`,
+        mount: [`app.post('/source', endpoint) // from ${route}; before app.use(express.json())`],
       }
     case 'hono':
       return {
-        text: `import { dataSource } from 'postern'\n${imports.join('\n')}\n\nexport const sourceHandler = dataSource(${options})\n`,
-        mount: [`app.post('/source', (c) => sourceHandler(c.req.raw)) // from ${route}`],
+        text: `import { createEndpoint } from 'postern'\n${imports.join('\n')}\n\nexport const endpoint = createEndpoint(${options})\n`,
+        mount: [`app.post('/source', (c) => endpoint(c.req.raw)) // from ${route}`],
       }
   }
 }

@@ -1,10 +1,10 @@
-import { SourceError } from '../errors.ts'
+import { PosternError } from '../errors.ts'
 
 /**
  * Reads the raw bytes of a request, as they were signed: at most `bodyBytes` of them, within `bodyTimeoutMs`. Bytes,
  * because `request.text()` swallows a byte order mark and repairs what is no UTF-8, and a signature covers neither.
  *
- * @throws SourceError `request_too_large` (before the first byte where Content-Length says so), `request_timeout`,
+ * @throws PosternError `request_too_large` (before the first byte where Content-Length says so), `request_timeout`,
  *   `request_truncated`, and `source_adapter_misconfigured` for a body that somebody has read already
  */
 export async function readBody(
@@ -14,14 +14,14 @@ export async function readBody(
   const announced = contentLength(request.headers)
   if (announced > limits.bodyBytes) throw tooLarge(limits.bodyBytes)
   if (request.bodyUsed || request.body?.locked) {
-    throw new SourceError(
+    throw new PosternError(
       'source_adapter_misconfigured',
       'The body was read before the endpoint could verify its signature. Hand over the request unread: ' +
         'nothing may call request.json(), request.text() or a body parser on it first.',
     )
   }
   const bytes = request.body ? await readStream(request.body, limits) : new Uint8Array()
-  if (bytes.byteLength < announced) throw new SourceError('request_truncated')
+  if (bytes.byteLength < announced) throw new PosternError('request_truncated')
   return bytes
 }
 
@@ -47,7 +47,7 @@ async function readStream(
   try {
     for (;;) {
       const { done, value } = await reader.read()
-      if (late) throw new SourceError('request_timeout')
+      if (late) throw new PosternError('request_timeout')
       if (done) return join(chunks, size)
       // Texts would count as no bytes at all, and so pass every limit.
       if (!ArrayBuffer.isView(value)) throw new TypeError('a body must be a stream of bytes')
@@ -61,13 +61,13 @@ async function readStream(
   } catch (error) {
     // A mount says what is wrong with its framework's body by failing the stream with that error.
     if (isSourceError(error)) throw error
-    throw new SourceError('request_truncated', 'The body ended before it was complete.', { cause: error })
+    throw new PosternError('request_truncated', 'The body ended before it was complete.', { cause: error })
   } finally {
     clearTimeout(timer)
   }
 }
 
-const isSourceError = (error: unknown): error is SourceError => error instanceof SourceError
+const isSourceError = (error: unknown): error is PosternError => error instanceof PosternError
 
 /** Not awaited: a source that never answers its cancellation must not hold the answer back. */
 function abandon(reader: ReadableStreamDefaultReader<Uint8Array>): void {
@@ -86,6 +86,6 @@ function join(chunks: readonly Uint8Array[], size: number): Uint8Array {
   return whole
 }
 
-function tooLarge(bytes: number): SourceError {
-  return new SourceError('request_too_large', undefined, { details: { limitBytes: bytes } })
+function tooLarge(bytes: number): PosternError {
+  return new PosternError('request_too_large', undefined, { details: { limitBytes: bytes } })
 }

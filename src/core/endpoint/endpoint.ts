@@ -1,26 +1,26 @@
-import type { CommitAnswer, Scope, SourceAdapter } from '../adapter.ts'
-import { SourceError } from '../errors.ts'
+import type { Adapter, CommitAnswer, Scope } from '../adapter.ts'
+import { PosternError } from '../errors.ts'
 import { decodeJson } from '../protocol/json.ts'
-import { parseRequest, type SourceRequest } from '../protocol/request.ts'
+import { type ProtocolRequest, parseRequest } from '../protocol/request.ts'
 import type { Schema } from '../schema/define.ts'
 import { readEnvelope, verifyRequest } from '../signature/verify.ts'
 import { readBody } from './body.ts'
 import { failureOf } from './failure.ts'
 import { type AnyHandlers, runHandler } from './handlers.ts'
-import { keySource } from './keys.ts'
+import { keyLookup } from './keys.ts'
 import { resolveLimits } from './limits.ts'
-import { createObserver, type SourceMetrics, type Trace } from './observe.ts'
-import type { DataSourceOptions, PickAdapter, VerifiedContext } from './options.ts'
+import { createObserver, type Metrics, type Trace } from './observe.ts'
+import type { EndpointOptions, PickAdapter, VerifiedContext } from './options.ts'
 import { respond, respondFailure } from './respond.ts'
 import { boundScope, resolvedScope } from './scope.ts'
 import { modelsOf, plainOperation, prepareWork, type Work } from './work.ts'
 
-/** A Fetch handler: give it to any runtime or framework that speaks `Request` and `Response`. */
-export interface DataSourceHandler {
-  /** Never rejects: whatever happens becomes an answer. */
-  (request: Request): Promise<Response>
+/** Answers signed requests. `fetch` fits any runtime or framework that uses `Request` and `Response`. */
+export interface Endpoint {
+  /** Answers one request. Never rejects: every failure becomes an answer. Needs no `this`. */
+  readonly fetch: (request: Request) => Promise<Response>
   /** Counters since the start. */
-  metrics(): SourceMetrics
+  metrics(): Metrics
 }
 
 /**
@@ -33,14 +33,14 @@ export interface DataSourceHandler {
  * @throws TypeError at once, with a sentence that names the fault, for options that cannot work
  * @example
  * // Give it to whatever speaks Fetch: Hono, Bun, Deno, a Worker.
- * const endpoint = dataSource({ schema, adapter, apiKey: process.env.SOURCE_KEY })
- * export default { fetch: endpoint }
+ * const endpoint = createEndpoint({ schema, adapter, signingKey: process.env.POSTERN_KEY })
+ * export default endpoint
  */
-export function dataSource<S extends Schema, Auth = unknown>(
-  options: DataSourceOptions<S, Auth>,
-): DataSourceHandler {
+export function createEndpoint<S extends Schema, Auth = unknown>(
+  options: EndpointOptions<S, Auth>,
+): Endpoint {
   const limits = resolveLimits(options.limits)
-  const keys = keySource(options)
+  const keys = keyLookup(options)
   const observer = createObserver(options)
   const byHand = options.adapter === undefined && options.adapters === undefined
   const setting = { schema: options.schema, limits, ownCursors: byHand }
@@ -51,9 +51,9 @@ export function dataSource<S extends Schema, Auth = unknown>(
   }
 
   async function answer(request: Request, trace: Trace): Promise<CommitAnswer> {
-    if (request.method !== 'POST') throw new SourceError('method_not_allowed')
+    if (request.method !== 'POST') throw new PosternError('method_not_allowed')
     const encoding = request.headers.get('content-encoding')
-    if (encoding !== null && encoding !== 'identity') throw new SourceError('unsupported_encoding')
+    if (encoding !== null && encoding !== 'identity') throw new PosternError('unsupported_encoding')
     readEnvelope(request.headers)
     const bytes = await readBody(request, limits)
     const found = keys(request)
@@ -64,7 +64,7 @@ export function dataSource<S extends Schema, Auth = unknown>(
     })
     trace.keyId = signer.keyId
     // Only now: a place held by an unsigned, slow body would be a way to shut everyone out.
-    if (!observer.enter(limits.inFlight)) throw new SourceError('source_busy')
+    if (!observer.enter(limits.inFlight)) throw new PosternError('source_busy')
     try {
       const { requestId } = trace
       const verified = {
@@ -92,7 +92,7 @@ export function dataSource<S extends Schema, Auth = unknown>(
   }
 
   async function fulfil(
-    body: SourceRequest,
+    body: ProtocolRequest,
     verified: VerifiedContext,
     bound: string | undefined,
     trace: Trace,
@@ -112,13 +112,13 @@ export function dataSource<S extends Schema, Auth = unknown>(
     return result
   }
 
-  async function pickedAdapter(scope: Scope, verified: VerifiedContext): Promise<SourceAdapter> {
+  async function pickedAdapter(scope: Scope, verified: VerifiedContext): Promise<Adapter> {
     const found = adapterFor(options, scope)
     confined(options, found, verified.request)
     return typeof found === 'function' ? await found({ ...verified, scope }) : found
   }
 
-  const handler = async (request: Request): Promise<Response> => {
+  const fetch = async (request: Request): Promise<Response> => {
     const trace = observer.begin()
     try {
       const { body, replayed } = await answer(request, trace)
@@ -129,15 +129,15 @@ export function dataSource<S extends Schema, Auth = unknown>(
       return respondFailure(request, failure, trace.requestId)
     }
   }
-  return Object.assign(handler, { metrics: observer.metrics })
+  return { fetch, metrics: observer.metrics }
 }
 
-type Authorize = NonNullable<DataSourceOptions['authorize']>
+type Authorize = NonNullable<EndpointOptions['authorize']>
 
 async function granted(
   authorize: Authorize,
   work: Work,
-  body: SourceRequest,
+  body: ProtocolRequest,
   verified: VerifiedContext,
 ): Promise<unknown> {
   const auth = await authorize({
@@ -149,46 +149,46 @@ async function granted(
     id: work.type === 'load' ? work.request.id : undefined,
     operations: work.type === 'commit' ? work.request.operations.map(plainOperation) : [],
   })
-  if (auth === false) throw new SourceError('source_forbidden')
+  if (auth === false) throw new PosternError('source_forbidden')
   return auth
 }
 
-type Adapters = Pick<DataSourceOptions, 'adapter' | 'adapters'>
+type Adapters = Pick<EndpointOptions, 'adapter' | 'adapters'>
 
-function adapterFor({ adapter, adapters }: Adapters, { mode }: Scope): SourceAdapter | PickAdapter {
+function adapterFor({ adapter, adapters }: Adapters, { mode }: Scope): Adapter | PickAdapter {
   const named = adapters && Object.hasOwn(adapters, mode ?? 'live') ? adapters[mode ?? 'live'] : undefined
   if (named !== undefined) return named
   // Without `adapters` a mode is just a word of the caller's.
   if (adapter !== undefined && (adapters === undefined || mode === undefined || mode === 'live'))
     return adapter
-  throw new SourceError('source_forbidden', 'This endpoint has no adapter for that mode.', {
+  throw new PosternError('source_forbidden', 'This endpoint has no adapter for that mode.', {
     details: { pointer: '/scope/mode' },
   })
 }
 
 /** A request that names a test session must not reach the live store because its mode does not say so too. */
-function confined({ adapter, adapters }: Adapters, found: SourceAdapter | PickAdapter, request: Request) {
+function confined({ adapter, adapters }: Adapters, found: Adapter | PickAdapter, request: Request) {
   for (const one of [adapter, ...Object.values(adapters ?? {})]) {
     if (typeof one !== 'function' || one === found || !one.claims?.(request)) continue
-    throw new SourceError('source_forbidden', 'This request is for the adapter of another mode.', {
+    throw new PosternError('source_forbidden', 'This request is for the adapter of another mode.', {
       details: { pointer: '/scope/mode' },
     })
   }
 }
 
-async function callAdapter(adapter: SourceAdapter, work: Work): Promise<CommitAnswer> {
+async function callAdapter(adapter: Adapter, work: Work): Promise<CommitAnswer> {
   const answer: CommitAnswer =
     work.type === 'commit'
       ? await adapter.commit(work.request)
       : { body: await read(adapter, work), replayed: false }
   if (typeof answer.body === 'string') return answer
-  throw new SourceError(
+  throw new PosternError(
     'source_adapter_misconfigured',
     `The adapter's ${work.type} must answer with a JSON text.`,
   )
 }
 
-function read(adapter: SourceAdapter, work: Exclude<Work, { type: 'commit' }>): Promise<string> {
+function read(adapter: Adapter, work: Exclude<Work, { type: 'commit' }>): Promise<string> {
   switch (work.type) {
     case 'load':
       return adapter.load(work.request)

@@ -1,4 +1,4 @@
-import { type ErrorCode, errors, SourceError, SourceRejection } from '../errors.ts'
+import { type ErrorCode, errors, PosternError, Rejection } from '../errors.ts'
 
 /** Anything thrown, as it is answered. */
 export interface Failure {
@@ -11,7 +11,7 @@ export interface Failure {
   /** Seconds. */
   readonly retryAfter: number | undefined
   /** The error, when it is a refusal by rule and no fault of this side. */
-  readonly refusal: SourceError | SourceRejection | undefined
+  readonly refusal: PosternError | Rejection | undefined
 }
 
 /**
@@ -43,15 +43,15 @@ export function failureOf(error: unknown): Failure {
 }
 
 /** By name too: bundlers may give an adapter its own copy of the class. */
-function isSourceError(error: unknown): error is SourceError {
-  if (error instanceof SourceError) return true
-  return error instanceof Error && error.name === 'SourceError' && Object.hasOwn(errors, codeOf(error))
+function isSourceError(error: unknown): error is PosternError {
+  if (error instanceof PosternError) return true
+  return error instanceof Error && error.name === 'PosternError' && Object.hasOwn(errors, codeOf(error))
 }
 
-function isRejection(error: unknown): error is SourceRejection {
-  if (error instanceof SourceRejection) return true
-  if (!(error instanceof Error) || error.name !== 'SourceRejection' || codeOf(error) === '') return false
-  const { status } = error as SourceRejection
+function isRejection(error: unknown): error is Rejection {
+  if (error instanceof Rejection) return true
+  if (!(error instanceof Error) || error.name !== 'Rejection' || codeOf(error) === '') return false
+  const { status } = error as Rejection
   return Number.isInteger(status) && status >= 400 && status <= 499
 }
 
@@ -64,4 +64,4 @@ function textOf(details: unknown): string | undefined {
   }
 }
 
-const codeOf = (error: Error): ErrorCode | '' => (error as Partial<SourceError>).code ?? ''
+const codeOf = (error: Error): ErrorCode | '' => (error as Partial<PosternError>).code ?? ''

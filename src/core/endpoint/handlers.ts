@@ -1,9 +1,9 @@
 import type { CommitAnswer, Scope } from '../adapter.ts'
-import { SourceError } from '../errors.ts'
+import { PosternError } from '../errors.ts'
 import type { Model, ModelName, Row, Schema } from '../schema/define.ts'
 import { wireRow } from './handler-rows.ts'
 import type { VerifiedContext } from './options.ts'
-import { plainOperation, type SourceOperation, type Work } from './work.ts'
+import { type PlainOperation, plainOperation, type Work } from './work.ts'
 
 type Awaitable<T> = T | Promise<T>
 
@@ -53,7 +53,7 @@ export interface HandlerPage<R> {
 
 /** A commit as a handler gets it. It must apply all operations or none, and once per `correlationId` and tenant. */
 export interface HandlerCommit<Auth = unknown> {
-  readonly operations: readonly SourceOperation[]
+  readonly operations: readonly PlainOperation[]
   /** The idempotency key. */
   readonly correlationId: string
   /** The same, under its older name. */
@@ -148,14 +148,14 @@ async function answerOf(
     case 'load': {
       const { model, id } = work.request
       const handler = ofModel(model.name)
-      if (!handler?.load) throw new SourceError('source_load_not_configured')
+      if (!handler?.load) throw new PosternError('source_load_not_configured')
       const row = ofTenant(model, context.tenant, (await handler.load({ id, context })) ?? null)
       return { row: wireRow(model, row), stamp: 0 }
     }
     case 'list': {
       const { model } = work.request
       const handler = ofModel(model.name)
-      if (!handler?.list) throw new SourceError('source_list_not_configured')
+      if (!handler?.list) throw new PosternError('source_list_not_configured')
       return pageAnswer(work, await handler.list({ query: queryOf(work), context }), context.tenant)
     }
     case 'commit': {
@@ -165,12 +165,12 @@ async function answerOf(
       const own = alone ? ofModel(first) : undefined
       const commit = handlers.commit ?? own?.commit?.bind(own)
       if (commit === undefined) {
-        throw new SourceError(
+        throw new PosternError(
           'source_commit_not_configured',
           alone ? undefined : 'A commit of several models needs the `commit` handler of the endpoint.',
         )
       }
-      const { key, intent, intentHash, echo } = work.request
+      const { idempotencyKey: key, intent, intentHash, echo } = work.request
       const result = await commit({
         operations,
         correlationId: key,
@@ -183,7 +183,7 @@ async function answerOf(
       return commitAnswer(work, result)
     }
     case 'events': {
-      if (handlers.events === undefined) throw new SourceError('source_events_not_configured')
+      if (handlers.events === undefined) throw new PosternError('source_events_not_configured')
       const { cursor, limit } = work.request
       const { events, nextCursor } = await handlers.events({ cursor, limit, context })
       if (!Array.isArray(events)) throw misshapen('events', '{ events, nextCursor? }')
@@ -256,6 +256,6 @@ function ofTenant(model: Model, tenant: string | null, row: AnyRow | null): AnyR
   return owner === undefined || String(owner) === tenant ? row : null
 }
 
-function misshapen(handler: string, expected: string): SourceError {
-  return new SourceError('source_adapter_misconfigured', `The ${handler} handler must return ${expected}.`)
+function misshapen(handler: string, expected: string): PosternError {
+  return new PosternError('source_adapter_misconfigured', `The ${handler} handler must return ${expected}.`)
 }

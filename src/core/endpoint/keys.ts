@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
-import { SourceError } from '../errors.ts'
+import { PosternError } from '../errors.ts'
 import type { KeyInput, KeyRing } from '../signature/keys.ts'
 import { createKeyRing } from '../signature/keys.ts'
-import type { DataSourceOptions, ResolveKeys } from './options.ts'
+import type { EndpointOptions, ResolveKeys } from './options.ts'
 
 /** Key rings kept ready for `resolveKeys`; more tenants than these only cost the import of their keys again. */
 const MAX_RINGS = 1_000
 
 /** Gives the keys that a request may be signed with; a promise only where `resolveKeys` makes one. */
-export type KeySource = (request: Request) => KeyRing | Promise<KeyRing>
+export type KeyLookup = (request: Request) => KeyRing | Promise<KeyRing>
 
 /**
  * The keys of the options, prepared once. A key that cannot be used stops the start; one that is *undefined* does
@@ -17,31 +17,31 @@ export type KeySource = (request: Request) => KeyRing | Promise<KeyRing>
  *
  * @throws TypeError when the options name no way to get a key, or several; and as `createKeyRing`
  */
-export function keySource(options: Pick<DataSourceOptions, 'apiKey' | 'keys' | 'resolveKeys'>): KeySource {
-  const ways = (['apiKey', 'keys', 'resolveKeys'] as const).filter((name) => name in options)
+export function keyLookup(options: Pick<EndpointOptions, 'signingKey' | 'keys' | 'resolveKeys'>): KeyLookup {
+  const ways = (['signingKey', 'keys', 'resolveKeys'] as const).filter((name) => name in options)
   const given = ways.filter((name) => options[name] !== undefined)
   if (ways.length === 0)
-    throw new TypeError('A data source needs its keys: give `apiKey`, `keys` or `resolveKeys`.')
+    throw new TypeError('A data source needs its keys: give `signingKey`, `keys` or `resolveKeys`.')
   if (given.length > 1)
     throw new TypeError(`Give one of ${given.map((name) => `\`${name}\``).join(', ')}, not all.`)
   if (options.resolveKeys !== undefined) return resolvedKeys(options.resolveKeys)
-  const input = options.apiKey ?? options.keys
+  const input = options.signingKey ?? options.keys
   if (input === undefined) {
     return () => {
-      throw new SourceError('source_api_key_missing')
+      throw new PosternError('source_api_key_missing')
     }
   }
   const ring = createKeyRing(input)
   return () => ring
 }
 
-function resolvedKeys(resolveKeys: ResolveKeys): KeySource {
+function resolvedKeys(resolveKeys: ResolveKeys): KeyLookup {
   const rings = new Map<string, KeyRing>()
   return async (request) => {
     const input = await resolveKeys({ headers: request.headers, url: request.url })
     // The same answer as for a wrong key: it must not tell which tenants exist.
     if (input == null || (Array.isArray(input) && input.length === 0))
-      throw new SourceError('source_signature_invalid')
+      throw new PosternError('source_signature_invalid')
     const name = createHash('sha256').update(JSON.stringify(input)).digest('base64')
     const ring = rings.get(name) ?? prepare(input)
     // Set again in any case: the map keeps its order of use, oldest first.
@@ -56,7 +56,7 @@ function prepare(input: KeyInput): KeyRing {
   try {
     return createKeyRing(input)
   } catch (cause) {
-    throw new SourceError('source_adapter_misconfigured', 'The keys that resolveKeys gave cannot be used.', {
+    throw new PosternError('source_adapter_misconfigured', 'The keys that resolveKeys gave cannot be used.', {
       cause,
     })
   }

@@ -1,11 +1,11 @@
-import type { SourceRejection } from '../errors.ts'
-import { SourceError } from '../errors.ts'
+import type { Rejection } from '../errors.ts'
+import { PosternError } from '../errors.ts'
 import type { RequestType } from '../protocol/request.ts'
 import { type Failure, failureOf } from './failure.ts'
 import { modelsOf, type Work } from './work.ts'
 
 /** What happened to one request. No row values and no secrets: fit for logs and dashboards. */
-export interface SourceOutcome {
+export interface RequestOutcome {
   readonly requestId: string
   /** Undefined for a request that was refused before its type was known; and so for the members below. */
   readonly type: RequestType | undefined
@@ -19,7 +19,7 @@ export interface SourceOutcome {
 }
 
 /** What `onCommit` and the log are told of a commit that was answered. */
-export interface CommitOutcome extends SourceOutcome {
+export interface CommitOutcome extends RequestOutcome {
   /** The idempotency key. */
   readonly key: string
   /** How many operations the commit has. */
@@ -29,14 +29,14 @@ export interface CommitOutcome extends SourceOutcome {
 }
 
 /** What pino and console have in common: an object of fields, then a message. */
-export interface SourceLogger {
+export interface Logger {
   info(fields: object, message: string): unknown
   warn(fields: object, message: string): unknown
   error(fields: object, message: string): unknown
 }
 
 /** Counters since the start, in plain numbers. */
-export interface SourceMetrics {
+export interface Metrics {
   /** Every request, verified or not. */
   readonly requests: number
   /** Verified requests under way. */
@@ -52,7 +52,7 @@ export interface SourceMetrics {
 }
 
 /** The part of an OpenTelemetry span that is used here. */
-export interface SourceSpan {
+export interface Span {
   setAttribute(name: string, value: string | number | boolean): unknown
   setStatus(status: { code: number }): unknown
   end(): void
@@ -63,8 +63,8 @@ export interface SourceSpan {
  * `postern.outcome` (`ok`, `refused`, `failed`), `postern.models`, of a commit `postern.operations` and
  * `postern.replayed`, of an error `error.type` with its code. Never values, ids or keys.
  */
-export interface SourceTracer {
-  startActiveSpan<T>(name: string, work: (span: SourceSpan) => T): T
+export interface Tracer {
+  startActiveSpan<T>(name: string, work: (span: Span) => T): T
 }
 
 /** Ways to watch an endpoint. Nothing here is waited for, and nothing thrown here reaches a caller. */
@@ -72,16 +72,16 @@ export interface Observation {
   /** After each commit that was answered, replays too. */
   readonly onCommit?: ((outcome: CommitOutcome) => unknown) | undefined
   /** After each request that was refused by rule: statuses 4xx, and `source_busy` for want of a free place. */
-  readonly onReject?: ((outcome: SourceOutcome, error: SourceError | SourceRejection) => unknown) | undefined
+  readonly onReject?: ((outcome: RequestOutcome, error: PosternError | Rejection) => unknown) | undefined
   /** After each failure, with the whole error: it may hold row values and SQL, which the answer never does. */
-  readonly onError?: ((error: unknown, outcome: SourceOutcome) => unknown) | undefined
+  readonly onError?: ((error: unknown, outcome: RequestOutcome) => unknown) | undefined
   /** One line a request. pino and console fit. */
-  readonly logger?: SourceLogger | undefined
+  readonly logger?: Logger | undefined
   /**
    * One span for each verified request, named `postern.load`, `.list`, `.commit` or `.events`: see `openTelemetry` of
    * `postern/opentelemetry`. A tracer's own failures are not caught.
    */
-  readonly tracer?: SourceTracer | undefined
+  readonly tracer?: Tracer | undefined
 }
 
 /** One request as far as it has come. */
@@ -126,7 +126,7 @@ export function createObserver(options: Observation) {
     }
   }
 
-  const outcome = (trace: Trace, status: number, code: string | undefined): SourceOutcome => ({
+  const outcome = (trace: Trace, status: number, code: string | undefined): RequestOutcome => ({
     requestId: trace.requestId,
     type: trace.type,
     models: trace.work ? modelsOf(trace.work) : [],
@@ -204,7 +204,7 @@ export function createObserver(options: Observation) {
         return
       }
       if (logger === undefined && options.onCommit === undefined) return
-      const { key, operations: applied } = work.request
+      const { idempotencyKey: key, operations: applied } = work.request
       const commit = { ...outcome(trace, 200, undefined), key, operations: applied.length, replayed }
       log('info', commit, replayed ? 'postern: commit replayed' : 'postern: commit')
       if (options.onCommit) call('onCommit', () => options.onCommit?.(commit))
@@ -220,12 +220,12 @@ export function createObserver(options: Observation) {
         return
       }
       // Messages of drivers hold row values; ours do not, and some of them name the fix.
-      const reason = error instanceof SourceError ? { reason: error.message } : {}
+      const reason = error instanceof PosternError ? { reason: error.message } : {}
       log('error', { ...result, ...reason }, `postern: failed, ${failure.code}`)
       if (options.onError) call('onError', () => options.onError?.(error, result))
     },
 
-    metrics(): SourceMetrics {
+    metrics(): Metrics {
       const copies = Object.fromEntries(Object.entries(answered).map(([type, total]) => [type, { ...total }]))
       return {
         requests,

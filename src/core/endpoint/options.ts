@@ -1,11 +1,11 @@
-import type { Scope, SourceAdapter } from '../adapter.ts'
-import type { RequestType, SourceRequest } from '../protocol/request.ts'
+import type { Adapter, Scope } from '../adapter.ts'
+import type { ProtocolRequest, RequestType } from '../protocol/request.ts'
 import type { Schema } from '../schema/define.ts'
 import type { KeyInput } from '../signature/keys.ts'
 import type { Handlers } from './handlers.ts'
 import type { Limits } from './limits.ts'
 import type { Observation } from './observe.ts'
-import type { SourceOperation } from './work.ts'
+import type { PlainOperation } from './work.ts'
 
 /** Finds the keys of one request, for endpoints that serve callers with keys of their own. */
 export type ResolveKeys = (context: {
@@ -31,7 +31,7 @@ export interface VerifiedContext {
 /** What `resolveScopes` decides on: a request whose signature holds. */
 export interface ScopesContext extends VerifiedContext {
   /** The request, its shape checked. Its `scope` is what the caller claims. */
-  readonly body: SourceRequest
+  readonly body: ProtocolRequest
   readonly scope: Scope
 }
 
@@ -45,7 +45,7 @@ export type ResolvedScopes = Scope | ReadonlySet<RequestType> | readonly Request
 export interface AuthorizeContext extends VerifiedContext {
   readonly type: RequestType
   /** The request, its shape checked; its `scope` is what the caller claims. */
-  readonly body: SourceRequest
+  readonly body: ProtocolRequest
   /** The trusted scope. */
   readonly scope: Scope
   /** The models that the request names: one for load and list, each once for a commit, none for events. */
@@ -53,7 +53,7 @@ export interface AuthorizeContext extends VerifiedContext {
   /** The id of a load. */
   readonly id: string | undefined
   /** The operations of a commit, each value checked against the schema; empty for all else. */
-  readonly operations: readonly SourceOperation[]
+  readonly operations: readonly PlainOperation[]
 }
 
 /** What is known when the adapter of a request is picked. */
@@ -62,38 +62,38 @@ export interface AdapterContext extends VerifiedContext {
   readonly scope: Scope
 }
 
-/** Picks the adapter of one request; a `SourceError` that it throws is the answer. */
+/** Picks the adapter of one request; a `PosternError` that it throws is the answer. */
 export interface PickAdapter {
-  (context: AdapterContext): SourceAdapter | Promise<SourceAdapter>
+  (context: AdapterContext): Adapter | Promise<Adapter>
   /** Requests that may go nowhere else: picked for another mode, they are refused with `source_forbidden`. */
   readonly claims?: ((request: Request) => boolean) | undefined
 }
 
-/** Options of `dataSource` and of every mount. */
-export interface DataSourceOptions<S extends Schema = Schema, Auth = unknown>
+/** Options of `createEndpoint` and of every mount. */
+export interface EndpointOptions<S extends Schema = Schema, Auth = unknown>
   extends Handlers<S, Auth>,
     Observation {
   /** The allow-list of models and fields; see `defineSchema`. */
   readonly schema: S
 
   /** One secret, or several during a rotation. `sk_...` counts as its own bytes, `whsec_...` as base64. */
-  readonly apiKey?: string | readonly string[] | undefined
-  /** Keys with names, expiry, tenants, public keys and JWKS. In place of `apiKey`. */
+  readonly signingKey?: string | readonly string[] | undefined
+  /** Keys with names, expiry, tenants, public keys and JWKS. In place of `signingKey`. */
   readonly keys?: KeyInput | undefined
-  /** Keys looked up for each request. In place of `apiKey`. */
+  /** Keys looked up for each request. In place of `signingKey`. */
   readonly resolveKeys?: ResolveKeys | undefined
 
   /**
-   * What the endpoint runs on, for example `pgDataSource(pool, schema)`, or a function that picks it for each
+   * What the endpoint runs on, for example `pgAdapter(pool, schema)`, or a function that picks it for each
    * request. In place of hand-written handlers.
    */
-  readonly adapter?: SourceAdapter | PickAdapter | undefined
+  readonly adapter?: Adapter | PickAdapter | undefined
   /**
    * Adapters by `scope.mode`, for example `{ sandbox: ... }`. `adapter` then answers requests without a mode and
    * those of mode `live`, unless `live` stands here; any other mode is refused, so that a mistyped `sandbox` never
    * reaches the live store.
    */
-  readonly adapters?: Readonly<Record<string, SourceAdapter | PickAdapter>> | undefined
+  readonly adapters?: Readonly<Record<string, Adapter | PickAdapter>> | undefined
 
   /**
    * Decides whose request this is, from what you know of the key or a header of your own, instead of what the
@@ -101,7 +101,7 @@ export interface DataSourceOptions<S extends Schema = Schema, Auth = unknown>
    */
   readonly resolveScopes?: ((context: ScopesContext) => ResolvedScopes | Promise<ResolvedScopes>) | undefined
   /**
-   * The last word. Answer `false` for `source_forbidden`, or throw a `SourceRejection` for a code of your own;
+   * The last word. Answer `false` for `source_forbidden`, or throw a `Rejection` for a code of your own;
    * anything else is granted, and handed to hand-written handlers as `context.auth`.
    */
   readonly authorize?: ((context: AuthorizeContext) => Auth | false | Promise<Auth | false>) | undefined

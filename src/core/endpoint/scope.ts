@@ -1,27 +1,27 @@
 import type { Scope } from '../adapter.ts'
-import { SourceError } from '../errors.ts'
-import type { RequestType, SourceRequest } from '../protocol/request.ts'
-import type { DataSourceOptions, ResolvedScopes, VerifiedContext } from './options.ts'
+import { PosternError } from '../errors.ts'
+import type { ProtocolRequest, RequestType } from '../protocol/request.ts'
+import type { EndpointOptions, ResolvedScopes, VerifiedContext } from './options.ts'
 
 /**
  * The scope that `resolveScopes` puts in the place of the one that the caller claims, or the claimed one when it only
  * says which types of request are granted.
  *
- * @throws SourceError `source_forbidden` for another tenant than the key's, a type that is not granted, or no scope
+ * @throws PosternError `source_forbidden` for another tenant than the key's, a type that is not granted, or no scope
  */
 export async function resolvedScope(
-  resolveScopes: NonNullable<DataSourceOptions['resolveScopes']>,
-  body: SourceRequest,
+  resolveScopes: NonNullable<EndpointOptions['resolveScopes']>,
+  body: ProtocolRequest,
   claimed: Scope,
   bound: string | undefined,
   verified: VerifiedContext,
 ): Promise<Scope> {
   const resolved = await resolveScopes({ ...verified, body, scope: claimed })
-  if (resolved == null) throw new SourceError('source_forbidden')
+  if (resolved == null) throw new PosternError('source_forbidden')
   const types = grantedTypes(resolved)
   if (types === undefined) return boundScope(checked(resolved as Scope), bound)
   if (!types.has(body.type))
-    throw new SourceError('source_forbidden', `This caller may not send ${body.type}.`)
+    throw new PosternError('source_forbidden', `This caller may not send ${body.type}.`)
   return claimed
 }
 
@@ -29,7 +29,7 @@ export async function resolvedScope(
 export function boundScope(scope: Scope, bound: string | undefined): Scope {
   if (bound === undefined || scope.organizationId === bound) return scope
   if (scope.organizationId === undefined) return { ...scope, organizationId: bound }
-  throw new SourceError('source_forbidden', 'This key does not speak for that organization.', {
+  throw new PosternError('source_forbidden', 'This key does not speak for that organization.', {
     details: { pointer: '/scope/organizationId' },
   })
 }
@@ -48,5 +48,5 @@ function checked(scope: Scope): Scope {
     return rest
   }
   if (typeof organizationId === 'string' && organizationId !== '') return scope
-  throw new SourceError('source_adapter_misconfigured', 'resolveScopes must give organizationId as a text.')
+  throw new PosternError('source_adapter_misconfigured', 'resolveScopes must give organizationId as a text.')
 }

@@ -8,11 +8,11 @@ import type {
   RequestContext,
 } from '../adapter.ts'
 import type { Issue } from '../errors.ts'
-import { issuesError, SourceError } from '../errors.ts'
+import { issuesError, PosternError } from '../errors.ts'
 import { commitIntent, type IntentOperation } from '../protocol/intent.ts'
 import { parseOperations, withModel } from '../protocol/operations.ts'
 import { parseLimit, parseQuery } from '../protocol/query.ts'
-import type { CommitShape, SourceRequest } from '../protocol/request.ts'
+import type { CommitShape, ProtocolRequest } from '../protocol/request.ts'
 import { commitKey } from '../protocol/request.ts'
 import type { Model, Schema } from '../schema/define.ts'
 import { canonicalId } from '../schema/kind.ts'
@@ -27,7 +27,7 @@ export type Work =
   | { readonly type: 'events'; readonly request: EventsRequest }
 
 /** An operation as hooks and hand-written handlers see it: checked, defaults filled in, and plain data. */
-export interface SourceOperation {
+export interface PlainOperation {
   readonly type: OperationType
   readonly model: string
   readonly id: string | null
@@ -42,10 +42,10 @@ export interface SourceOperation {
  * confined to a tenant where its models belong to tenants, and ready for the adapter.
  *
  * @param ownCursors list cursors are the handlers' own texts, not positions that this library sealed
- * @throws SourceError `source_model_not_configured`, `source_forbidden`, and all that the parsers throw
+ * @throws PosternError `source_model_not_configured`, `source_forbidden`, and all that the parsers throw
  */
 export function prepareWork(
-  body: SourceRequest,
+  body: ProtocolRequest,
   context: RequestContext,
   { schema, limits, ownCursors }: { schema: Schema; limits: Limits; ownCursors: boolean },
 ): Work {
@@ -97,7 +97,7 @@ function prepareCommit(
   const sent = body.operations.map((operation) => withModel(operation, body.model)) as IntentOperation[]
   return {
     ...context,
-    key,
+    idempotencyKey: key,
     intent: commitIntent(context.tenant, sent),
     intentHash: body.intentHash ?? null,
     operations,
@@ -108,13 +108,13 @@ function prepareCommit(
 function modelOf(schema: Schema, name: string): Model {
   const model = schema.models.get(name)
   if (model === undefined)
-    throw new SourceError('source_model_not_configured', undefined, { details: { pointer: '/model' } })
+    throw new PosternError('source_model_not_configured', undefined, { details: { pointer: '/model' } })
   return model
 }
 
 function requireTenant(model: Model, context: RequestContext): void {
   if (model.policy.by === 'none' || context.tenant !== null) return
-  throw new SourceError(
+  throw new PosternError(
     'source_forbidden',
     `Rows of ${model.name} belong to tenants: send scope.organizationId.`,
     {
@@ -138,6 +138,6 @@ export function plainOperation({
   readAt,
   onStale,
   transactionId,
-}: Operation): SourceOperation {
+}: Operation): PlainOperation {
   return { type, model: model.name, id, input, readAt, onStale, transactionId }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { SourceError } from '../errors.ts'
+import { PosternError } from '../errors.ts'
 import type { Field, Model } from '../schema/define.ts'
 import { canonicalId, refusal } from '../schema/kind.ts'
 
@@ -26,7 +26,7 @@ function open(cursor: unknown, kind: string, length: number): unknown[] {
       // not JSON: not ours
     }
   }
-  throw new SourceError('cursor_invalid')
+  throw new PosternError('cursor_invalid')
 }
 
 export function sealListCursor(binding: string, value: unknown, id: string): string {
@@ -46,7 +46,7 @@ export function openListCursor(
     canonicalId(model.primaryKey.kind, id) === id &&
     // a store may need its own spelling of where the page ended: a text
     (value === null || typeof value === 'string' || refusal(orderBy, value) === null)
-  if (!valid) throw new SourceError('cursor_invalid')
+  if (!valid) throw new PosternError('cursor_invalid')
   return { value, id }
 }
 
@@ -64,7 +64,7 @@ export function sealFeedCursor(epoch: string, tenant: string | null, position: n
   return seal(['f', cursorBinding([epoch, tenant]), epoch, position, base])
 }
 
-/** What a cursor says. @throws SourceError `cursor_invalid` when it was not issued to this tenant. */
+/** What a cursor says. @throws PosternError `cursor_invalid` when it was not issued to this tenant. */
 export function readFeedCursor(cursor: string, tenant: string | null): FeedPosition {
   const [, binding, epoch, position, base] = open(cursor, 'f', 5)
   const valid =
@@ -72,7 +72,7 @@ export function readFeedCursor(cursor: string, tenant: string | null): FeedPosit
     binding === cursorBinding([epoch, tenant]) &&
     isPosition(position) &&
     isPosition(base)
-  if (!valid) throw new SourceError('cursor_invalid')
+  if (!valid) throw new PosternError('cursor_invalid')
   return { epoch, position: position as number, base: base as number }
 }
 
@@ -81,11 +81,11 @@ const isPosition = (value: unknown): boolean => Number.isSafeInteger(value) && (
 /**
  * The position after which a follower continues.
  *
- * @throws SourceError `cursor_invalid` when it was not issued by this log to this tenant, `cursor_expired` when
+ * @throws PosternError `cursor_invalid` when it was not issued by this log to this tenant, `cursor_expired` when
  *   the log's incarnation changed since (restore, failover): positions may have been used again.
  */
 export function openFeedCursor(cursor: string, epoch: string, tenant: string | null): number {
   const at = readFeedCursor(cursor, tenant)
-  if (at.epoch !== epoch) throw new SourceError('cursor_expired')
+  if (at.epoch !== epoch) throw new PosternError('cursor_expired')
   return at.position
 }

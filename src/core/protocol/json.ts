@@ -1,4 +1,4 @@
-import { SourceError } from '../errors.ts'
+import { PosternError } from '../errors.ts'
 
 const MAX_DEPTH = 64
 const MAX_POINTER = 512
@@ -191,10 +191,10 @@ function decimal(literal: string): string {
   return `${digits.slice(start, end)}e${Number(power) - fraction.length + digits.length - end}`
 }
 
-function refusal(stack: readonly Frame[], reason: JsonFault): SourceError {
+function refusal(stack: readonly Frame[], reason: JsonFault): PosternError {
   const pointer = pointerTo(stack)
   const message = `${pointer === '' ? 'The body' : pointer}: ${FAULTS[reason]}.`
-  return new SourceError('invalid_json', message, { details: { pointer, reason } })
+  return new PosternError('invalid_json', message, { details: { pointer, reason } })
 }
 
 function pointerTo(stack: readonly Frame[]): string {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { OnStale, Operation } from '../adapter.ts'
 import type { Issue } from '../errors.ts'
-import { issuesError, SourceError } from '../errors.ts'
+import { issuesError, PosternError } from '../errors.ts'
 import type { Field, Model, Schema } from '../schema/define.ts'
 import { canonicalId, refusal } from '../schema/kind.ts'
 import { operationTypes } from '../schema/model.ts'
@@ -34,7 +34,7 @@ const shape = z.object({
  * of the field's kind that also pass the field's own zod type. All faults are reported at once, each with its
  * place. What comes out can be applied as it is.
  *
- * @throws SourceError `source_commit_invalid`, `source_operation_id_required`, `source_model_not_configured`.
+ * @throws PosternError `source_commit_invalid`, `source_operation_id_required`, `source_model_not_configured`.
  */
 export function parseOperations(
   schema: Schema,
@@ -81,7 +81,9 @@ function parseOperation(
   const base = `/operations/${index}`
   const model = schema.models.get(given.model)
   if (model === undefined) {
-    throw new SourceError('source_model_not_configured', undefined, { details: { pointer: `${base}/model` } })
+    throw new PosternError('source_model_not_configured', undefined, {
+      details: { pointer: `${base}/model` },
+    })
   }
   if (!model.mutable.has(given.type)) {
     issues.push({ pointer: `${base}/type`, message: `${given.type} is not allowed on ${model.name}` })
@@ -103,7 +105,7 @@ function parseOperation(
   const sent = given.id ?? (given.type === 'CREATE' ? (input[key.name] as string | undefined) : undefined)
   const made = sent ?? (given.type === 'CREATE' ? (key.default?.() as string | undefined) : undefined)
   if (made == null && given.type !== 'CREATE') {
-    throw new SourceError('source_operation_id_required', undefined, { details: { pointer: `${base}/id` } })
+    throw new PosternError('source_operation_id_required', undefined, { details: { pointer: `${base}/id` } })
   }
   const id = made == null ? null : canonicalId(key.kind, made)
   if (made != null && id === null)

@@ -49,7 +49,7 @@ export type ParsedQuery = Omit<ListRequest, 'tenant' | 'scope' | 'requestId'>
  * Holds a list query against the schema. Operators have SQL's meaning, conditions are anded, so several may stand
  * on one field. `= null` would match nothing in SQL and everything in somebody's head: it is refused, IS says it.
  *
- * @throws SourceError `invalid_query` with every fault and its place; `cursor_invalid` for a foreign cursor.
+ * @throws PosternError `invalid_query` with every fault and its place; `cursor_invalid` for a foreign cursor.
  */
 export function parseQuery(
   schema: Schema,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Scope } from '../adapter.ts'
 import type { Issue } from '../errors.ts'
-import { issuesError, SourceError } from '../errors.ts'
+import { issuesError, PosternError } from '../errors.ts'
 
 /**
  * The shapes of the wire (protocol, "Requests"), as far as they can be judged without a schema. Members that are
@@ -81,23 +81,23 @@ const requests = { load, list, commit, events }
 /** The four requests of the protocol. */
 export type RequestType = keyof typeof requests
 /** A request as it came over the wire, its shape checked and its content not. */
-export type SourceRequest = z.output<(typeof requests)[RequestType]>
+export type ProtocolRequest = z.output<(typeof requests)[RequestType]>
 export type CommitShape = z.output<typeof commit>
 export type ListShape = z.output<typeof list>
 
 /**
  * Reads a decoded body as one of the four requests.
  *
- * @throws SourceError `unknown_source_request` with the place of each fault; for a commit's operations
+ * @throws PosternError `unknown_source_request` with the place of each fault; for a commit's operations
  *   `source_commit_invalid`.
  */
-export function parseRequest(body: unknown): SourceRequest {
+export function parseRequest(body: unknown): ProtocolRequest {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new SourceError('unknown_source_request', 'The body must be a JSON object.')
+    throw new PosternError('unknown_source_request', 'The body must be a JSON object.')
   }
   const type = (body as { type?: unknown }).type
   if (typeof type !== 'string' || !Object.hasOwn(requests, type)) {
-    throw new SourceError('unknown_source_request', undefined, {
+    throw new PosternError('unknown_source_request', undefined, {
       details: { issues: [{ pointer: '/type', message: 'expected load, list, commit or events' }] },
     })
   }
@@ -118,7 +118,7 @@ export function parseRequest(body: unknown): SourceRequest {
  */
 export function commitKey(request: CommitShape): string {
   const key = request.correlationId ?? request.clientTxId
-  if (key == null) throw new SourceError('source_commit_requires_correlation_id')
+  if (key == null) throw new PosternError('source_commit_requires_correlation_id')
   if (request.clientTxId != null && request.clientTxId !== key) {
     throw issuesError('source_commit_invalid', [
       { pointer: '/clientTxId', message: 'differs from correlationId' },

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
-import type { CommitRequest, Operation, SourceAdapter } from '../adapter.ts'
-import { SourceError } from '../errors.ts'
+import type { Adapter, CommitRequest, Operation } from '../adapter.ts'
+import { PosternError } from '../errors.ts'
 import type { Field, Model, Schema } from '../schema/define.ts'
 import { canonicalId, refusal } from '../schema/kind.ts'
 
@@ -16,7 +16,7 @@ export interface ClientValues {
  * An adapter whose creates and updates get the values that the ORM's own would get. They are filled in behind the
  * endpoint: what was sent is the intent, what is made here is not, or no retry would ever replay.
  */
-export function withClientValues<A extends SourceAdapter>(
+export function withClientValues<A extends Adapter>(
   adapter: A,
   schema: Pick<Schema, 'models'>,
   values: ReadonlyMap<string, ClientValues>,
@@ -70,8 +70,8 @@ function plain(made: unknown): unknown {
   return Array.isArray(made) ? made.map(plain) : made
 }
 
-const misfit = (model: Model, field: Field, why: string): SourceError =>
-  new SourceError(
+const misfit = (model: Model, field: Field, why: string): PosternError =>
+  new PosternError(
     'source_adapter_misconfigured',
     `${model.name}.${field.name}: the ORM's own value cannot be used (${why}). Give one under the schema's defaults, or send the field.`,
   )

@@ -8,7 +8,7 @@ import type {
   StoreTransaction,
   Target,
 } from '../adapter.ts'
-import { SourceError } from '../errors.ts'
+import { PosternError } from '../errors.ts'
 import type { Model } from '../schema/define.ts'
 import { commitAnswer, rowOf } from './answer.ts'
 import { changedFields, compareText } from './compare.ts'
@@ -33,7 +33,7 @@ interface Applied {
  * what is missing, apply, append events, record the answer. `docs/commit-protocol.md` says why in this order; the
  * functions that the Postgres migration compiles follow the same rules, and a differential test holds them to it.
  *
- * @throws SourceError `idempotency_conflict`, `idempotency_key_expired`, `stale_context`, `entity_not_found`, and the
+ * @throws PosternError `idempotency_conflict`, `idempotency_key_expired`, `stale_context`, `entity_not_found`, and the
  *   constraint violations of the store; then the transaction must be undone, the reserved key included.
  */
 export async function commit(
@@ -41,7 +41,7 @@ export async function commit(
   request: CommitRequest,
   now: () => Date,
 ): Promise<CommitAnswer> {
-  const recorded = await transaction.reserve(request.tenant, request.key)
+  const recorded = await transaction.reserve(request.tenant, request.idempotencyKey)
   if (recorded !== null) return { body: replay(recorded, request), replayed: true }
 
   const rows = await lockRows(transaction, request)
@@ -53,16 +53,16 @@ export async function commit(
   const entries = applied.map((one) => entryOf(request, one, occurredAt))
   const positions = entries.length === 0 ? [] : await transaction.append(entries)
   const body = answerText(request, applied, positions, held)
-  const { tenant, key, intent, intentHash } = request
+  const { tenant, idempotencyKey: key, intent, intentHash } = request
   await transaction.complete({ tenant, key, intent, intentHash, body })
   return { body, replayed: false }
 }
 
 function replay(recorded: LedgerEntry, { intent, intentHash }: CommitRequest): string {
-  if (recorded.expired) throw new SourceError('idempotency_key_expired')
+  if (recorded.expired) throw new PosternError('idempotency_key_expired')
   const bothSent = recorded.intentHash !== null && intentHash !== null
   if (recorded.intent !== intent || (bothSent && recorded.intentHash !== intentHash)) {
-    throw new SourceError('idempotency_conflict')
+    throw new PosternError('idempotency_conflict')
   }
   return recorded.body
 }
@@ -124,7 +124,7 @@ async function judgeAll(transaction: StoreTransaction, request: CommitRequest, r
     if (verdict.does === 'reject') rejected.push(verdict.report)
   }
   if (rejected.length > 0)
-    throw new SourceError('stale_context', undefined, { details: { operations: rejected } })
+    throw new PosternError('stale_context', undefined, { details: { operations: rejected } })
   return held
 }
 
@@ -142,9 +142,9 @@ function refuseMissing(operations: readonly Operation[], rows: Rows, held: Held)
   if (missing.length > 0) throw notFound(missing)
 }
 
-function notFound(operations: readonly Operation[]): SourceError {
+function notFound(operations: readonly Operation[]): PosternError {
   const places = operations.map(({ index, model, id }) => ({ index, model: model.name, id }))
-  return new SourceError('entity_not_found', undefined, { details: { operations: places } })
+  return new PosternError('entity_not_found', undefined, { details: { operations: places } })
 }
 
 async function applyAll(
@@ -177,11 +177,11 @@ async function applyOne(
   try {
     row = await transaction.apply(tenant, operation)
   } catch (error) {
-    throw error instanceof SourceError ? placed(error, operation) : error
+    throw error instanceof PosternError ? placed(error, operation) : error
   }
   if (row !== null) return row
   if (operation.type !== 'CREATE') throw notFound([operation])
-  throw placed(new SourceError('constraint_violation', 'The store suppressed the write.'), operation)
+  throw placed(new PosternError('constraint_violation', 'The store suppressed the write.'), operation)
 }
 
 const constraintCodes: ReadonlySet<string> = new Set([
@@ -193,7 +193,7 @@ const constraintCodes: ReadonlySet<string> = new Set([
 ])
 
 /** A store's objection with the operation that met it, and with names only: its own details may carry values. */
-function placed(error: SourceError, { index, model, id }: Operation): SourceError {
+function placed(error: PosternError, { index, model, id }: Operation): PosternError {
   const given = error.details ?? {}
   let details: Record<string, unknown>
   if (error.code === 'entity_not_found') {
@@ -208,7 +208,7 @@ function placed(error: SourceError, { index, model, id }: Operation): SourceErro
       ...(given.field !== undefined && { field: given.field }),
     }
   } else return error
-  return new SourceError(error.code, error.message, { details, cause: error.cause })
+  return new PosternError(error.code, error.message, { details, cause: error.cause })
 }
 
 const entityIdOf = (model: Model, row: RowValue): string => String(row[model.primaryKey.name])
@@ -226,7 +226,7 @@ function entryOf(request: CommitRequest, { operation, row, changed }: Applied, o
     keyScope: keyScope(request.tenant, tenant),
     data: row,
     changed,
-    key: request.key,
+    idempotencyKey: request.idempotencyKey,
     index,
     transactionId,
     participantId: request.scope.participantId ?? null,

@@ -5,7 +5,7 @@ import type { OperationType } from '../schema/model.ts'
 import { rowOf } from './answer.ts'
 
 /** A change as followers of the feed get it (protocol, "Responses"). */
-export interface SourceEvent {
+export interface ChangeEvent {
   /** The same for every delivery of this change, and of no other; see `eventId`. */
   readonly id: string
   readonly model: string
@@ -28,8 +28,8 @@ export interface SourceEvent {
 }
 
 /** The wire form of a log entry. `model` puts the row's fields in schema order. */
-export function eventOf(model: Model, entry: LogEntry): SourceEvent {
-  const { tenant, key, transactionId, changed } = entry
+export function eventOf(model: Model, entry: LogEntry): ChangeEvent {
+  const { tenant, idempotencyKey: key, transactionId, changed } = entry
   return {
     id: eventId(entry),
     model: entry.model,
@@ -50,7 +50,7 @@ export function eventOf(model: Model, entry: LogEntry): SourceEvent {
  * it is, because two tenants may use one key: `@org_1` on that tenant's rows, a hash of it on rows of nobody. A
  * write that bypassed the endpoint has no key: its position names it, `@17`.
  */
-export function eventId({ key, index, keyScope, tenant, position }: LogEntry): string {
+export function eventId({ idempotencyKey: key, index, keyScope, tenant, position }: LogEntry): string {
   if (key === null) return `@${position}`
   if (keyScope !== null) return `${key}:${index}@${keyScope}`
   return tenant === null ? `${key}:${index}` : `${key}:${index}@${quoted(tenant)}`
@@ -70,7 +70,7 @@ const quoted = (tenant: string): string =>
   tenant.replaceAll('%', '%25').replaceAll(':', '%3A').replaceAll('@', '%40').replaceAll('~', '%7E')
 
 /** `{ events, nextCursor }` */
-export function eventsAnswer(events: readonly SourceEvent[], nextCursor: string): string {
+export function eventsAnswer(events: readonly ChangeEvent[], nextCursor: string): string {
   return JSON.stringify({ events, nextCursor })
 }
 

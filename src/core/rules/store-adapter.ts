@@ -1,5 +1,5 @@
-import type { EventsRequest, SourceAdapter, SourceStore } from '../adapter.ts'
-import { SourceError } from '../errors.ts'
+import type { Adapter, EventsRequest, Store } from '../adapter.ts'
+import { PosternError } from '../errors.ts'
 import { readFeedCursor, sealFeedCursor } from '../protocol/cursor.ts'
 import type { Schema } from '../schema/define.ts'
 import { listAnswer, loadAnswer } from './answer.ts'
@@ -13,26 +13,26 @@ export interface StoreAdapterOptions {
 }
 
 /**
- * Makes an adapter of a store: the store brings transactions, rows and a log (`SourceStore`), the rules of commit,
+ * Makes an adapter of a store: the store brings transactions, rows and a log (`Store`), the rules of commit,
  * staleness and feed come from here. For a database whose own language is no place for them.
  *
- * Errors: those of `SourceAdapter`; what the store throws passes through.
+ * Errors: those of `Adapter`; what the store throws passes through.
  *
  * @example
- * export const myDataSource = (schema: Schema, store: SourceStore): SourceAdapter => storeAdapter(schema, store)
+ * export const myAdapter = (schema: Schema, store: Store): Adapter => storeAdapter(schema, store)
  */
 export function storeAdapter(
   schema: Pick<Schema, 'models'>,
-  store: SourceStore,
+  store: Store,
   options: StoreAdapterOptions = {},
-): SourceAdapter {
+): Adapter {
   const now = options.now ?? (() => new Date())
   return {
     load: async ({ tenant, model, id }) => loadAnswer(model, await store.read(tenant, { model, id })),
     list: async (request) => listAnswer(request, await store.query(request)),
     commit: async (request) => {
       // only a store with a write-ahead log could
-      if (request.echo != null) throw new SourceError('source_commit_echo_not_supported')
+      if (request.echo != null) throw new PosternError('source_commit_echo_not_supported')
       return store.transaction((transaction) => commit(transaction, request, now))
     },
     events: (request) => followLog(schema, store, request),
@@ -41,12 +41,12 @@ export function storeAdapter(
 
 async function followLog(
   schema: Pick<Schema, 'models'>,
-  store: SourceStore,
+  store: Store,
   { cursor, tenant, limit }: EventsRequest,
 ): Promise<string> {
   const epoch = await store.epoch()
   const given = cursor === undefined ? undefined : readFeedCursor(cursor, tenant)
-  if (given !== undefined && given.epoch !== epoch) throw new SourceError('cursor_expired')
+  if (given !== undefined && given.epoch !== epoch) throw new PosternError('cursor_expired')
   const start = given?.position ?? 0
   const { entries, through } = await store.log(tenant, start, limit)
   if (start > through && entries.length === 0) await refuseBeyond(store, start)
@@ -54,7 +54,7 @@ async function followLog(
   const pruned = await store.retainedFrom()
   // who starts at the beginning is content with the last change of each row, as long as nothing more is pruned on the way
   const base = given?.base ?? pruned
-  if (start < pruned && base !== pruned) throw new SourceError('cursor_expired')
+  if (start < pruned && base !== pruned) throw new PosternError('cursor_expired')
   const last = entries.at(-1)?.position ?? start
   const end = entries.length < limit ? Math.max(last, through) : last
   const events = entries.flatMap((entry) => {
@@ -66,7 +66,7 @@ async function followLog(
 }
 
 /** The horizon may lie below a cursor for a moment; the end of the log may not. */
-async function refuseBeyond(store: SourceStore, start: number): Promise<void> {
+async function refuseBeyond(store: Store, start: number): Promise<void> {
   const last = await store.transaction((transaction) => transaction.lastPosition())
-  if (start > last) throw new SourceError('cursor_invalid')
+  if (start > last) throw new PosternError('cursor_invalid')
 }

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { SourceError } from '../errors.ts'
+import { PosternError } from '../errors.ts'
 
 /** More than any signer in rotation sends, and few enough that a header full of entries costs nothing. */
 const MAX_ENTRIES = 16
@@ -27,7 +27,7 @@ export interface Envelope {
  * Reads the signature headers and checks their shape alone, so that it can run before a byte of the body is read.
  * Entries of schemes that nobody knows stay in; entries past the sixteenth are not looked at.
  *
- * @throws SourceError `source_id_missing`, `source_timestamp_missing`, `source_timestamp_invalid`,
+ * @throws PosternError `source_id_missing`, `source_timestamp_missing`, `source_timestamp_invalid`,
  *   `source_signature_missing`, or `source_signature_invalid` for an id or entry that no signer makes
  * @example
  * const { id, timestamp } = readEnvelope(request.headers)
@@ -36,11 +36,11 @@ export function readEnvelope(headers: Headers): Envelope {
   const id = headers.get('webhook-id')
   const timestamp = headers.get('webhook-timestamp')
   const signature = headers.get('webhook-signature')
-  if (!id) throw new SourceError('source_id_missing')
-  if (!timestamp) throw new SourceError('source_timestamp_missing')
-  if (!TIMESTAMP.test(timestamp)) throw new SourceError('source_timestamp_invalid')
-  if (!signature) throw new SourceError('source_signature_missing')
-  if (!isEnvelopeId(id)) throw new SourceError('source_signature_invalid')
+  if (!id) throw new PosternError('source_id_missing')
+  if (!timestamp) throw new PosternError('source_timestamp_missing')
+  if (!TIMESTAMP.test(timestamp)) throw new PosternError('source_timestamp_invalid')
+  if (!signature) throw new PosternError('source_signature_missing')
+  if (!isEnvelopeId(id)) throw new PosternError('source_signature_invalid')
   return { id, timestamp: Number(timestamp), signatures: readEntries(signature) }
 }
 
@@ -56,7 +56,7 @@ function readEntries(header: string): SignatureEntry[] {
     if (comma === -1) continue
     const value = entry.slice(comma + 1)
     // Two joined headers again: which of them an intermediary saw is anyone's guess.
-    if (value.includes(',')) throw new SourceError('source_signature_invalid')
+    if (value.includes(',')) throw new PosternError('source_signature_invalid')
     entries.push({ scheme: entry.slice(0, comma), value })
   }
   return entries

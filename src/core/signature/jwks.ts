@@ -8,7 +8,7 @@ import {
   type JSONWebKeySet,
   type JWK,
 } from 'jose'
-import { SourceError } from '../errors.ts'
+import { PosternError } from '../errors.ts'
 import { decodeJson } from '../protocol/json.ts'
 import { KeyFault } from './key-fault.ts'
 
@@ -115,9 +115,9 @@ async function readKeySet(response: Response): Promise<string> {
   return bytes.toString('utf8')
 }
 
-function unavailable(pauseMs: number, cause: unknown): SourceError {
+function unavailable(pauseMs: number, cause: unknown): PosternError {
   const retryAfter = Math.ceil(pauseMs / 1000)
-  return new SourceError(
+  return new PosternError(
     'source_unavailable',
     'The keys that signatures are checked with cannot be had right now.',
     {

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { FlattenedSign, flattenedVerify, type JWK } from 'jose'
-import { SourceError } from '../errors.ts'
+import { PosternError } from '../errors.ts'
 import { decodeJson } from '../protocol/json.ts'
 import type { SignedContent } from './envelope.ts'
 import type { KeyFinder } from './jwks.ts'
@@ -38,7 +38,7 @@ interface Protected {
  * padding and stray bits, and follows neither rule about which headers may be present.
  *
  * @returns the verified `kid` in an object when one of the values holds, otherwise undefined
- * @throws SourceError `source_unavailable` when the key set cannot be had, so that nothing can be said
+ * @throws PosternError `source_unavailable` when the key set cannot be had, so that nothing can be said
  */
 export async function verifyJws(
   findKey: KeyFinder,
@@ -46,7 +46,7 @@ export async function verifyJws(
   content: SignedContent,
   values: readonly string[],
 ): Promise<{ kid?: string } | undefined> {
-  let unavailable: SourceError | undefined
+  let unavailable: PosternError | undefined
   for (const value of values) {
     const [encoded = '', payload, signature = '', ...rest] = value.split('.', 4)
     if (payload !== '' || rest.length > 0 || !isBase64url(signature)) continue
@@ -60,7 +60,7 @@ export async function verifyJws(
       return header.kid === undefined ? {} : { kid: header.kid }
     } catch (error) {
       // Everything else jose and Web Crypto say (no such key, several, wrong type, bad signature) is a "no" here.
-      if (error instanceof SourceError) unavailable = error
+      if (error instanceof PosternError) unavailable = error
     }
   }
   if (unavailable) throw unavailable

@@ -1,4 +1,4 @@
-import { SourceError } from '../errors.ts'
+import { PosternError } from '../errors.ts'
 import { readEnvelope, type SignatureEntry, signedContent } from './envelope.ts'
 import type { KeyRing, Match, PreparedKey } from './keys.ts'
 
@@ -38,7 +38,7 @@ export interface VerifyOptions {
  * The errors say what is wrong with the request and nothing of the keys: an unknown, an expired and a wrong key are
  * the same `source_signature_invalid`.
  *
- * @throws SourceError 401 `source_id_missing`, `source_timestamp_missing`, `source_timestamp_invalid`,
+ * @throws PosternError 401 `source_id_missing`, `source_timestamp_missing`, `source_timestamp_invalid`,
  *   `source_timestamp_expired`, `source_signature_missing`, `source_signature_invalid`; 503 `source_unavailable`
  *   when no key holds and a JWKS URL that might have had one cannot be reached
  * @example
@@ -57,11 +57,11 @@ export async function verifyRequest(
   const skew = Math.abs(Math.floor(now / 1000) - timestamp)
   // The negation matters: a clock or tolerance that is not a number must refuse, not accept.
   if (!(skew <= (options.toleranceSeconds ?? DEFAULT_TOLERANCE_SECONDS))) {
-    throw new SourceError('source_timestamp_expired')
+    throw new PosternError('source_timestamp_expired')
   }
 
   const content = signedContent(id, timestamp, body)
-  let unavailable: SourceError | undefined
+  let unavailable: PosternError | undefined
   for (const key of ring.keys) {
     const values = valuesFor(key, signatures)
     if (values.length === 0 || now > key.notAfter) continue
@@ -72,11 +72,11 @@ export async function verifyRequest(
       if (match) return { id, timestamp, ...signer(key, match) }
     } catch (error) {
       // One key set out of reach must not hide that another key holds.
-      if (!(error instanceof SourceError)) throw error
+      if (!(error instanceof PosternError)) throw error
       unavailable = error
     }
   }
-  throw unavailable ?? new SourceError('source_signature_invalid')
+  throw unavailable ?? new PosternError('source_signature_invalid')
 }
 
 function valuesFor(key: PreparedKey, signatures: readonly SignatureEntry[]): string[] {

@@ -1,4 +1,4 @@
-import { SourceError } from '../../core/errors.ts'
+import { PosternError } from '../../core/errors.ts'
 import type { FeedPosition } from '../../core/protocol/cursor.ts'
 import type { Model } from '../../core/schema/define.ts'
 import { canonicalId } from '../../core/schema/kind.ts'
@@ -77,7 +77,7 @@ export interface PruneReport {
 /**
  * Compacts the outbox and drops keys past twice their retention, in small transactions.
  *
- * @throws SourceError `source_adapter_misconfigured` when window or steps are no such numbers; nothing is pruned then.
+ * @throws PosternError `source_adapter_misconfigured` when window or steps are no such numbers; nothing is pruned then.
  */
 export async function prune(
   connection: PostgresConnection,
@@ -86,13 +86,13 @@ export async function prune(
 ): Promise<PruneReport> {
   const { window = 10_000, steps = Number.POSITIVE_INFINITY } = options
   if (!Number.isInteger(window) || window < 1 || window > 2_147_483_647) {
-    throw new SourceError(
+    throw new PosternError(
       'source_adapter_misconfigured',
       `prune: window ${window}: use a whole number from 1 on`,
     )
   }
   if (!(steps >= 0)) {
-    throw new SourceError('source_adapter_misconfigured', `prune: steps ${steps}: use a number from 0 on`)
+    throw new PosternError('source_adapter_misconfigured', `prune: steps ${steps}: use a number from 0 on`)
   }
   let apart = false
   const call = async (text: string): Promise<TextRow> => {
@@ -147,14 +147,14 @@ export async function recordChange<Tx>(
   functionName: FunctionName,
 ): Promise<number> {
   if (model === undefined)
-    throw new SourceError('source_model_not_configured', `There is no model ${change.model}.`)
+    throw new PosternError('source_model_not_configured', `There is no model ${change.model}.`)
   if (model.capture)
-    throw new SourceError(
+    throw new PosternError(
       'source_adapter_misconfigured',
       `${model.name} is captured by triggers: the change is logged already.`,
     )
   if (connection.within === undefined)
-    throw new SourceError('source_adapter_misconfigured', 'This adapter cannot join a transaction.')
+    throw new PosternError('source_adapter_misconfigured', 'This adapter cannot join a transaction.')
   const id = canonicalId(model.primaryKey.kind, change.id)
   const changed =
     change.changed === undefined || change.type === 'CREATE' || change.type === 'DELETE'
@@ -170,14 +170,14 @@ export async function recordChange<Tx>(
       [change.type, id, changed],
     )
   if (row?.stamp == null)
-    throw new SourceError('entity_not_found', undefined, { details: { model: model.name, id: change.id } })
+    throw new PosternError('entity_not_found', undefined, { details: { model: model.name, id: change.id } })
   return Number(row.stamp)
 }
 
 /**
  * Remembers how far a named follower has read: pruning keeps everything after it. `at` null forgets the name.
  *
- * @throws SourceError `cursor_expired` for the cursor of another log, `cursor_invalid` beyond the end of this one: the
+ * @throws PosternError `cursor_expired` for the cursor of another log, `cursor_invalid` beyond the end of this one: the
  *   name would let go of events that it has not read.
  */
 export async function acknowledge(
@@ -195,8 +195,8 @@ export async function acknowledge(
     `select ${s}.epoch() as epoch, coalesce(pg_sequence_last_value('${s}.position_seq'), 0)::text as position`,
     [],
   )
-  if (log?.epoch !== at.epoch) throw new SourceError('cursor_expired')
-  if (at.position > Number(log.position)) throw new SourceError('cursor_invalid')
+  if (log?.epoch !== at.epoch) throw new PosternError('cursor_expired')
+  if (at.position > Number(log.position)) throw new PosternError('cursor_invalid')
   await session.query(
     `insert into ${s}.follower as f (name, tenant, position) values ($1::text, $2::text, $3::text::bigint)
 on conflict (name) do update set position = greatest(f.position, excluded.position), tenant = excluded.tenant, seen_at = now()`,

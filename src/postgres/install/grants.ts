@@ -3,7 +3,7 @@ import type { InstallOptions } from './migrate.ts'
 import { installSchema } from './migrate.ts'
 
 /** How much the role may do beyond answering requests. */
-export interface GrantOptions extends Pick<InstallOptions, 'schema'> {
+export interface GrantOptions extends Pick<InstallOptions, 'namespace'> {
   /**
    * Also grant what the models' own tables need: select, and insert, update and delete as far as `mutable` goes,
    * insert and update on no other columns than input may write. Default: your own migrations grant those.
@@ -27,7 +27,7 @@ export interface GrantOptions extends Pick<InstallOptions, 'schema'> {
  * `pg_read_all_stats`, which is not granted here.
  *
  * @param role the role's name as it stands in the catalogue; it is quoted here.
- * @throws SourceError `source_adapter_misconfigured` for a `schema` that `migrate` would not take.
+ * @throws PosternError `source_adapter_misconfigured` for a `schema` that `migrate` would not take.
  * @example
  * for (const statement of grants('app', { tables: schema })) await pool.query(statement)
  */

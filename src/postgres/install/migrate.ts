@@ -1,4 +1,4 @@
-import { SourceError, SourceRejection } from '../../core/errors.ts'
+import { PosternError, Rejection } from '../../core/errors.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
 import { schemaDigest } from '../../core/schema/digest.ts'
 import type { PostgresConnection, PostgresSession } from '../connection.ts'
@@ -27,7 +27,7 @@ const MIGRATE_ATTEMPTS = 10
 /** Where our tables and functions are, and what is compiled into them. */
 export interface InstallOptions {
   /** Our own schema in the database. Default `postern`. Lower-case letters, digits and _. */
-  schema?: string
+  namespace?: string
   /** Longest wait of a commit for a lock, in milliseconds. Default 5,000; the answer is then `source_busy`. */
   lockTimeoutMs?: number
 }
@@ -49,9 +49,9 @@ export interface MigrationReport {
 }
 
 export function installSchema(options: InstallOptions = {}): string {
-  const name = options.schema ?? 'postern'
+  const name = options.namespace ?? 'postern'
   if (!/^[a-z_][a-z0-9_]{0,30}$/.test(name) || name.startsWith('pg_')) {
-    throw new SourceError(
+    throw new PosternError(
       'source_adapter_misconfigured',
       `schema ${name}: use lower-case letters, digits and _, at most 31`,
     )
@@ -64,7 +64,7 @@ export function functionName(s: string, digest: string, model: Model | null, ver
   const plain = model === null ? verb : `${model.name}_${verb}`
   // Postgres cuts names over 63 bytes in silence; two long models must not become one
   if (plain.length > 50)
-    throw new SourceError('source_adapter_misconfigured', `model ${model?.name}: the name is too long`)
+    throw new PosternError('source_adapter_misconfigured', `model ${model?.name}: the name is too long`)
   return `${s}."${plain}_${digest}"`
 }
 
@@ -110,7 +110,7 @@ export function compile(
  * functions, the functions compiled from the schema. An index on a table in use is built before it, concurrently. Safe
  * to run again, from several processes at once, and while commits run. Tables of the application are only read.
  *
- * @throws SourceError `source_adapter_misconfigured` when a model does not fit its table; nothing is changed then.
+ * @throws PosternError `source_adapter_misconfigured` when a model does not fit its table; nothing is changed then.
  *   `source_busy` when a lock was not free in ten tries of two seconds.
  */
 export async function migrate(
@@ -138,7 +138,7 @@ async function retryLocks<T>(work: () => Promise<T>): Promise<T> {
       if (!['40P01', '55P03'].includes(sqlstateOf(error) ?? '')) throw error
       if (attempt === MIGRATE_ATTEMPTS) {
         const why = `migrate did not get its locks in ${attempt} tries. Look for long transactions in pg_stat_activity, and run it again.`
-        throw new SourceError('source_busy', why, { cause: error })
+        throw new PosternError('source_busy', why, { cause: error })
       }
       // the commits that queued up behind go first
       await pause(100 * attempt)
@@ -170,7 +170,7 @@ async function migrateOnce(
       const tables = await readTables(session, schema, s)
       for (const statement of compile(schema, tables, options)) await run(statement)
       report = { applied, digest: schemaDigest(schema), statements }
-      if (options.dryRun === true) throw new SourceRejection('dry_run', 'Nothing is kept of a dry run.')
+      if (options.dryRun === true) throw new Rejection('dry_run', 'Nothing is kept of a dry run.')
       return report
     },
     { isolation: 'read committed' },

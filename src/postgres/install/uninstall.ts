@@ -1,4 +1,4 @@
-import { SourceError } from '../../core/errors.ts'
+import { PosternError } from '../../core/errors.ts'
 import type { PostgresConnection, PostgresSession } from '../connection.ts'
 import { feedFunctions } from './feed-functions.ts'
 import { lockNamespace, sharedFunctions } from './functions.ts'
@@ -22,7 +22,7 @@ export interface Remains {
   readonly foreign: readonly string[]
 }
 
-/** What is in our schema. @throws SourceError when there is none. */
+/** What is in our schema. @throws PosternError when there is none. */
 export function remains(connection: PostgresConnection, options: InstallOptions = {}): Promise<Remains> {
   return connection.transaction((session) => look(session, installSchema(options)))
 }
@@ -32,7 +32,7 @@ export function remains(connection: PostgresConnection, options: InstallOptions 
  * of the application stay as they are, less our capture triggers.
  *
  * @returns what is gone.
- * @throws SourceError as `remains`, and when something that is not ours would go too.
+ * @throws PosternError as `remains`, and when something that is not ours would go too.
  */
 export function uninstall(connection: PostgresConnection, options: InstallOptions = {}): Promise<Remains> {
   const s = installSchema(options)
@@ -96,7 +96,7 @@ select distinct replace(pg_describe_object(classid, objid, objsubid), 'rule _RET
 from foreigner order by 1`
 }
 
-const misconfigured = (why: string): SourceError => new SourceError('source_adapter_misconfigured', why)
+const misconfigured = (why: string): PosternError => new PosternError('source_adapter_misconfigured', why)
 
 /** @returns the names of the tables there. */
 async function mustBeThere(session: PostgresSession, s: string): Promise<string[]> {

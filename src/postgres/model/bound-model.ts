@@ -1,4 +1,4 @@
-import { SourceError } from '../../core/errors.ts'
+import { PosternError } from '../../core/errors.ts'
 import type { Field, Model } from '../../core/schema/define.ts'
 import type { Column } from './catalog.ts'
 import { encode, needsPins } from './column-values.ts'
@@ -41,13 +41,13 @@ export interface Definition {
 
 export type BoundModels = ReadonlyMap<string, BoundModel>
 
-/** Joins a model with its table's columns. @throws SourceError `source_adapter_misconfigured` naming what is missing. */
+/** Joins a model with its table's columns. @throws PosternError `source_adapter_misconfigured` naming what is missing. */
 export function bind(model: Model, definition: Definition): BoundModel {
   const columns = new Map(definition.columns.map((column) => [column.name, column]))
   const find = (name: string, what: string): Column => {
     const column = columns.get(name)
     if (column === undefined) {
-      throw new SourceError(
+      throw new PosternError(
         'source_adapter_misconfigured',
         `${model.name}: table ${definition.table} has no column ${name} (${what}). Add it, or name the right one in the schema.`,
       )

@@ -1,4 +1,4 @@
-import { SourceError } from '../../core/errors.ts'
+import { PosternError } from '../../core/errors.ts'
 import type { Field, Model } from '../../core/schema/define.ts'
 import type { Kind } from '../../core/schema/kind.ts'
 import type { BoundModel } from './bound-model.ts'
@@ -32,11 +32,11 @@ const holders: Readonly<Record<Exclude<Kind, 'text' | 'array'>, readonly string[
 /**
  * Holds a model against its table, so that what does not fit is told at the migration and not by the first write.
  *
- * @throws SourceError `source_adapter_misconfigured` with model, field and column.
+ * @throws PosternError `source_adapter_misconfigured` with model, field and column.
  */
 export function bindTable(model: Model, table: Table | undefined): BoundModel {
   const refuse = (why: string): never => {
-    throw new SourceError('source_adapter_misconfigured', `${model.name}: ${why}`)
+    throw new PosternError('source_adapter_misconfigured', `${model.name}: ${why}`)
   }
   if (table === undefined) {
     return refuse(`there is no table ${[model.table.schema, model.table.name].filter(Boolean).join('.')}`)

@@ -1,5 +1,5 @@
 import type { CommitAnswer, CommitRequest } from '../../core/adapter.ts'
-import { SourceError, SourceRejection } from '../../core/errors.ts'
+import { PosternError, Rejection } from '../../core/errors.ts'
 import type { PostgresConnection, PostgresSession } from '../connection.ts'
 import { withEcho } from './echo.ts'
 import type { Manifest } from './manifest.ts'
@@ -10,7 +10,7 @@ import {
   isOutcomeUnknown,
   isSerialization,
   sqlstateOf,
-  toSourceError,
+  toPosternError,
   wasNeverSent,
 } from './sqlstate.ts'
 import { readAnswer } from './verdict.ts'
@@ -68,7 +68,7 @@ export async function commitOnce(
       single ? callOne(request, only, functionName) : callMany(request, manifest.models, functionName, false),
     )
   } catch (error) {
-    if (error instanceof SourceError || !isObjection(sqlstateOf(error))) throw error
+    if (error instanceof PosternError || !isObjection(sqlstateOf(error))) throw error
     return await run(callMany(request, manifest.models, functionName, true)).catch((failure: unknown) => {
       throw isAborted(failure) ? error : failure
     })
@@ -101,9 +101,9 @@ export async function settle(
   request: CommitRequest,
   context: CommitContext,
 ): Promise<CommitAnswer> {
-  if (error instanceof SourceError || error instanceof SourceRejection) throw error
+  if (error instanceof PosternError || error instanceof Rejection) throw error
   const state = sqlstateOf(error)
-  if (!isOutcomeUnknown(state) || wasNeverSent(error)) throw toSourceError(error, false)
+  if (!isOutcomeUnknown(state) || wasNeverSent(error)) throw toPosternError(error, false)
   const { text, values } = reserveCall(request, context.schema, context.lockTimeoutMs)
   const found = await session.query(text, values).catch((failure: unknown) => {
     // a database whose default is not read committed: the ledger is looked at in a transaction that is
@@ -113,5 +113,5 @@ export async function settle(
   })
   const answer = found[0]?.answer
   if (answer != null) return readAnswer(answer, request, context.manifest.models)
-  throw new SourceError('commit_outcome_unknown', undefined, { cause: error })
+  throw new PosternError('commit_outcome_unknown', undefined, { cause: error })
 }

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { SourceError } from '../../core/errors.ts'
+import { PosternError } from '../../core/errors.ts'
 import type { Call } from './plan.ts'
 
 /** Under which prefix the caller looks for its markers, as `@abloatai/ablo` does. */
@@ -11,16 +11,16 @@ const MAX_BYTES = 256 * 1024
  * The marker that a caller wants in the write-ahead log, when it wants one: `{ kind: 'postgres-wal', payload }`. It finds
  * it in its replication stream, between the rows of the commit, and so knows which commit they belong to.
  *
- * @throws SourceError `source_commit_echo_not_supported` for another kind, `source_commit_invalid` for a payload that
+ * @throws PosternError `source_commit_echo_not_supported` for another kind, `source_commit_invalid` for a payload that
  *   is no text of 1 to 256 KiB
  */
 export function echoPayload(echo: unknown): string | null {
   if (echo == null) return null
   const { kind, payload } = echo as { kind?: unknown; payload?: unknown }
-  if (kind !== 'postgres-wal') throw new SourceError('source_commit_echo_not_supported')
+  if (kind !== 'postgres-wal') throw new PosternError('source_commit_echo_not_supported')
   if (typeof payload !== 'string' || payload === '' || Buffer.byteLength(payload) > MAX_BYTES) {
     const message = 'The payload of an echo is a text of 1 byte to 256 KiB.'
-    throw new SourceError('source_commit_invalid', message, { details: { pointer: '/echo/payload' } })
+    throw new PosternError('source_commit_invalid', message, { details: { pointer: '/echo/payload' } })
   }
   return payload
 }

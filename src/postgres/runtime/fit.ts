@@ -1,6 +1,6 @@
 import type { CommitRequest, Operation } from '../../core/adapter.ts'
 import type { Issue } from '../../core/errors.ts'
-import { issuesError, SourceError } from '../../core/errors.ts'
+import { issuesError, PosternError } from '../../core/errors.ts'
 import type { Kind, KindInfo } from '../../core/schema/kind.ts'
 import { canonicalId, refusal } from '../../core/schema/kind.ts'
 import type { BoundModel, BoundModels } from '../model/bound-model.ts'
@@ -33,7 +33,7 @@ function stricter(info: KindInfo, { base }: Column): KindInfo | undefined {
   return kind === undefined ? undefined : { kind }
 }
 
-/** The one spelling of an id, by the type of its column. @throws SourceError `code` when it can be none. */
+/** The one spelling of an id, by the type of its column. @throws PosternError `code` when it can be none. */
 export function fitId(
   { key, model }: BoundModel,
   id: string,
@@ -50,7 +50,7 @@ export function fitId(
  * The tenant's one spelling, where tenant columns are of a type that reads several: the log compares texts, and would
  * take `AAAA...` and `aaaa...` for two tenants that the table takes for one.
  *
- * @throws SourceError `source_forbidden` when no tenant column could hold it.
+ * @throws PosternError `source_forbidden` when no tenant column could hold it.
  */
 export function fitTenant(models: BoundModels, tenant: string | null): string | null {
   if (tenant === null) return null
@@ -61,7 +61,7 @@ export function fitTenant(models: BoundModels, tenant: string | null): string | 
   const canonical = canonicalId(kind, tenant)
   if (canonical !== null) return canonical
   if (bases.every((base) => kinds[base] !== undefined)) {
-    throw new SourceError('source_forbidden', 'The organizationId is none of this source.')
+    throw new PosternError('source_forbidden', 'The organizationId is none of this source.')
   }
   return tenant
 }
@@ -69,7 +69,7 @@ export function fitTenant(models: BoundModels, tenant: string | null): string | 
 /**
  * The commit with ids and tenant in their one spelling.
  *
- * @throws SourceError `source_commit_invalid` for values that the column would not keep as they are.
+ * @throws PosternError `source_commit_invalid` for values that the column would not keep as they are.
  */
 export function fitCommit(models: BoundModels, request: CommitRequest): CommitRequest {
   const issues: Issue[] = []

@@ -1,5 +1,5 @@
 import type { CommitAnswer, CommitRequest } from '../../core/adapter.ts'
-import { SourceError, SourceRejection } from '../../core/errors.ts'
+import { PosternError, Rejection } from '../../core/errors.ts'
 import type { PostgresConnection } from '../connection.ts'
 import type { CommitContext } from './commit.ts'
 import { retrySerialization } from './commit.ts'
@@ -19,7 +19,7 @@ export interface HookContext<Tx> {
 }
 
 /**
- * The customer's own rules and derived writes, inside the commit's transaction. Throw `SourceRejection` to refuse:
+ * The customer's own rules and derived writes, inside the commit's transaction. Throw `Rejection` to refuse:
  * everything is rolled back and the key is not burnt. A hook runs again when the database asks for the whole
  * transaction again (serialization failures), and never for a replay.
  */
@@ -80,8 +80,8 @@ async function ruled(hook: () => void | Promise<void>): Promise<void> {
   try {
     await hook()
   } catch (error) {
-    const known = error instanceof SourceError || error instanceof SourceRejection
+    const known = error instanceof PosternError || error instanceof Rejection
     if (known || sqlstateOf(error) !== undefined) throw error
-    throw new SourceError('internal_error', undefined, { cause: error })
+    throw new PosternError('internal_error', undefined, { cause: error })
   }
 }

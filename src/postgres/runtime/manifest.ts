@@ -1,4 +1,4 @@
-import { SourceError } from '../../core/errors.ts'
+import { PosternError } from '../../core/errors.ts'
 import type { Schema } from '../../core/schema/define.ts'
 import { schemaDigest } from '../../core/schema/digest.ts'
 import type { PostgresSession } from '../connection.ts'
@@ -22,7 +22,7 @@ export interface Manifest {
 /**
  * Reads what the migration compiled for this schema: once, at the first request.
  *
- * @throws SourceError `source_adapter_misconfigured` naming the command, when it was not migrated to this schema.
+ * @throws PosternError `source_adapter_misconfigured` naming the command, when it was not migrated to this schema.
  */
 export async function readManifest(session: PostgresSession, schema: Schema, s: string): Promise<Manifest> {
   const digest = schemaDigest(schema)
@@ -38,7 +38,7 @@ from ${s}.model m where m.digest = $1::text`,
     .catch((error: unknown) => {
       const missing = ['42P01', '3F000', '42501'].includes(sqlstateOf(error) ?? '')
       if (!missing) throw error
-      throw new SourceError(
+      throw new PosternError(
         'source_adapter_misconfigured',
         `The database is not set up for this endpoint. ${MIGRATE_HINT}`,
         { cause: error },
@@ -51,7 +51,7 @@ from ${s}.model m where m.digest = $1::text`,
   for (const model of schema.models.values()) {
     const definition = definitions.get(model.name)
     if (definition === undefined) {
-      throw new SourceError(
+      throw new PosternError(
         'source_adapter_misconfigured',
         `The database was not migrated to this schema (digest ${digest}). ${MIGRATE_HINT}`,
       )

@@ -30,7 +30,7 @@ export function reserveCall(request: CommitRequest, schema: string, lockTimeoutM
   ${schema}.reserve($1::text, $2::text, $3::text, $4::text) as answer`,
     values: [
       tenantText(request.tenant),
-      request.key,
+      request.idempotencyKey,
       request.intent,
       request.intentHash,
       `${lockTimeoutMs}ms`,
@@ -44,7 +44,7 @@ export function callOne(request: CommitRequest, operation: Operation, functionNa
     text: `select ${functionName(operation.model.name, operation.type.toLowerCase())}${ONE} as answer`,
     values: [
       tenantText(request.tenant),
-      request.key,
+      request.idempotencyKey,
       request.intent,
       request.intentHash,
       operation.id,
@@ -109,7 +109,7 @@ export function callMany(
     text: `select ${functionName(null, 'commit')}${MANY} as answer`,
     values: [
       tenantText(request.tenant),
-      request.key,
+      request.idempotencyKey,
       request.intent,
       request.intentHash,
       JSON.stringify(locks(operations)),

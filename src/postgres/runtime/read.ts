@@ -1,5 +1,5 @@
 import type { EventsRequest, ListRequest, LoadRequest } from '../../core/adapter.ts'
-import { SourceError } from '../../core/errors.ts'
+import { PosternError } from '../../core/errors.ts'
 import { readFeedCursor, sealFeedCursor } from '../../core/protocol/cursor.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../connection.ts'
 import type { BoundModel } from '../model/bound-model.ts'
@@ -89,7 +89,7 @@ from ${s}.events($1::text, $2::text::text[], $3::text, $4::text::bigint, $5::tex
         return apart()
       })
     : apart())
-  if (page?.verdict != null) throw new SourceError(page.verdict as 'cursor_expired' | 'cursor_invalid')
+  if (page?.verdict != null) throw new PosternError(page.verdict as 'cursor_expired' | 'cursor_invalid')
   const next = sealFeedCursor(page?.epoch as string, tenant, Number(page?.through), Number(page?.base))
   return `{"events":[${page?.events ?? ''}],"nextCursor":"${next}"}`
 }

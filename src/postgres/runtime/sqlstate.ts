@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../core/errors.ts'
-import { SourceError, SourceRejection } from '../../core/errors.ts'
+import { PosternError, Rejection } from '../../core/errors.ts'
 
 /**
  * What a database error means to a caller. Client libraries wrap errors in their own (`cause`, `meta`, ...); the
@@ -138,16 +138,16 @@ const hints: Readonly<Record<string, string>> = {
  *
  * @param reading in a query, a value that the database cannot read is the query's fault.
  */
-export function toSourceError(error: unknown, reading: boolean): Error {
-  if (error instanceof SourceError || error instanceof SourceRejection) return error
+export function toPosternError(error: unknown, reading: boolean): Error {
+  if (error instanceof PosternError || error instanceof Rejection) return error
   const state = sqlstateOf(error)
-  if (state === undefined) return new SourceError('source_unavailable', undefined, { cause: error })
+  if (state === undefined) return new PosternError('source_unavailable', undefined, { cause: error })
   const code = codeOf(state)
   if (code === 'source_commit_invalid' && reading)
-    return new SourceError('invalid_query', 'A value does not fit its field.', { cause: error })
+    return new PosternError('invalid_query', 'A value does not fit its field.', { cause: error })
   if (code === 'source_adapter_misconfigured') {
     const message = `The database refused the statement (SQLSTATE ${state}). ${hints[state] ?? ''}`.trim()
-    return new SourceError(code, message, { cause: error })
+    return new PosternError(code, message, { cause: error })
   }
-  return new SourceError(code, undefined, { cause: error })
+  return new PosternError(code, undefined, { cause: error })
 }

@@ -1,5 +1,5 @@
 import type { CommitAnswer, CommitRequest } from '../../core/adapter.ts'
-import { SourceError } from '../../core/errors.ts'
+import { PosternError } from '../../core/errors.ts'
 import type { BoundModels } from '../model/bound-model.ts'
 import { codeOf } from './sqlstate.ts'
 
@@ -26,17 +26,17 @@ export function readAnswer(answer: string, request: CommitRequest, models: Bound
   return { body, replayed: answer[0] === 'R' }
 }
 
-function refused(text: string, request: CommitRequest, models: BoundModels): SourceError {
+function refused(text: string, request: CommitRequest, models: BoundModels): PosternError {
   const verdict = JSON.parse(text) as Verdict
   if (verdict.code === 'stale_context') {
     // its current rows travel as the database wrote them
-    return new SourceError(verdict.code, undefined, {
+    return new PosternError(verdict.code, undefined, {
       detailsJson: `{${text.slice('{"code":"stale_context",'.length)}`,
     })
   }
   if (verdict.code !== undefined) {
     const { operations } = verdict
-    return new SourceError(verdict.code, undefined, {
+    return new PosternError(verdict.code, undefined, {
       details: operations === undefined ? undefined : { operations },
     })
   }
@@ -44,7 +44,7 @@ function refused(text: string, request: CommitRequest, models: BoundModels): Sou
 }
 
 /** A constraint, a trigger or a type said no: which operation, which constraint, which field; never a value. */
-function objection(verdict: Verdict, request: CommitRequest, models: BoundModels): SourceError {
+function objection(verdict: Verdict, request: CommitRequest, models: BoundModels): PosternError {
   const state = verdict.sqlstate ?? ''
   const code = codeOf(state)
   // what is checked at COMMIT may be nobody's fault in particular
@@ -52,13 +52,13 @@ function objection(verdict: Verdict, request: CommitRequest, models: BoundModels
   if (code === 'entity_not_found') {
     const model = state === 'PN405' ? (verdict.table ?? undefined) : operation?.model.name
     const id = state === 'PN405' ? {} : { id: operation?.id }
-    return new SourceError(code, undefined, {
+    return new PosternError(code, undefined, {
       details: { operations: [{ index: verdict.index, model, ...id }] },
     })
   }
   const bound = operation && models.get(operation.model.name)
   const field = bound?.fields.find(({ column }) => column.name === verdict.column)?.field.name
-  return new SourceError(
+  return new PosternError(
     code,
     state === 'PN409' ? 'A trigger of the database suppressed the write.' : undefined,
     {

@@ -2,18 +2,11 @@ import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
-import {
-  type DataSourceHandler,
-  dataSource,
-  defineSchema,
-  model,
-  SourceRejection,
-  z,
-} from '../../../src/index.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
+import { createEndpoint, defineSchema, type Endpoint, model, Rejection, z } from '../../../src/index.ts'
 import { openTelemetry } from '../../../src/opentelemetry/index.ts'
 import { freshDatabase, type TestDatabase } from '../../support/db.ts'
-import { apiKey, ask } from '../../support/source.ts'
+import { ask, signingKey } from '../../support/source.ts'
 
 const schema = defineSchema({
   notes: model({ text: z.string(), slug: z.string() }),
@@ -26,7 +19,7 @@ const scope = { organizationId: 'canary-tenant' }
 
 let database: TestDatabase
 let pool: pg.Pool
-let endpoint: DataSourceHandler
+let endpoint: Endpoint
 
 beforeAll(async () => {
   // The API's own registration, and the context manager with it: what an application does once, at its start.
@@ -36,7 +29,7 @@ beforeAll(async () => {
   await pool.query(`
     create table notes (id text primary key, organization_id text not null, text text not null, slug text not null unique);
     create table audits (id text primary key, organization_id text not null, note text not null);`)
-  const adapter = pgDataSource(pool, schema, {
+  const adapter = pgAdapter(pool, schema, {
     hooks: {
       beforeCommit: () =>
         trace.getTracer('application').startActiveSpan('application.rule', (span) => span.end()),
@@ -44,10 +37,10 @@ beforeAll(async () => {
   })
   await adapter.migrate()
   const authorize = ({ models }: { models: readonly string[] }) => {
-    if (models.includes('audits')) throw new SourceRejection('canary_code', 'canary message')
+    if (models.includes('audits')) throw new Rejection('canary_code', 'canary message')
     return true
   }
-  endpoint = dataSource({ schema, adapter, apiKey, authorize, ...openTelemetry() })
+  endpoint = createEndpoint({ schema, adapter, signingKey, authorize, ...openTelemetry() })
 })
 
 beforeEach(() => exporter.reset())
@@ -154,16 +147,16 @@ test('no span ever holds a value, an id, a key, a tenant or a secret', async () 
     spans().map(({ name, attributes, events, status, links }) => [name, attributes, events, status, links]),
   )
   expect(text).not.toContain('canary')
-  expect(text).not.toContain(apiKey)
+  expect(text).not.toContain(signingKey)
 })
 
 test('a provider of its own, where the application has no global one', async () => {
   const own = new InMemorySpanExporter()
   const tracerProvider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(own)] })
-  const traced = dataSource({
+  const traced = createEndpoint({
     schema,
-    adapter: pgDataSource(pool, schema),
-    apiKey,
+    adapter: pgAdapter(pool, schema),
+    signingKey,
     ...openTelemetry({ tracerProvider }),
   })
   await ask(traced, { type: 'events', scope })

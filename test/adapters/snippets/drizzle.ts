@@ -1,8 +1,8 @@
 // drizzle.ts
 import { drizzle } from 'drizzle-orm/node-postgres'
-import { drizzleDataSource } from 'postern/drizzle'
+import { drizzleAdapter } from 'postern/drizzle'
 import { schema } from './schema.ts'
 import * as tables from './tables.ts'
 
 export const db = drizzle(process.env.DATABASE_URL ?? '', { schema: tables })
-export const source = drizzleDataSource(db, schema)
+export const source = drizzleAdapter(db, schema)

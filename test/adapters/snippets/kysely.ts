@@ -1,8 +1,8 @@
 // kysely.ts
 import { Kysely, PostgresDialect } from 'kysely'
-import { kyselyDataSource } from 'postern/kysely'
+import { kyselyAdapter } from 'postern/kysely'
 import { pool } from './pg.ts'
 import { schema } from './schema.ts'
 
 export const db = new Kysely({ dialect: new PostgresDialect({ pool }) })
-export const source = kyselyDataSource(db, schema)
+export const source = kyselyAdapter(db, schema)

@@ -1,7 +1,7 @@
 // pg.ts
 import pg from 'pg'
-import { pgDataSource } from 'postern/pg'
+import { pgAdapter } from 'postern/pg'
 import { schema } from './schema.ts'
 
 export const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL })
-export const source = pgDataSource(pool, schema)
+export const source = pgAdapter(pool, schema)

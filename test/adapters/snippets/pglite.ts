@@ -1,7 +1,7 @@
 // pglite.ts
 import { PGlite } from '@electric-sql/pglite'
-import { pgliteDataSource } from 'postern/pglite'
+import { pgliteAdapter } from 'postern/pglite'
 import { schema } from './schema.ts'
 
 export const client = await PGlite.create()
-export const source = pgliteDataSource(client, schema)
+export const source = pgliteAdapter(client, schema)

@@ -1,6 +1,6 @@
 // prisma.ts
-import { prismaDataSource } from 'postern/prisma'
+import { prismaAdapter } from 'postern/prisma'
 import { prisma } from './client.ts'
 import { schema } from './schema.ts'
 
-export const source = prismaDataSource(prisma, schema)
+export const source = prismaAdapter(prisma, schema)

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { dataSource } from '../../../src/index.ts'
-import type { PostgresSource } from '../../../src/postgres/index.ts'
+import { createEndpoint } from '../../../src/index.ts'
+import type { PostgresAdapter } from '../../../src/postgres/index.ts'
 import { blocksOf } from '../../docs/markdown.ts'
 import { freshDatabase, type TestDatabase } from '../../support/db.ts'
-import { apiKey, ask } from '../../support/source.ts'
+import { ask, signingKey } from '../../support/source.ts'
 import { generatePrismaClient } from '../prisma/generate.ts'
 import { schema } from './schema.ts'
 
@@ -65,8 +65,8 @@ const snippets: Record<string, () => Promise<{ source: unknown; close(): Promise
 test.each(Object.keys(snippets))('%s.ts is all that it takes', async (name) => {
   const { source, close } = await (snippets[name] as () => ReturnType<(typeof snippets)[string]>)()
   try {
-    await (source as PostgresSource).migrate()
-    const endpoint = dataSource({ schema, adapter: source as PostgresSource, apiKey })
+    await (source as PostgresAdapter).migrate()
+    const endpoint = createEndpoint({ schema, adapter: source as PostgresAdapter, signingKey })
     const scope = { organizationId: 'org_1' }
     const operations = [{ type: 'CREATE', model: 'tasks', id: `t ${name}`, input: { title: 'Paint' } }]
     const made = await ask(endpoint, { type: 'commit', correlationId: `k ${name}`, operations, scope })

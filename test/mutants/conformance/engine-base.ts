@@ -1,8 +1,8 @@
 import { pgConnection } from '../../../src/adapters/pg.ts'
 import { conformanceSchema, postgresProbe } from '../../../src/conformance/index.ts'
-import type { SourceAdapter } from '../../../src/core/adapter.ts'
+import type { Adapter } from '../../../src/core/adapter.ts'
 import type { PostgresConnection, PostgresSession } from '../../../src/postgres/connection.ts'
-import { postgresSource } from '../../../src/postgres/index.ts'
+import { postgresAdapter } from '../../../src/postgres/index.ts'
 import { probeConnection } from '../../system/conformance/server.ts'
 import { poolOf } from '../../system/conformance/subjects.ts'
 import type { Mutant } from './mutant.ts'
@@ -21,7 +21,7 @@ export interface EngineFault extends Omit<Mutant, 'in' | 'open'> {
   /** Changes the connection beneath the engine. */
   readonly connection?: (real: PostgresConnection) => PostgresConnection
   /** Replaces what the endpoint calls. */
-  readonly adapter?: (real: SourceAdapter) => Partial<SourceAdapter>
+  readonly adapter?: (real: Adapter) => Partial<Adapter>
   /** The database's default. */
   readonly isolation?: 'repeatable read'
 }
@@ -44,7 +44,7 @@ export const engineMutant = ({
     const pool = poolOf(url)
     const planted = new Set<Plant>()
     const base = planting(pgConnection(pool), plants, planted)
-    const source = postgresSource(connection ? connection(base) : base, conformanceSchema)
+    const source = postgresAdapter(connection ? connection(base) : base, conformanceSchema)
     await source.migrate()
     const probe = postgresProbe(() => probeConnection(url), { capture: true })
     return {

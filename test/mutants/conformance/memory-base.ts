@@ -1,6 +1,6 @@
 import { MemoryStore } from '../../../src/adapters/memory/store.ts'
 import { conformanceSchema, type Probe } from '../../../src/conformance/index.ts'
-import type { SourceAdapter, SourceStore, StoreTransaction } from '../../../src/core/adapter.ts'
+import type { Adapter, Store, StoreTransaction } from '../../../src/core/adapter.ts'
 import { storeAdapter } from '../../../src/core/rules/store-adapter.ts'
 import type { Mutant } from './mutant.ts'
 
@@ -10,9 +10,9 @@ export interface MemoryFault extends Omit<Mutant, 'in' | 'open'> {
   /** Replaces operations of a transaction. */
   readonly transaction?: Faulty<StoreTransaction>
   /** Replaces operations of the store. */
-  readonly store?: Faulty<SourceStore>
+  readonly store?: Faulty<Store>
   /** Replaces what the endpoint calls. */
-  readonly adapter?: Faulty<SourceAdapter>
+  readonly adapter?: Faulty<Adapter>
 }
 
 /** A mutant of the store in memory under the rules in TypeScript. */
@@ -28,7 +28,7 @@ export const memoryMutant = ({ transaction, store, adapter, ...fault }: MemoryFa
       unique: { rules: ['code'] },
       references: { rules: { sharedId: 'shared' }, items: { sharedId: 'shared' } },
     })
-    const withTransactions: SourceStore = {
+    const withTransactions: Store = {
       transaction: (work) =>
         memory.transaction((tx) => work(transaction ? { ...tx, ...transaction(tx, memory) } : tx)),
       read: memory.read.bind(memory),

@@ -1,5 +1,5 @@
 import type { CommitRequest, LogEntry, Operation, RowValue } from '../../../src/core/adapter.ts'
-import { SourceError } from '../../../src/core/errors.ts'
+import { PosternError } from '../../../src/core/errors.ts'
 import { timestampText } from '../../../src/core/rules/event.ts'
 import { memoryMutant } from './memory-base.ts'
 import type { Mutant } from './mutant.ts'
@@ -45,7 +45,7 @@ export const commitMutants: readonly Mutant[] = [
     }),
     adapter: (real) => ({
       commit: (request) => {
-        intents.set(request.key, request.intent)
+        intents.set(request.idempotencyKey, request.intent)
         return real.commit(request)
       },
     }),
@@ -101,9 +101,9 @@ export const commitMutants: readonly Mutant[] = [
       const burnt = new Map<string, string>()
       return {
         commit: async (request) => {
-          const intent = burnt.get(request.key) ?? request.intent
-          if (intent !== request.intent) throw new SourceError('idempotency_conflict')
-          burnt.set(request.key, request.intent)
+          const intent = burnt.get(request.idempotencyKey) ?? request.intent
+          if (intent !== request.intent) throw new PosternError('idempotency_conflict')
+          burnt.set(request.idempotencyKey, request.intent)
           return real.commit(request)
         },
       }
@@ -366,9 +366,9 @@ export const commitMutants: readonly Mutant[] = [
 const intents = new Map<string, string>()
 
 function firstOnly(error: unknown, code: string): unknown {
-  if (!(error instanceof SourceError) || error.code !== code) return error
+  if (!(error instanceof PosternError) || error.code !== code) return error
   const operations = (error.details?.operations ?? []) as unknown[]
-  return new SourceError(error.code, undefined, { details: { operations: operations.slice(0, 1) } })
+  return new PosternError(error.code, undefined, { details: { operations: operations.slice(0, 1) } })
 }
 
 function entryOf(tenant: string | null, { type, model, id }: Operation, data: RowValue): LogEntry {
@@ -380,7 +380,7 @@ function entryOf(tenant: string | null, { type, model, id }: Operation, data: Ro
     tenant,
     data,
     changed: null,
-    key: 'early',
+    idempotencyKey: 'early',
     keyScope: null,
     index: 0,
     transactionId: null,

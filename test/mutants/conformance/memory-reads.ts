@@ -1,9 +1,9 @@
-import type { Condition, ListRequest, Operation, RowValue, SourceStore } from '../../../src/core/adapter.ts'
-import { SourceError } from '../../../src/core/errors.ts'
+import type { Condition, ListRequest, Operation, RowValue, Store } from '../../../src/core/adapter.ts'
+import { PosternError } from '../../../src/core/errors.ts'
 import { memoryMutant } from './memory-base.ts'
 import type { Mutant } from './mutant.ts'
 
-type Found = Awaited<ReturnType<SourceStore['query']>>
+type Found = Awaited<ReturnType<Store['query']>>
 
 /** Rows that are kept, with their stamps. */
 function picked(found: Found, places: readonly number[]): Found {
@@ -291,7 +291,7 @@ export const readMutants: readonly Mutant[] = [
     killedBy: 'VALUE-06',
     message: 'a proper request must succeed',
     ...storing(({ doc }) => {
-      if (doc != null && typeof doc !== 'object') throw new SourceError('source_commit_invalid')
+      if (doc != null && typeof doc !== 'object') throw new PosternError('source_commit_invalid')
       return {}
     }),
   }),

@@ -1,19 +1,15 @@
 import { conformanceSchema, signing } from '../../../src/conformance/index.ts'
-import { dataSource } from '../../../src/core/endpoint/endpoint.ts'
+import { createEndpoint, type Endpoint } from '../../../src/core/endpoint/endpoint.ts'
 import { signRequest } from '../../../src/core/signature/sign.ts'
 import { onTheirOwn } from '../../system/conformance/subjects.ts'
 import type { Mutant } from './mutant.ts'
 
 type Json = Record<string, unknown>
-type Endpoint = (request: Request) => Promise<Response>
+type Fetcher = Endpoint['fetch']
 
 interface WireFault extends Omit<Mutant, 'in' | 'open'> {
   /** The endpoint with its fault: `forward` signs a body anew, for what got past the front. */
-  answer(
-    request: Request,
-    endpoint: Endpoint,
-    forward: (body: string) => Promise<Response>,
-  ): Promise<Response>
+  answer(request: Request, endpoint: Fetcher, forward: (body: string) => Promise<Response>): Promise<Response>
 }
 
 /** A mutant of what stands before the adapter, as somebody else's endpoint may have it. */
@@ -23,13 +19,13 @@ const wireMutant = ({ answer, ...fault }: WireFault): Mutant => ({
   open: async () => {
     const { adapter, probe } = await (onTheirOwn.memory as NonNullable<typeof onTheirOwn.memory>)()
     const key = 'sk_wire'
-    const endpoint = dataSource({ schema: conformanceSchema, apiKey: key, adapter })
+    const endpoint = createEndpoint({ schema: conformanceSchema, signingKey: key, adapter })
     const url = 'http://mutant.invalid/source'
     const forward = async (body: string): Promise<Response> => {
       const headers = { 'content-type': 'application/json', ...(await signRequest(key, body)) }
-      return endpoint(new Request(url, { method: 'POST', headers, body }))
+      return endpoint.fetch(new Request(url, { method: 'POST', headers, body }))
     }
-    const driver = signing('mutant', url, key, (request) => answer(request, endpoint, forward))
+    const driver = signing('mutant', url, key, (request) => answer(request, endpoint.fetch, forward))
     return { options: { driver, probe }, close: async () => {} }
   },
 })

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { type PgClient, pgConnection } from '../../../src/adapters/pg.ts'
 import type { PostgresConnection } from '../../../src/postgres/connection.ts'
-import { postgresSource } from '../../../src/postgres/index.ts'
+import { postgresAdapter } from '../../../src/postgres/index.ts'
 import type { CommitHooks } from '../../../src/postgres/runtime/hooks.ts'
 import { edited } from '../../support/edited.ts'
 import type { OpenedSource, Opening } from '../../system/faults/sources.ts'
@@ -26,7 +26,7 @@ export async function installPlanted(
       if (changed !== text) fitted.add(find)
       return changed
     }, statement)
-  await postgresSource(edited(connection, edit), schema).migrate()
+  await postgresAdapter(edited(connection, edit), schema).migrate()
   for (const [find] of sql) if (!fitted.has(find)) throw new Error(`nothing is like ${find} any more`)
   if (after !== undefined) await connection.query(after, [])
 }
@@ -45,7 +45,7 @@ export function openPlanted(
   const connection = pgConnection(pool)
   const seen = (seam?.(connection) ?? connection) as PostgresConnection<PgClient>
   return {
-    source: postgresSource(seen, schema, hooks === undefined ? {} : { hooks }),
+    source: postgresAdapter(seen, schema, hooks === undefined ? {} : { hooks }),
     connection,
     close: () => pool.end(),
   }

@@ -1,7 +1,7 @@
 import pg from 'pg'
-import type { DataSourceOptions, SourceAdapter } from '../../../src/index.ts'
-import { dataSource } from '../../../src/index.ts'
-import { apiKey, signedRequest } from '../../support/source.ts'
+import type { Adapter, EndpointOptions } from '../../../src/index.ts'
+import { createEndpoint } from '../../../src/index.ts'
+import { signedRequest, signingKey } from '../../support/source.ts'
 
 /** An answer as its bytes, and read. */
 export interface Answer {
@@ -13,7 +13,7 @@ export interface Answer {
 }
 
 /** An endpoint with everything written down that leaves it: what is not meant for strangers must be in none of it. */
-export interface Door {
+export interface OpenEndpoint {
   /** Signs and sends a request; `null` for a scope sends none. */
   ask(request: object, scope?: object | null): Promise<Answer>
   send(request: Request): Promise<Answer>
@@ -33,26 +33,26 @@ export function openPool(config: pg.PoolConfig): pg.Pool {
 
 export const org = (organizationId: string): object => ({ organizationId })
 
-export function openDoor(
-  adapter: SourceAdapter,
-  schema: DataSourceOptions['schema'],
-  options: Partial<DataSourceOptions> = {},
-): Door {
+export function openEndpoint(
+  adapter: Adapter,
+  schema: EndpointOptions['schema'],
+  options: Partial<EndpointOptions> = {},
+): OpenEndpoint {
   const said: string[] = []
   const faults: unknown[] = []
   const line = (fields: object, message: string): void => {
     said.push(`${JSON.stringify(fields)} ${message}`)
   }
-  const endpoint = dataSource({
+  const endpoint = createEndpoint({
     schema,
-    apiKey,
+    signingKey,
     adapter,
     logger: { info: line, warn: line, error: line },
     onError: (error) => faults.push(error),
     ...options,
   })
   const send = async (request: Request): Promise<Answer> => {
-    const response = await endpoint(request)
+    const response = await endpoint.fetch(request)
     const text = await response.text()
     said.push(`${JSON.stringify([...response.headers])} ${text}`)
     return { status: response.status, headers: response.headers, text, body: JSON.parse(text) }

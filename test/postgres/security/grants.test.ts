@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { defineSchema, field, model, z } from '../../../src/index.ts'
 import { type GrantOptions, grants } from '../../../src/postgres/install/grants.ts'
 import {
@@ -83,7 +83,7 @@ describe.each([
 
   /** Everything that a source does for requests, and for its operator as far as asked. */
   const work = async ({ prune, acknowledge }: GrantOptions): Promise<void> => {
-    const source = pgDataSource(app, schema)
+    const source = pgAdapter(app, schema)
     const call = caller(source, schema)
     const [a, b, c] = [freshKey(), freshKey(), freshKey()]
     const create = (model: string, id: string | undefined, input: object): WireOperation => ({

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { defineSchema, model, z } from '../../../src/index.ts'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
-import { commit, type Door, key, openDoor, openPool } from './door.ts'
+import { commit, key, type OpenEndpoint, openEndpoint, openPool } from './door.ts'
 
 const schema = defineSchema({ pages: model({ text: z.string(), number: z.int().optional() }) })
 const tables = `create table pages (id text primary key, organization_id text not null, text text not null, number int);
@@ -36,7 +36,7 @@ describe('more than fits', () => {
   test('requests beyond the places are told to come back at once, and the places come free again', async () => {
     const patient = await openSource({ schema, tables, options: { lockTimeoutMs: 20_000 } })
     try {
-      const door = openDoor(patient.source, schema, { limits: { inFlight: 3 } })
+      const door = openEndpoint(patient.source, schema, { limits: { inFlight: 3 } })
       const other = await patient.client()
       await other.query(`begin; select from pages where id = 'p1' for update`)
       const waiting = [1, 2, 3].map(() => door.ask(commit(update('p1'))))
@@ -58,7 +58,7 @@ describe('more than fits', () => {
   })
 
   test('a lock that is not given in time is a busy answer', async () => {
-    const door = openDoor(open.source, schema)
+    const door = openEndpoint(open.source, schema)
     const answers = await holding('p1', () =>
       Promise.all([door.ask(commit(update('p1'))), door.ask(commit([update('p2'), update('p1')]))]),
     )
@@ -67,7 +67,7 @@ describe('more than fits', () => {
 
   test('a pool without a free connection is a busy answer in bounded time, and none is lost', async () => {
     const pool = openPool({ connectionString: open.url, max: 1 })
-    const door = openDoor(pgDataSource(pool, schema, { connectTimeoutMs: 50 }), schema)
+    const door = openEndpoint(pgAdapter(pool, schema, { connectTimeoutMs: 50 }), schema)
     await door.ask({ type: 'load', model: 'pages', id: 'p1' })
     const held = await pool.connect()
     const requests = [
@@ -93,7 +93,7 @@ describe('a pattern that takes long', () => {
   test.each(['LIKE', 'NOT LIKE', 'ILIKE', 'NOT ILIKE'])(
     '%s ends with the statement timeout, in the database too',
     async (operator) => {
-      const door = openDoor(pgDataSource(open.pool, schema, { statementTimeoutMs: 100 }), schema)
+      const door = openEndpoint(pgAdapter(open.pool, schema, { statementTimeoutMs: 100 }), schema)
       expect(await door.ask(list({ where: [['text', operator, pattern]] }))).toMatchObject(busy)
       const running =
         await open.sql(`select from pg_stat_activity where state = 'active' and query like '%from "public"."pages"%'
@@ -107,16 +107,16 @@ describe('a pattern that takes long', () => {
 
   test('a shorter timeout that the connection has by itself stays', async () => {
     const pool = openPool({ connectionString: open.url, statement_timeout: 50, max: 1 })
-    const door = openDoor(pgDataSource(pool, schema), schema)
+    const door = openEndpoint(pgAdapter(pool, schema), schema)
     expect(await door.ask(list({ where: [['text', 'LIKE', pattern]] }))).toMatchObject(busy)
     await pool.end()
   })
 })
 
 describe('at the limit and one beyond', () => {
-  let door: Door
+  let door: OpenEndpoint
   beforeAll(() => {
-    door = openDoor(open.source, schema)
+    door = openEndpoint(open.source, schema)
   })
   const many = <T>(count: number, one: (index: number) => T): T[] =>
     Array.from({ length: count }, (_, index) => one(index))
@@ -177,7 +177,7 @@ describe('at the limit and one beyond', () => {
 
 test('a request that was cut off in the database leaves its connection usable', async () => {
   const pool = openPool({ connectionString: open.url, max: 1 })
-  const door = openDoor(pgDataSource(pool, schema), schema)
+  const door = openEndpoint(pgAdapter(pool, schema), schema)
   await door.ask({ type: 'load', model: 'pages', id: 'p1' })
   const { rows } = await pool.query('select pg_backend_pid() as pid')
   const cancelled = await holding('p3', async () => {

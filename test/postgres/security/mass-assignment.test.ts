@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { defineSchema, field, model, z } from '../../../src/index.ts'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
 import { signedRequest } from '../../support/source.ts'
-import { commit, type Door, key, openDoor, org } from './door.ts'
+import { commit, key, type OpenEndpoint, openEndpoint, org } from './door.ts'
 
 const schema = defineSchema({
   items: model(
@@ -42,10 +42,10 @@ insert into logs values ('l1', 'org_1', 'kept');`
 
 describe('a signed caller', () => {
   let open: OpenSource
-  let door: Door
+  let door: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({ schema, tables })
-    door = openDoor(open.source, schema)
+    door = openEndpoint(open.source, schema)
   })
   afterAll(() => open[Symbol.asyncDispose]())
 

@@ -1,11 +1,11 @@
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
 import { signed, signedRequest } from '../../support/source.ts'
 import { tracker, trackerTables } from '../../support/tracker.ts'
 import { type Wire, wire } from '../../support/wire.ts'
-import { commit, type Door, openDoor, openPool, org } from './door.ts'
+import { commit, type OpenEndpoint, openEndpoint, openPool, org } from './door.ts'
 
 const load = { type: 'load', model: 'tasks', id: 't1', scope: org('org_1') }
 
@@ -13,12 +13,12 @@ describe('what reaches the database', () => {
   let open: OpenSource
   let line: Wire
   let pool: pg.Pool
-  let door: Door
+  let door: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({ schema: tracker, tables: trackerTables })
     line = await wire(open.url)
     pool = openPool({ connectionString: line.url })
-    door = openDoor(pgDataSource(pool, tracker), tracker, {
+    door = openEndpoint(pgAdapter(pool, tracker), tracker, {
       limits: { bodyBytes: 1000 },
       authorize: ({ models }) => !models.includes('counters'),
     })

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { type ErrorCode, errors } from '../../../src/core/errors.ts'
 import { defineSchema, field, model, z } from '../../../src/index.ts'
 import { freshDatabase } from '../../support/db.ts'
 import { missingPgBouncer, startPgBouncer } from '../../support/pgbouncer.ts'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
-import { type Answer, commit, type Door, key, openDoor, openPool } from './door.ts'
+import { type Answer, commit, key, type OpenEndpoint, openEndpoint, openPool } from './door.ts'
 
 /** Values that stand in rows and in what is sent: none may come back in an error or a log line. */
 const VALUE = 'CANARY-91c3'
@@ -71,7 +71,7 @@ const where = (...condition: unknown[]): object => ({
 })
 
 /** Holds an answer to the registry, and everything said so far to saying no value and nothing of the inside. */
-function expectCode(answer: Answer, code: ErrorCode, door: Door): void {
+function expectCode(answer: Answer, code: ErrorCode, door: OpenEndpoint): void {
   expect([answer.status, answer.body.error], answer.text).toEqual([errors[code].status, code])
   expect(answer.body.retryable).toBe(errors[code].retryable)
   expect(answer.headers.has('retry-after')).toBe(answer.status === 503)
@@ -80,10 +80,10 @@ function expectCode(answer: Answer, code: ErrorCode, door: Door): void {
 
 describe('values and rules', () => {
   let open: OpenSource
-  let door: Door
+  let door: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({ schema, tables, settings: { max_stack_depth: '200kB' } })
-    door = openDoor(open.source, schema)
+    door = openEndpoint(open.source, schema)
   })
   afterAll(() => open[Symbol.asyncDispose]())
 
@@ -132,7 +132,7 @@ describe('values and rules', () => {
 
   test('22P05: a text that the database’s encoding does not have', async () => {
     await using latin = await latinDatabase(open)
-    const there = openDoor(latin.source, schema)
+    const there = openEndpoint(latin.source, schema)
     expectCode(await there.ask(commit(create({ name: `${VALUE} й` }))), 'source_commit_invalid', there)
     expectCode(await there.ask(where('name', `${VALUE} й`)), 'invalid_query', there)
     expect((await there.ask(commit(create({ name: 'é' })))).status).toBe(200)
@@ -146,7 +146,7 @@ async function latinDatabase({ client }: OpenSource) {
   await admin.query(`create database ${name} template template0 encoding 'LATIN1' locale 'C'`)
   const pool = openPool({ host: admin.host, port: admin.port, user: 'postgres', database: name })
   await pool.query(tables)
-  const source = pgDataSource(pool, schema)
+  const source = pgAdapter(pool, schema)
   await source.migrate()
   return {
     source,
@@ -167,7 +167,7 @@ describe('a set-up that is not what it was', () => {
   test.each(cases)('%s', async (what, sql, code) => {
     const settings = what.startsWith('25006') ? { default_transaction_read_only: 'on' } : {}
     await using open = await openSource({ schema, tables, settings })
-    const door = openDoor(open.source, schema)
+    const door = openEndpoint(open.source, schema)
     expect((await door.ask({ type: 'load', model: 'things', id: 'kept' })).status).toBe(200)
     if (sql !== '') await open.sql(sql)
     door.forget()
@@ -180,7 +180,7 @@ describe('a set-up that is not what it was', () => {
   test('no migration, or one to another schema: the answer names the command', async () => {
     await using database = await freshDatabase()
     const pool = openPool({ connectionString: database.url, max: 1 })
-    const door = openDoor(pgDataSource(pool, schema), schema)
+    const door = openEndpoint(pgAdapter(pool, schema), schema)
     const answer = await door.ask({ type: 'load', model: 'things', id: 'kept' })
     expectCode(answer, 'source_adapter_misconfigured', door)
     expect(answer.body.message).toContain('migrate')
@@ -208,7 +208,7 @@ describe('a connection that is not given', () => {
   }
   const asking = async (url: string, code: ErrorCode): Promise<void> => {
     const pool = openPool({ connectionString: url, max: 1 })
-    const door = openDoor(pgDataSource(pool, schema), schema)
+    const door = openEndpoint(pgAdapter(pool, schema), schema)
     try {
       expectCode(await door.ask({ type: 'load', model: 'things', id: 'kept' }), code, door)
       expectCode(await door.ask(commit(create({ name: VALUE }))), code, door)
@@ -261,7 +261,7 @@ describe('a connection that is not given', () => {
     async () => {
       await using pooler = await startPgBouncer(open.url, { query_wait_timeout: 1 })
       const pool = openPool({ connectionString: pooler.url, max: 2 })
-      const door = openDoor(pgDataSource(pool, schema), schema)
+      const door = openEndpoint(pgAdapter(pool, schema), schema)
       await door.ask({ type: 'load', model: 'things', id: 'kept' })
       const other = new pg.Client(pooler.url)
       other.on('error', () => {})
@@ -282,14 +282,14 @@ describe('a connection that is not given', () => {
 
 describe('a transaction that is cut short', () => {
   let open: OpenSource
-  let door: Door
+  let door: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({
       schema,
       tables,
       settings: { deadlock_timeout: '20ms', transaction_timeout: '400ms' },
     })
-    door = openDoor(open.source, schema)
+    door = openEndpoint(open.source, schema)
   })
   afterAll(() => open[Symbol.asyncDispose]())
 

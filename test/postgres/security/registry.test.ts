@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { expect, expectTypeOf, test } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
-import { type ErrorCode, errors, SourceError } from '../../../src/core/errors.ts'
-import type { SourceAdapter } from '../../../src/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import { type ErrorCode, errors, PosternError } from '../../../src/core/errors.ts'
+import type { Adapter } from '../../../src/index.ts'
 import { schema, signedRequest } from '../../support/source.ts'
-import { openDoor } from './door.ts'
+import { openEndpoint } from './door.ts'
 
 /** The protocol's table, said once more and by hand: the registry must not drift from it unseen. */
 const protocol: Readonly<Record<string, readonly [status: number, retryable: boolean]>> = {
@@ -82,9 +82,9 @@ test.each(Object.keys(errors) as ErrorCode[])(
   '%s is answered as the registry has it, in both forms',
   async (code) => {
     const { status, retryable, meaning } = errors[code]
-    const fail = () => Promise.reject(new SourceError(code, undefined, { cause: new Error('kept in here') }))
-    const adapter: SourceAdapter = { ...memoryDataSource(schema), load: fail }
-    const door = openDoor(adapter, schema)
+    const fail = () => Promise.reject(new PosternError(code, undefined, { cause: new Error('kept in here') }))
+    const adapter: Adapter = { ...memoryAdapter(schema), load: fail }
+    const door = openEndpoint(adapter, schema)
     const load = { type: 'load', model: 'projects', id: 'p1' }
     const plain = await door.ask(load)
     expect(plain.body).toEqual({ error: code, message: meaning, retryable, requestId: expect.any(String) })

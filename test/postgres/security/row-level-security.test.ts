@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type PgSourceOptions, pgDataSource } from '../../../src/adapters/pg.ts'
+import { type PgAdapterOptions, pgAdapter } from '../../../src/adapters/pg.ts'
 import { defineSchema, model, relation, z } from '../../../src/index.ts'
 import { grants } from '../../../src/postgres/install/grants.ts'
 import { freshDatabase, type TestDatabase } from '../../support/db.ts'
 import { missingPgBouncer, startPgBouncer } from '../../support/pgbouncer.ts'
 import { freshKey } from '../../support/postgres-source.ts'
-import { commit, type Door, openDoor, openPool, org, sameBut } from './door.ts'
+import { commit, type OpenEndpoint, openEndpoint, openPool, org, sameBut } from './door.ts'
 
 const schema = defineSchema({
   notes: model({ text: z.string(), author: z.string().optional() }, {}, { capture: true }),
@@ -35,7 +35,7 @@ const ann = { organizationId: 'org_1', participantId: 'ann' }
 const bob = { organizationId: 'org_1', participantId: 'bob' }
 
 /** What the customer's policies read. */
-const settings: PgSourceOptions['settings'] = ({ tenant, scope }) => ({
+const settings: PgAdapterOptions['settings'] = ({ tenant, scope }) => ({
   'app.tenant': tenant ?? '',
   'app.participant': scope.participantId ?? '',
 })
@@ -44,7 +44,7 @@ let database: TestDatabase
 let admin: pg.Client
 let owner: pg.Client
 let pool: pg.Pool
-let door: Door
+let door: OpenEndpoint
 
 const urlOf = (user: string): string => database.url.replace('postgres@', `${user}@`)
 const create = (id: string, input: object = {}): object => ({
@@ -69,10 +69,10 @@ beforeAll(async () => {
   owner = new pg.Client(urlOf(roles.owner))
   await owner.connect()
   await owner.query(tables)
-  await pgDataSource(owner, schema).migrate()
+  await pgAdapter(owner, schema).migrate()
   for (const statement of grants(roles.app, { tables: schema })) await owner.query(statement)
   pool = openPool({ connectionString: urlOf(roles.app), max: 2 })
-  door = openDoor(pgDataSource(pool, schema, { settings }), schema)
+  door = openEndpoint(pgAdapter(pool, schema, { settings }), schema)
 })
 afterAll(async () => {
   await pool.end()
@@ -173,7 +173,7 @@ test('a right that the role lacks is a fault of the set-up, not the caller’s',
 
 test('where the settings are not given the policies show nothing and take nothing', async () => {
   await door.ask(commit(create('kept')), ann)
-  const bare = openDoor(pgDataSource(pool, schema), schema)
+  const bare = openEndpoint(pgAdapter(pool, schema), schema)
   expect((await bare.ask({ type: 'load', model: 'notes', id: 'kept' }, ann)).body.row).toBeNull()
   expect((await bare.ask({ type: 'list', model: 'notes' }, ann)).body.rows).toEqual([])
   expect((await bare.ask(commit(update('kept')), ann)).body.error).toBe('entity_not_found')
@@ -200,7 +200,7 @@ describe.skipIf(missing)(
     test('callers of different tenants share it and never see each other', async () => {
       await using bouncer = await startPgBouncer(urlOf(roles.app))
       const clients = openPool({ connectionString: bouncer.url, max: 8 })
-      const shared = openDoor(pgDataSource(clients, schema, { settings }), schema)
+      const shared = openEndpoint(pgAdapter(clients, schema, { settings }), schema)
       const tenants = ['org_a', 'org_b', 'org_c']
       try {
         const pids = new Set<number>()

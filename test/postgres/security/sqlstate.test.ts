@@ -2,16 +2,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { errors } from '../../../src/core/errors.ts'
 import { libraries, type Opened } from '../../adapters/libraries.ts'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
-import { commit, type Door, key, openDoor } from './door.ts'
+import { commit, key, type OpenEndpoint, openEndpoint } from './door.ts'
 import { answers, CANARY, provoked, provokedTables } from './provoked.ts'
 
 describe('every SQLSTATE that Postgres may answer with', () => {
   let open: OpenSource
-  let door: Door
+  let door: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({ schema: provoked, tables: provokedTables })
     await open.sql(`insert into codes select unnest($1::text[]), 'org_1'`, [answers.map(([state]) => state)])
-    door = openDoor(open.source, provoked)
+    door = openEndpoint(open.source, provoked)
   })
   afterAll(() => open[Symbol.asyncDispose]())
 
@@ -56,12 +56,12 @@ const wrapping = ['postgres.js', 'drizzle, node-postgres', 'kysely', 'prisma']
 describe.each(libraries.filter(({ name }) => wrapping.includes(name)))('$name', (library) => {
   let open: OpenSource
   let opened: Opened
-  let door: Door
+  let door: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({ schema: provoked, tables: provokedTables })
     await open.sql(`insert into codes select unnest($1::text[]), 'org_1'`, [answers.map(([state]) => state)])
     opened = await library.open(open.url, { schema: provoked })
-    door = openDoor(opened.source, provoked)
+    door = openEndpoint(opened.source, provoked)
   })
   afterAll(async () => {
     await opened.close()

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
 import { tracker, trackerTables } from '../../support/tracker.ts'
-import { type Answer, commit, type Door, key, openDoor, org, sameBut } from './door.ts'
+import { type Answer, commit, key, type OpenEndpoint, openEndpoint, org, sameBut } from './door.ts'
 
 const SECRET = 'SECRET-77af'
 // one of the tenant columns is a uuid: so are the names of all tenants
@@ -17,7 +17,7 @@ interface Kept {
 }
 
 let open: OpenSource
-let door: Door
+let door: OpenEndpoint
 let kept: Kept[]
 let stamps: number[]
 
@@ -26,7 +26,7 @@ const ask = (request: object): Promise<Answer> => door.ask(request, org(mine))
 
 beforeAll(async () => {
   open = await openSource({ schema: tracker, tables: trackerTables })
-  door = openDoor(open.source, tracker)
+  door = openEndpoint(open.source, tracker)
   const documents = [randomUUID(), randomUUID()] as const
   kept = [
     { model: 'tasks', id: 'task-theirs', missing: 'task-nobody', input: { title: SECRET } },

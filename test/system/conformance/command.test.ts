@@ -5,18 +5,21 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
 import { conform } from '../../../src/conformance/command.ts'
 import { conformanceSchema } from '../../../src/conformance/index.ts'
-import { dataSourceNode } from '../../../src/node/index.ts'
+import { createEndpoint } from '../../../src/index.ts'
+import { toNode } from '../../../src/node/index.ts'
 
 const key = 'sk_of_the_command'
 let server: Server
 let url: string
 
 beforeAll(async () => {
-  const adapter = memoryDataSource(conformanceSchema)
-  server = createServer(dataSourceNode({ schema: conformanceSchema, apiKey: key, adapter })).listen(0)
+  const adapter = memoryAdapter(conformanceSchema)
+  server = createServer(
+    toNode(createEndpoint({ schema: conformanceSchema, signingKey: key, adapter })),
+  ).listen(0)
   await once(server, 'listening')
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/source`
 })

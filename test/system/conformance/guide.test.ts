@@ -4,7 +4,7 @@ import type pg from 'pg'
 import { afterAll, describe, it } from 'vitest'
 import { conformance, conformanceSchema } from '../../../src/conformance/index.ts'
 import type { Schema } from '../../../src/index.ts'
-import type { PostgresSource } from '../../../src/postgres/index.ts'
+import type { PostgresAdapter } from '../../../src/postgres/index.ts'
 import { fileOf, root } from '../../docs/markdown.ts'
 import { freshDatabase, templateDatabase } from '../../support/db.ts'
 import { essentials } from './essentials.ts'
@@ -12,7 +12,7 @@ import { prepareDatabase } from './server.ts'
 import { poolOf, postgresSubject } from './subjects.ts'
 
 interface Guide {
-  myDataSource(pool: pg.Pool, schema: Schema): PostgresSource<unknown>
+  myAdapter(pool: pg.Pool, schema: Schema): PostgresAdapter<unknown>
 }
 
 /** The guide's own adapter, as its reader would copy it. */
@@ -24,14 +24,14 @@ async function fromGuide(): Promise<Guide> {
   return (await import(file)) as Guide
 }
 
-const { myDataSource } = await fromGuide()
+const { myAdapter } = await fromGuide()
 const template = await templateDatabase('conformance', (url) => prepareDatabase(url, 'read committed'))
 const database = await freshDatabase({ template })
 await prepareDatabase(database.url, 'read committed', false)
 const pool = poolOf(database.url)
 const { adapter, probe, close } = await postgresSubject(
   database.url,
-  myDataSource(pool, conformanceSchema),
+  myAdapter(pool, conformanceSchema),
   () => pool.end(),
 )
 afterAll(async () => {

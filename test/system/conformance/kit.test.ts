@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
 import {
   catalogue,
   conformance,
   conformanceSchema,
   levels,
   runConformance,
-  runDataSourceTests,
+  runConformanceTests,
 } from '../../../src/conformance/index.ts'
 import { seededRandom } from '../../../src/conformance/random.ts'
-import type { SourceAdapter } from '../../../src/index.ts'
+import type { Adapter } from '../../../src/index.ts'
 
-const sound = () => memoryDataSource(conformanceSchema)
+const sound = () => memoryAdapter(conformanceSchema)
 
 /** Takes deletes and does nothing: COMMIT-08 fails on it. */
-const broken = (): SourceAdapter => {
+const broken = (): Adapter => {
   const real = sound()
   return {
     ...real,
@@ -142,7 +142,7 @@ describe('a test runner', () => {
   test('is served by the one call of the reference system', async () => {
     const { registered, it } = runner()
     let made = 0
-    runDataSourceTests(() => {
+    runConformanceTests(() => {
       made++
       return sound()
     }, it)

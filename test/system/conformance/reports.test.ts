@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
 import {
   conformanceSchema,
   consoleHooks,
@@ -20,7 +20,7 @@ const said: string[] = []
 
 /** An adapter whose rows carry markup, so that a report that does not escape shows it. */
 async function reported(): Promise<Report> {
-  const real = memoryDataSource(conformanceSchema)
+  const real = memoryAdapter(conformanceSchema)
   const adapter = {
     ...real,
     load: async () => '{"row":{"title":"<script>alert(\\"1\\")</script> & ``` \\u0001"},"stamp":1}',

@@ -1,6 +1,6 @@
 import pg from 'pg'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
 import {
   conformanceSchema,
   conformanceTables,
@@ -8,13 +8,13 @@ import {
   type Probe,
   postgresProbe,
 } from '../../../src/conformance/index.ts'
-import type { SourceAdapter } from '../../../src/core/adapter.ts'
-import type { PostgresSource } from '../../../src/postgres/index.ts'
+import type { Adapter } from '../../../src/core/adapter.ts'
+import type { PostgresAdapter } from '../../../src/postgres/index.ts'
 import { probeConnection } from './server.ts'
 
 /** An adapter that is ready to be tried, and its store as the caller sees it. */
 export interface Subject {
-  readonly adapter: SourceAdapter
+  readonly adapter: Adapter
   readonly probe: Probe
   close(): Promise<unknown>
 }
@@ -30,34 +30,34 @@ type Open = (url: string) => Promise<Subject>
 export const onServer: Readonly<Record<string, Open>> = {
   pg: async (url) => {
     const pool = poolOf(url)
-    return postgresSubject(url, pgDataSource(pool, conformanceSchema), () => pool.end())
+    return postgresSubject(url, pgAdapter(pool, conformanceSchema), () => pool.end())
   },
   drizzle: async (url) => {
     const { drizzle } = await import('drizzle-orm/node-postgres')
-    const { drizzleDataSource } = await import('../../../src/adapters/drizzle/index.ts')
+    const { drizzleAdapter } = await import('../../../src/adapters/drizzle/index.ts')
     const pool = poolOf(url)
-    return postgresSubject(url, drizzleDataSource(drizzle(pool), conformanceSchema), () => pool.end())
+    return postgresSubject(url, drizzleAdapter(drizzle(pool), conformanceSchema), () => pool.end())
   },
   kysely: async (url) => {
     const { Kysely, PostgresDialect } = await import('kysely')
-    const { kyselyDataSource } = await import('../../../src/adapters/kysely.ts')
+    const { kyselyAdapter } = await import('../../../src/adapters/kysely.ts')
     const db = new Kysely<object>({ dialect: new PostgresDialect({ pool: poolOf(url) }) })
-    return postgresSubject(url, kyselyDataSource(db, conformanceSchema), () => db.destroy())
+    return postgresSubject(url, kyselyAdapter(db, conformanceSchema), () => db.destroy())
   },
   prisma: async (url) => {
     const { generatePrismaClient } = await import('../../adapters/prisma/generate.ts')
     await generatePrismaClient()
     const { PrismaPg } = await import('@prisma/adapter-pg')
-    const { prismaDataSource } = await import('../../../src/adapters/prisma/index.ts')
+    const { prismaAdapter } = await import('../../../src/adapters/prisma/index.ts')
     const { PrismaClient } = await import('../../adapters/prisma/generated/client.ts')
     const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: url, max: CONNECTIONS }) })
-    return postgresSubject(url, prismaDataSource(prisma, conformanceSchema), () => prisma.$disconnect())
+    return postgresSubject(url, prismaAdapter(prisma, conformanceSchema), () => prisma.$disconnect())
   },
   'postgres-js': async (url) => {
     const { default: postgres } = await import('postgres')
-    const { postgresJsDataSource } = await import('../../../src/adapters/postgres-js.ts')
+    const { postgresJsAdapter } = await import('../../../src/adapters/postgres-js.ts')
     const sql = postgres(url, { max: CONNECTIONS, onnotice: () => {} })
-    return postgresSubject(url, postgresJsDataSource(sql, conformanceSchema), () => sql.end())
+    return postgresSubject(url, postgresJsAdapter(sql, conformanceSchema), () => sql.end())
   },
 }
 
@@ -65,7 +65,7 @@ export const onServer: Readonly<Record<string, Open>> = {
 export const onTheirOwn: Readonly<Record<string, () => Promise<Subject>>> = {
   memory: async () => {
     let passed = 0
-    const adapter = memoryDataSource(conformanceSchema, {
+    const adapter = memoryAdapter(conformanceSchema, {
       now: () => new Date(Date.now() + passed),
       unique: { rules: ['code'] },
       references: { rules: { sharedId: 'shared' }, items: { sharedId: 'shared' } },
@@ -77,10 +77,10 @@ export const onTheirOwn: Readonly<Record<string, () => Promise<Subject>>> = {
   },
   pglite: async () => {
     const { PGlite } = await import('@electric-sql/pglite')
-    const { pgliteDataSource } = await import('../../../src/adapters/pglite.ts')
+    const { pgliteAdapter } = await import('../../../src/adapters/pglite.ts')
     const client = await PGlite.create()
     for (const statement of conformanceTables) await client.exec(statement)
-    const adapter = pgliteDataSource(client, conformanceSchema)
+    const adapter = pgliteAdapter(client, conformanceSchema)
     await adapter.migrate()
     // it is one connection: nobody else can hold a lock against it
     const {
@@ -108,7 +108,7 @@ export function poolOf(url: string): pg.Pool {
 
 export async function postgresSubject<Tx>(
   url: string,
-  adapter: PostgresSource<Tx>,
+  adapter: PostgresAdapter<Tx>,
   close: () => Promise<unknown>,
 ): Promise<Subject> {
   await adapter.migrate()

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { apiKey, signedRequest } from '../../support/source.ts'
+import type { Endpoint } from '../../../src/index.ts'
+import { signedRequest, signingKey } from '../../support/source.ts'
 import type { OperationStep, Program, ReadAt, Step } from './program.ts'
 import { schema } from './schema.ts'
 
@@ -9,7 +10,7 @@ export interface Subject {
   /** Whether its bytes must be the same as those of the first subject; else the same JSON is enough. */
   readonly exact: boolean
   /** An endpoint on an empty store. */
-  open(): Promise<(request: Request) => Promise<Response>>
+  open(): Promise<Pick<Endpoint, 'fetch'>>
   /** What the store holds, told by the store and not by the adapter. */
   dump(): Promise<readonly unknown[]>
   close(): Promise<void>
@@ -34,7 +35,7 @@ export async function run(program: Program, subject: Subject): Promise<Transcrip
   const answers: Answer[] = []
   for (const step of [...program, ...closing]) {
     const request = requestOf(step, stamps, cursors)
-    const response = await endpoint(await signedRequest(request, { key: apiKey }))
+    const response = await endpoint.fetch(await signedRequest(request, { key: signingKey }))
     const body = await response.text()
     if (response.status === 200) note(step, JSON.parse(body), stamps, cursors)
     answers.push({ status: response.status, body: normalise(body) })

@@ -3,16 +3,16 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
-import { drizzleDataSource } from '../../../src/adapters/drizzle/index.ts'
-import { kyselyDataSource } from '../../../src/adapters/kysely.ts'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
-import { pgliteDataSource } from '../../../src/adapters/pglite.ts'
-import { prismaDataSource } from '../../../src/adapters/prisma/index.ts'
-import { dataSource } from '../../../src/index.ts'
-import type { PostgresSource } from '../../../src/postgres/index.ts'
+import { drizzleAdapter } from '../../../src/adapters/drizzle/index.ts'
+import { kyselyAdapter } from '../../../src/adapters/kysely.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
+import { pgliteAdapter } from '../../../src/adapters/pglite.ts'
+import { prismaAdapter } from '../../../src/adapters/prisma/index.ts'
+import { createEndpoint } from '../../../src/index.ts'
+import type { PostgresAdapter } from '../../../src/postgres/index.ts'
 import { generatePrismaClient } from '../../adapters/prisma/generate.ts'
-import { apiKey } from '../../support/source.ts'
+import { signingKey } from '../../support/source.ts'
 import type { Subject } from './run.ts'
 import { countryRows, drizzleRelations, drizzleTables, memoryConstraints, schema, tables } from './schema.ts'
 
@@ -38,12 +38,12 @@ export const emptyAll = `delete from comments; delete from tasks; delete from pr
 
 function onPostgres(
   name: string,
-  source: PostgresSource,
+  source: PostgresAdapter,
   query: Query,
   rows: (result: unknown) => { row: unknown }[],
   close: () => Promise<unknown>,
 ): Subject {
-  const endpoint = dataSource({ schema, adapter: source, apiKey })
+  const endpoint = createEndpoint({ schema, adapter: source, signingKey })
   return {
     name,
     exact: true,
@@ -65,7 +65,7 @@ function onPostgres(
 async function onServer(
   name: string,
   url: string,
-  open: (pool: pg.Pool) => { source: PostgresSource; close?: () => Promise<unknown> },
+  open: (pool: pg.Pool) => { source: PostgresAdapter; close?: () => Promise<unknown> },
 ): Promise<Subject> {
   const pool = new pg.Pool({ connectionString: url, max: 4 })
   pool.on('error', () => {})
@@ -94,21 +94,21 @@ export async function openSubjects(freshUrl: () => Promise<string>): Promise<Sub
   const { PrismaClient } = await import('../../adapters/prisma/generated/client.ts')
   const prismaUrl = await freshUrl()
   return Promise.all([
-    onServer('pg', await freshUrl(), (pool) => ({ source: pgDataSource(pool, schema) })),
+    onServer('pg', await freshUrl(), (pool) => ({ source: pgAdapter(pool, schema) })),
     onServer('drizzle', await freshUrl(), (pool) => {
       const db = drizzle(pool, { schema: { ...drizzleTables, ...drizzleRelations }, casing: 'snake_case' })
-      return { source: drizzleDataSource(db, schema) as PostgresSource }
+      return { source: drizzleAdapter(db, schema) as PostgresAdapter }
     }),
     onServer('kysely', await freshUrl(), (pool) => {
       const db = new Kysely<object>({
         dialect: new PostgresDialect({ pool }),
         plugins: [new CamelCasePlugin()],
       })
-      return { source: kyselyDataSource(db, schema) as PostgresSource }
+      return { source: kyselyAdapter(db, schema) as PostgresAdapter }
     }),
     onServer('prisma', prismaUrl, () => {
       const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: prismaUrl, max: 4 }) })
-      return { source: prismaDataSource(prisma, schema) as PostgresSource, close: () => prisma.$disconnect() }
+      return { source: prismaAdapter(prisma, schema) as PostgresAdapter, close: () => prisma.$disconnect() }
     }),
     onPglite(),
     Promise.resolve(inMemory()),
@@ -118,11 +118,11 @@ export async function openSubjects(freshUrl: () => Promise<string>): Promise<Sub
 async function onPglite(): Promise<Subject> {
   const client = await PGlite.create()
   await client.exec(tables)
-  const source = pgliteDataSource(client, schema)
+  const source = pgliteAdapter(client, schema)
   await source.migrate()
   return onPostgres(
     'pglite',
-    source as PostgresSource,
+    source as PostgresAdapter,
     (text) => client.exec(text),
     (results) => (results as { rows: { row: unknown }[] }[])[0]?.rows ?? [],
     () => client.close(),
@@ -130,14 +130,14 @@ async function onPglite(): Promise<Subject> {
 }
 
 function inMemory(): Subject {
-  const fresh = () => memoryDataSource(schema, { ...memoryConstraints, rows: { countries: countryRows } })
+  const fresh = () => memoryAdapter(schema, { ...memoryConstraints, rows: { countries: countryRows } })
   let source = fresh()
   return {
     name: 'memory',
     exact: false,
     async open() {
       source = fresh()
-      return dataSource({ schema, adapter: source, apiKey })
+      return createEndpoint({ schema, adapter: source, signingKey })
     },
     async dump() {
       const log = await source.inspect().log()

@@ -28,7 +28,7 @@ export const copyEnv = (directory: string): void =>
 /** The environment of a process of the example: the rest is in its `.env`. */
 export function exampleEnv(extra: Record<string, string>): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env, NEXT_TELEMETRY_DISABLED: '1', ...extra }
-  for (const name of ['SOURCE_KEY', 'NODE_ENV', 'NODE_OPTIONS', 'VITEST']) delete env[name]
+  for (const name of ['POSTERN_KEY', 'NODE_ENV', 'NODE_OPTIONS', 'VITEST']) delete env[name]
   return env
 }
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
-import { createSourceClient } from '../../../src/client/index.ts'
+import { createClient } from '../../../src/client/index.ts'
 import { freshDatabase, type TestDatabase } from '../../support/db.ts'
 import { freePort } from '../../support/port.ts'
 
@@ -27,7 +27,7 @@ async function start(example: string, env: Record<string, string> = {}) {
   const port = await freePort()
   server = spawn(process.execPath, ['--conditions=postern-source', `examples/${example}/server.ts`], {
     cwd: root,
-    env: { ...process.env, ...env, SOURCE_KEY: key, PORT: String(port) },
+    env: { ...process.env, ...env, POSTERN_KEY: key, PORT: String(port) },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = once(server, 'exit').then(([code]) =>
@@ -36,16 +36,19 @@ async function start(example: string, env: Record<string, string> = {}) {
   const [ready] = await Promise.race([once(server.stdout as NodeJS.ReadableStream, 'data'), ended])
   ended.catch(() => {})
   expect(String(ready).trim()).toBe(`http://localhost:${port}/source`)
-  return createSourceClient({
+  return createClient({
     url: `http://localhost:${port}/source`,
-    key,
+    signingKey: key,
     retries: 0,
     scope: { organizationId: 'org_1' },
   })
 }
 
 const create = (model: string, id: string, input: object) =>
-  ({ key: `create:${id}`, operations: [{ type: 'CREATE', model, id, input: { ...input } }] }) as const
+  ({
+    idempotencyKey: `create:${id}`,
+    operations: [{ type: 'CREATE', model, id, input: { ...input } }],
+  }) as const
 
 test('hono-pglite: commits, replays, refuses a stale decision, and tells what changed', async () => {
   const source = await start('hono-pglite')
@@ -56,7 +59,7 @@ test('hono-pglite: commits, replays, refuses a stale decision, and tells what ch
   const [readAt] = first.stamps as [number]
   const pin = (key: string, pinned: boolean) =>
     source.commit({
-      key,
+      idempotencyKey: key,
       operations: [{ type: 'UPDATE', model: 'notes', id: 'n1', input: { pinned }, readAt }],
     })
   await pin('pin', true)
@@ -82,7 +85,7 @@ test('custom-handlers: keep the promises of a commit without an adapter', async 
   const { stamps } = await source.list('tickets')
   const close = (key: string) =>
     source.commit({
-      key,
+      idempotencyKey: key,
       operations: [
         { type: 'UPDATE', model: 'tickets', id: 't1', input: { state: 'closed' }, readAt: stamps[0]! },
       ],
@@ -96,7 +99,7 @@ test('custom-handlers: keep the promises of a commit without an adapter', async 
   }
 
   const broken = source.commit({
-    key: 'broken',
+    idempotencyKey: 'broken',
     operations: [
       { type: 'CREATE', model: 'tickets', id: 't2', input: { subject: 'Oil it' } },
       { type: 'UPDATE', model: 'tickets', id: 'none', input: { state: 'closed' } },

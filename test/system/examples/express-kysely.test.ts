@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { createSourceClient } from '../../../src/client/index.ts'
+import { createClient } from '../../../src/client/index.ts'
 import { blocksOf } from '../../docs/markdown.ts'
 import { freshDatabase, type TestDatabase } from '../../support/db.ts'
 import { freePort } from '../../support/port.ts'
@@ -56,8 +56,8 @@ test('served, it answers curl and prints what its README and the quick start say
 test('with express.json() before it, the answer names the mistake and its fix', async () => {
   await start('wrong-order.ts')
   const [, said = ''] = shown
-  const [, message] = said.trim().split(/^SourceClientError: /)
-  const source = createSourceClient({ url, key, retries: 0, scope: { organizationId: 'org_1' } })
+  const [, message] = said.trim().split(/^ClientError: /)
+  const source = createClient({ url, signingKey: key, retries: 0, scope: { organizationId: 'org_1' } })
   await expect(source.list('tasks')).rejects.toMatchObject({
     status: 500,
     code: 'source_adapter_misconfigured',

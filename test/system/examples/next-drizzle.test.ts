@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createSourceClient } from '../../../src/client/index.ts'
+import { createClient } from '../../../src/client/index.ts'
 import { freshDatabase, type TestDatabase } from '../../support/db.ts'
 import { post, sendRaw } from '../../support/mount.ts'
 import { freePort } from '../../support/port.ts'
@@ -49,9 +49,9 @@ test('a built and started Next.js app prints what its README and the quick start
 })
 
 test('it answers signed commits, replays and loads', async () => {
-  const source = createSourceClient({ url, key, scope: { organizationId: 'org_2' } })
+  const source = createClient({ url, signingKey: key, scope: { organizationId: 'org_2' } })
   const commit = {
-    key: 'k1',
+    idempotencyKey: 'k1',
     operations: [{ type: 'CREATE', model: 'tasks', id: 't2', input: { title: 'Paint' } }],
   } as const
   const first = await source.commit(commit)

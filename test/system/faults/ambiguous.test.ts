@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { SourceError } from '../../../src/core/errors.ts'
+import type { PosternError } from '../../../src/core/errors.ts'
 import { freshKey, majors, refused, type WireOperation } from '../../support/postgres-source.ts'
 import type { Place } from './proxy.ts'
 import { entry, openThrough, type Through, tracesOf } from './through.ts'
@@ -68,7 +68,7 @@ describe.each(majors)('Postgres %i: a connection lost around a commit', (major) 
       for (let round = 0; round < 5; round += 1) {
         const key = freshKey()
         const met = open.proxy.fault({ place: 'arrived', when: lasting })
-        const outcome = await open.commit(operations(key), { key }).catch((error: SourceError) => error.code)
+        const outcome = await open.commit(operations(key), { key }).catch((error: PosternError) => error.code)
         await met
         if (typeof outcome === 'object') expect(outcome.body).toBe((await tracesOf(open.direct, key)).body)
         else expect(outcome).toBe('commit_outcome_unknown')
@@ -96,7 +96,7 @@ describe.each(majors)('Postgres %i: a connection lost around a commit', (major) 
       await open.proxy.refuse()
       // a pool of idle connections could still carry the lookup
       const idle = open.pool.idleCount
-      const outcome = await open.commit(operations(key), { key }).catch((error: SourceError) => error.code)
+      const outcome = await open.commit(operations(key), { key }).catch((error: PosternError) => error.code)
       await met
       if (idle <= 1) expect(outcome).toBe('commit_outcome_unknown')
       open.proxy.cut()

@@ -9,7 +9,7 @@ export interface Settings {
   readonly adapter: AdapterName
   readonly databaseUrl: string
   readonly connections: number
-  readonly apiKey: string
+  readonly signingKey: string
   readonly port: number
   /** Whether it installs the engine before it serves. */
   readonly migrate: boolean
@@ -28,7 +28,7 @@ export interface Memory {
 /** An endpoint in a process of its own, on a port that stays. */
 export interface Application extends AsyncDisposable {
   readonly url: string
-  readonly apiKey: string
+  readonly signingKey: string
   /** SIGKILL: no handler runs, nothing is flushed. */
   kill(): Promise<void>
   start(): Promise<void>
@@ -44,7 +44,7 @@ export async function startApplication(
   options: Partial<Pick<Settings, 'connections' | 'plant' | 'hooks'>> = {},
 ): Promise<Application> {
   const port = await freePort()
-  const settings = { adapter, databaseUrl, connections: 10, port, apiKey: 'sk_faults', ...options }
+  const settings = { adapter, databaseUrl, connections: 10, port, signingKey: 'sk_faults', ...options }
   let child: ChildProcess | undefined
   let crashes = 0
   let memory: Memory | undefined
@@ -81,7 +81,7 @@ export async function startApplication(
   await start(true)
   return {
     url: `http://127.0.0.1:${port}/source`,
-    apiKey: settings.apiKey,
+    signingKey: settings.signingKey,
     kill,
     start: () => start(false),
     get memory() {

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { type PgClient, pgConnection } from '../../../src/adapters/pg.ts'
 import type { Schema } from '../../../src/core/schema/define.ts'
 import type { PostgresConnection } from '../../../src/postgres/connection.ts'
-import { postgresSource } from '../../../src/postgres/index.ts'
+import { postgresAdapter } from '../../../src/postgres/index.ts'
 
 /** A database of its own on a server, for what must run outside the test runner as well. */
 export interface Database extends AsyncDisposable {
@@ -26,7 +26,7 @@ export interface Installed {
 export async function createDatabase(serverUrl: string, installed: Installed): Promise<Database> {
   const { schema, tables, settings = {}, install = migrate } = installed
   function migrate(connection: PostgresConnection<PgClient>) {
-    return postgresSource(connection, schema).migrate()
+    return postgresAdapter(connection, schema).migrate()
   }
   const name = `postern_${randomBytes(6).toString('hex')}`
   const defaults = Object.entries(settings).map(

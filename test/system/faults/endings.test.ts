@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { SourceRejection } from '../../../src/core/errors.ts'
+import { Rejection } from '../../../src/core/errors.ts'
 import { freshKey, refused } from '../../support/postgres-source.ts'
 import { entry, openThrough, type Through, tracesOf } from './through.ts'
 
@@ -118,7 +118,7 @@ describe('a transaction that ends in another way than was asked for', () => {
         if (!('note' in (operations[0]?.input ?? {}))) return
         const client = tx as { query(text: string): Promise<unknown> }
         client.query('select pg_sleep(2)').catch(() => {})
-        throw new SourceRejection('too_slow', 'Too slow.')
+        throw new Rejection('too_slow', 'Too slow.')
       },
     }
     await using held = await openThrough({ through: { hooks }, throughPool: { max: 1, query_timeout: 300 } })

@@ -1,8 +1,9 @@
 // The application that tests kill: an endpoint over HTTP, in a process of its own. Started by application.ts.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { dataSourceNode } from '../../../src/node/index.ts'
-import type { PostgresSource } from '../../../src/postgres/index.ts'
+import { createEndpoint } from '../../../src/index.ts'
+import { toNode } from '../../../src/node/index.ts'
+import type { PostgresAdapter } from '../../../src/postgres/index.ts'
 import type { Memory, Settings } from './application.ts'
 import { journal } from './journal.ts'
 import { type Opening, openAdapter } from './sources.ts'
@@ -11,12 +12,14 @@ const settings = JSON.parse(process.argv[2] as string) as Settings
 const source = await open({ ...settings, schema: journal })
 
 const server = createServer(
-  dataSourceNode({
-    schema: journal,
-    apiKey: settings.apiKey,
-    adapter: source,
-    onError: () => {}, // outages are what it is here for
-  }),
+  toNode(
+    createEndpoint({
+      schema: journal,
+      signingKey: settings.signingKey,
+      adapter: source,
+      onError: () => {}, // outages are what it is here for
+    }),
+  ),
 )
 server.listen(settings.port, '127.0.0.1')
 await once(server, 'listening')
@@ -27,7 +30,7 @@ setInterval(() => {
   process.send?.({ pid: process.pid, bytes: process.memoryUsage().heapUsed } satisfies Memory)
 }, 1_000)
 
-async function open(opening: Opening): Promise<PostgresSource> {
+async function open(opening: Opening): Promise<PostgresAdapter> {
   if (settings.plant === undefined && !settings.hooks) {
     const { source } = await openAdapter(settings.adapter, opening)
     if (settings.migrate) await source.migrate()

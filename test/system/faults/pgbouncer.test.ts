@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it, test } from 'vitest'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { conformance, conformanceSchema, postgresProbe } from '../../../src/conformance/index.ts'
 import { generatePrismaClient } from '../../adapters/prisma/generate.ts'
 import { freshDatabase } from '../../support/db.ts'
@@ -20,7 +20,7 @@ async function subject(bouncer: PgBouncer) {
   await prepareDatabase(database.url, 'read committed')
   const pool = new pg.Pool({ connectionString: bouncer.through(database.url), max: 20 })
   pool.on('error', () => {})
-  const adapter = pgDataSource(pool, conformanceSchema)
+  const adapter = pgAdapter(pool, conformanceSchema)
   await adapter.migrate()
   const probe = postgresProbe(() => probeConnection(database.url), { capture: true })
   afterAll(async () => {

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { type PgServer, startPostgres } from '../../support/pg-server.ts'
 import { freshKey, openSource, refused } from '../../support/postgres-source.ts'
 import { createDatabase } from './database.ts'
@@ -77,7 +77,7 @@ describe('when there is not enough of something', () => {
     const asked = async () => {
       const pool = new pg.Pool({ connectionString: open.url })
       try {
-        return await speak(pgDataSource(pool, journal), journal, 'org_1').commit(key, [entry(key)])
+        return await speak(pgAdapter(pool, journal), journal, 'org_1').commit(key, [entry(key)])
       } finally {
         await pool.end()
       }
@@ -116,7 +116,7 @@ describe('on a small server', () => {
     const pool = new pg.Pool({ connectionString: url.href })
     pool.on('error', () => {})
     try {
-      const source = speak(pgDataSource(pool, journal), journal, 'org_1')
+      const source = speak(pgAdapter(pool, journal), journal, 'org_1')
       const key = freshKey()
       await refused(source.commit(key, [entry(key)]), 'source_unavailable')
       await Promise.all(others.splice(0).map((other) => other.end()))
@@ -146,7 +146,7 @@ describe('on a small server', () => {
       const ballast = path.join(disk.path, 'ballast')
       fs.writeFileSync(ballast, Buffer.alloc(8 * 2 ** 20))
       await pool.query(journalTables)
-      const adapter = pgDataSource(pool, journal)
+      const adapter = pgAdapter(pool, journal)
       await adapter.migrate()
       await pool.query('create table filler (x text); alter table filler alter x set storage external')
       const fill = async (): Promise<void> => {

@@ -1,11 +1,11 @@
 import type { Schema } from '../../../src/index.ts'
-import type { PostgresSource } from '../../../src/postgres/index.ts'
+import type { PostgresAdapter } from '../../../src/postgres/index.ts'
 
 export const adapters = ['pg', 'prisma', 'drizzle', 'kysely', 'postgres-js'] as const
 export type AdapterName = (typeof adapters)[number]
 
 export interface OpenedSource {
-  readonly source: PostgresSource
+  readonly source: PostgresAdapter
   close(): Promise<unknown>
 }
 
@@ -26,39 +26,39 @@ export async function openAdapter(adapter: AdapterName, opening: Opening): Promi
   const { databaseUrl, schema, connections, pooler = false } = opening
   switch (adapter) {
     case 'pg': {
-      const { pgDataSource } = await import('../../../src/adapters/pg.ts')
+      const { pgAdapter } = await import('../../../src/adapters/pg.ts')
       const pool = await pgPool(opening)
-      return { source: pgDataSource(pool, schema), close: () => pool.end() }
+      return { source: pgAdapter(pool, schema), close: () => pool.end() }
     }
     case 'drizzle': {
       const { drizzle } = await import('drizzle-orm/node-postgres')
-      const { drizzleDataSource } = await import('../../../src/adapters/drizzle/index.ts')
+      const { drizzleAdapter } = await import('../../../src/adapters/drizzle/index.ts')
       const pool = await pgPool(opening)
-      return { source: drizzleDataSource(drizzle(pool), schema) as PostgresSource, close: () => pool.end() }
+      return { source: drizzleAdapter(drizzle(pool), schema) as PostgresAdapter, close: () => pool.end() }
     }
     case 'kysely': {
       const { Kysely, PostgresDialect } = await import('kysely')
-      const { kyselyDataSource } = await import('../../../src/adapters/kysely.ts')
+      const { kyselyAdapter } = await import('../../../src/adapters/kysely.ts')
       const db = new Kysely({ dialect: new PostgresDialect({ pool: await pgPool(opening) }) })
-      return { source: kyselyDataSource(db, schema) as PostgresSource, close: () => db.destroy() }
+      return { source: kyselyAdapter(db, schema) as PostgresAdapter, close: () => db.destroy() }
     }
     case 'postgres-js': {
       const { default: postgres } = await import('postgres')
-      const { postgresJsDataSource } = await import('../../../src/adapters/postgres-js.ts')
+      const { postgresJsAdapter } = await import('../../../src/adapters/postgres-js.ts')
       const sql = postgres(databaseUrl, { max: connections, ...(pooler && { prepare: false }) })
-      return { source: postgresJsDataSource(sql, schema) as PostgresSource, close: () => sql.end() }
+      return { source: postgresJsAdapter(sql, schema) as PostgresAdapter, close: () => sql.end() }
     }
     case 'prisma': {
       const { PrismaPg } = await import('@prisma/adapter-pg')
       const { PrismaClient } = await import('../../adapters/prisma/generated/client.ts')
-      const { prismaDataSource } = await import('../../../src/adapters/prisma/index.ts')
+      const { prismaAdapter } = await import('../../../src/adapters/prisma/index.ts')
       const driver = new PrismaPg({
         connectionString: databaseUrl,
         max: connections,
         query_timeout: QUERY_MS,
       })
       const prisma = new PrismaClient({ adapter: driver })
-      return { source: prismaDataSource(prisma, schema) as PostgresSource, close: () => prisma.$disconnect() }
+      return { source: prismaAdapter(prisma, schema) as PostgresAdapter, close: () => prisma.$disconnect() }
     }
   }
 }

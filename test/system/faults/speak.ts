@@ -1,4 +1,4 @@
-import type { CommitAnswer, SourceAdapter } from '../../../src/core/adapter.ts'
+import type { Adapter, CommitAnswer } from '../../../src/core/adapter.ts'
 import { defaultLimits } from '../../../src/core/endpoint/limits.ts'
 import { prepareWork } from '../../../src/core/endpoint/work.ts'
 import { parseRequest } from '../../../src/core/protocol/request.ts'
@@ -23,7 +23,7 @@ export interface FeedEvent {
   readonly correlationId?: string
 }
 
-export function speak(source: SourceAdapter, schema: Schema, tenant: string): Speaker {
+export function speak(source: Adapter, schema: Schema, tenant: string): Speaker {
   const scope = { organizationId: tenant }
   const prepare = (body: object) =>
     prepareWork(

@@ -1,6 +1,6 @@
 import pg from 'pg'
-import { type PgSourceOptions, pgDataSource } from '../../../src/adapters/pg.ts'
-import type { PostgresSource } from '../../../src/postgres/index.ts'
+import { type PgAdapterOptions, pgAdapter } from '../../../src/adapters/pg.ts'
+import type { PostgresAdapter } from '../../../src/postgres/index.ts'
 import {
   type Caller,
   caller,
@@ -16,19 +16,19 @@ export interface Through extends Caller, AsyncDisposable {
   readonly proxy: FaultProxy
   /** The database itself: its `sql` does not pass the proxy. */
   readonly direct: OpenSource
-  readonly source: PostgresSource
+  readonly source: PostgresAdapter
   readonly pool: pg.Pool
 }
 
 export async function openThrough(
-  setup: Partial<Setup> & { through?: PgSourceOptions; throughPool?: pg.PoolConfig } = {},
+  setup: Partial<Setup> & { through?: PgAdapterOptions; throughPool?: pg.PoolConfig } = {},
 ): Promise<Through> {
   const { through = {}, throughPool, ...rest } = setup
   const direct = await openSource({ schema: journal, tables: journalTables, ...rest })
   const proxy = await startProxy(direct.url)
   const pool = new pg.Pool({ max: 5, ...throughPool, connectionString: proxy.url })
   pool.on('error', () => {})
-  const source = pgDataSource(pool, direct.schema, { ...rest.options, ...through })
+  const source = pgAdapter(pool, direct.schema, { ...rest.options, ...through })
   const call = caller(source, direct.schema)
   // the first request reads what was compiled; faults are meant for the ones after it
   await call.load('counters', 'none')

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { caller, type WireEvent } from '../../support/caller.ts'
 import { shop } from './shop.ts'
 
@@ -34,7 +34,7 @@ const idle = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(
 /** Follows the feed as a caller of the endpoint does. */
 export function follow(url: string, name: string, limit: number, ended: () => boolean): Follower {
   const pool = new pg.Pool({ connectionString: url, max: 1 })
-  const call = caller(pgDataSource(pool, shop), shop, null)
+  const call = caller(pgAdapter(pool, shop), shop, null)
   const poll: Poll = async (cursor) => {
     const { events, nextCursor } = await call.events(cursor, limit)
     return { events: events.map(seenOf), cursor: nextCursor }

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { pgConnection } from '../../../src/adapters/pg.ts'
-import { postgresSource } from '../../../src/postgres/index.ts'
+import { postgresAdapter } from '../../../src/postgres/index.ts'
 import { planted } from '../../mutants/plants.ts'
 import { type Follower, follow, followNaively } from './followers.ts'
 import { shop, shopTables } from './shop.ts'
@@ -35,7 +35,7 @@ export async function runFeed(run: FeedRun): Promise<FeedReport> {
   admin.on('error', () => {}) // when the run fails, its own error is the one to show
   await admin.connect()
   await admin.query(shopTables)
-  await postgresSource(await planting(admin), shop).migrate()
+  await postgresAdapter(await planting(admin), shop).migrate()
   const other = new pg.Client(run.elsewhere)
   await other.connect()
   await other.query('create table strangers (n int)')

@@ -1,6 +1,6 @@
 import pg from 'pg'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
-import type { PostgresSource } from '../../../src/postgres/index.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
+import type { PostgresAdapter } from '../../../src/postgres/index.ts'
 import { type Caller, caller, type WireOperation } from '../../support/caller.ts'
 import { ROWS, shop } from './shop.ts'
 
@@ -34,7 +34,7 @@ const updates = (count: number): WireOperation[] =>
 /** One writer's connection with a source on it, so that commits join the transactions that the writer opens. */
 interface Writer {
   readonly client: pg.Client
-  readonly source: PostgresSource
+  readonly source: PostgresAdapter
   readonly call: Caller
 }
 
@@ -223,6 +223,6 @@ async function connect(url: string): Promise<Writer> {
   const client = new pg.Client(url)
   client.on('error', () => {}) // the killer's victims; the query that fails says so
   await client.connect()
-  const source = pgDataSource(client, shop)
+  const source = pgAdapter(client, shop)
   return { client, source, call: caller(source, shop, null) }
 }

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import pg from 'pg'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { errors } from '../../../src/core/errors.ts'
-import type { DataSourceOptions, SourceAdapter } from '../../../src/index.ts'
-import { dataSource } from '../../../src/index.ts'
+import type { Adapter, Endpoint, EndpointOptions } from '../../../src/index.ts'
+import { createEndpoint } from '../../../src/index.ts'
 import { signed } from '../../support/source.ts'
 import { tracker, trackerTables } from '../../support/tracker.ts'
 import { body, bytesOf, FOREIGN_IDS, type Seen } from './requests.ts'
@@ -36,23 +36,23 @@ const theirRowsNow = `select (select json_agg(t order by id) from tasks t where 
 /** An endpoint under attack, and a look at the other tenant's rows past it. */
 interface Victim {
   readonly name: string
-  readonly endpoint: (request: Request) => Promise<Response>
+  readonly endpoint: Pick<Endpoint, 'fetch'>
   readonly logged: string[]
   theirs(): Promise<unknown>
 }
 
-function victim(name: string, adapter: SourceAdapter, theirs: Victim['theirs']): Victim {
+function victim(name: string, adapter: Adapter, theirs: Victim['theirs']): Victim {
   const logged: string[] = []
   const line = (fields: object, message: string): void =>
     void logged.push(`${JSON.stringify(fields)} ${message}`)
-  const options: DataSourceOptions = {
+  const options: EndpointOptions = {
     schema: tracker,
-    apiKey: KEY,
+    signingKey: KEY,
     adapter,
     logger: { info: line, warn: line, error: line },
     onError: (error) => failuresOf(name).push(String((error as { cause?: unknown }).cause ?? error)),
   }
-  return { name, endpoint: dataSource(options), logged, theirs }
+  return { name, endpoint: createEndpoint(options), logged, theirs }
 }
 
 /** What `onError` was told, for whoever reads a failure; it may leak. */
@@ -98,7 +98,7 @@ export async function fuzzBodies(
         const { request, bytes } = bytesOf(made, seen.get(name))
         const forged = number % 50 === 0
         const { headers } = await signed(forged ? { other: bytes.length } : bytes, { key: KEY })
-        const answer = await endpoint(
+        const answer = await endpoint.fetch(
           new Request('https://example.com/source', { method: 'POST', headers, body: bytes }),
         )
         const text = await answer.text()
@@ -149,10 +149,10 @@ async function open(databaseUrl: string) {
   const pool = new pg.Pool({ connectionString: url.href, max: 2 })
   pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
   await pool.query(trackerTables)
-  const source = pgDataSource(pool, tracker)
+  const source = pgAdapter(pool, tracker)
   await source.migrate()
   await pool.query(theirRows)
-  const memory = memoryDataSource(tracker)
+  const memory = memoryAdapter(tracker)
   for (const model of ['tasks', 'comments', 'reactions', 'counters', 'documents']) {
     const { rows } = await pool.query(`select * from ${model}`)
     for (const row of rows) await memory.write(model, wireRow(model, row))

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { SourceError } from '../../../src/core/errors.ts'
+import { PosternError } from '../../../src/core/errors.ts'
 import { createKeyRing } from '../../../src/core/signature/keys.ts'
 import { createSigner } from '../../../src/core/signature/sign.ts'
 import { type Attempt, attack, createTarget, type Target } from '../../unit/core/signature/forgery.ts'
@@ -193,6 +193,6 @@ function faultOf(
 ): string | undefined {
   if (answer.outcome === 'accepted') return answer.genuine ? undefined : 'accepted without a valid signature'
   const { error } = answer
-  const known = error instanceof SourceError && error.status === 401 && error.details === undefined
+  const known = error instanceof PosternError && error.status === 401 && error.details === undefined
   return known ? undefined : `refused by ${String(error)}`
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SourceError } from '../../../src/core/errors.ts'
-import type { PostgresSource } from '../../../src/postgres/index.ts'
+import { PosternError } from '../../../src/core/errors.ts'
+import type { PostgresAdapter } from '../../../src/postgres/index.ts'
 import { type FeedEvent, type Speaker, speak } from '../faults/speak.ts'
 import { BEYOND } from './model.ts'
 import type { Action, Client, Plan, Program } from './program.ts'
@@ -8,7 +8,7 @@ import { type ModelName, type Sent, type Tenant, tenants, world } from './world.
 
 /** Where a history happens: a source under test, and SQL beside it. */
 export interface Stage {
-  readonly source: PostgresSource
+  readonly source: PostgresAdapter
   sql(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>
 }
 
@@ -145,7 +145,7 @@ async function patiently<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await ask()
     } catch (error) {
-      if (!(error instanceof SourceError) || !passing.includes(error.code) || attempt === 100) throw error
+      if (!(error instanceof PosternError) || !passing.includes(error.code) || attempt === 100) throw error
       await sleep(Math.random() * 20)
     }
   }
@@ -324,7 +324,7 @@ class Player {
     const outcome = await patiently(() => this.#speaker.commit(key, operations)).then(
       ({ body, replayed }): Outcome => ({ code: 'ok', body, replayed }),
       (error: unknown): Outcome => {
-        if (!(error instanceof SourceError) || error.status >= 500) throw error
+        if (!(error instanceof PosternError) || error.status >= 500) throw error
         return { code: error.code, details: error.details ?? {} }
       },
     )
@@ -355,7 +355,7 @@ class Player {
       this.#cursor = page.nextCursor
       this.#feed.events.push(...page.events)
     } catch (error) {
-      if (!(error instanceof SourceError) || error.code !== 'cursor_expired') throw error
+      if (!(error instanceof PosternError) || error.code !== 'cursor_expired') throw error
       this.#cursor = undefined
       this.#feed.events.length = 0
     }

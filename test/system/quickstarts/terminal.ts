@@ -61,7 +61,7 @@ function environment(): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {}
   for (const [name, value] of Object.entries(process.env)) {
     const ofNpm = /^npm_/.test(name) && !/^npm_config_(?:registry|cache|userconfig)$/.test(name)
-    if (!ofNpm && !['INIT_CWD', 'NODE_OPTIONS', 'NODE_ENV', 'DATABASE_URL', 'SOURCE_KEY'].includes(name)) {
+    if (!ofNpm && !['INIT_CWD', 'NODE_OPTIONS', 'NODE_ENV', 'DATABASE_URL', 'POSTERN_KEY'].includes(name)) {
       env[name] = value
     }
   }

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { createRelay, DeliveryError, relaysOf, type SourceEvent } from '../../../src/relay/index.ts'
+import { type ChangeEvent, createRelay, DeliveryError, relaysOf } from '../../../src/relay/index.ts'
 import { leapingClock, openNotes, startRelay, until, write } from './support.ts'
 
 /** A sink that takes nothing of some rows. */
 function choosy(...rows: string[]) {
   const refused = new Set(rows)
-  const got: SourceEvent[] = []
+  const got: ChangeEvent[] = []
   const calls: number[][] = []
   let down = false
   return {
@@ -15,7 +15,7 @@ function choosy(...rows: string[]) {
     down: (is: boolean) => {
       down = is
     },
-    sink: ({ events }: { events: readonly SourceEvent[] }) => {
+    sink: ({ events }: { events: readonly ChangeEvent[] }) => {
       calls.push(events.map(({ stamp }) => stamp))
       if (down) throw new Error('down')
       if (events.some(({ entityId }) => refused.has(entityId)))
@@ -25,7 +25,7 @@ function choosy(...rows: string[]) {
   }
 }
 
-const stampsOf = (events: readonly SourceEvent[], row: string): number[] =>
+const stampsOf = (events: readonly ChangeEvent[], row: string): number[] =>
   events.filter(({ entityId }) => entityId === row).map(({ stamp }) => stamp)
 
 test('a sink that fails for the whole schedule leaves dead letters, the relay goes on, and a redrive delivers them', async () => {
@@ -151,8 +151,8 @@ test('letters that are discarded while a batch is under way do not come back: th
   const options = { source: open.source, name: 'sink', schedule: [0] }
   await expect(createRelay({ ...options, sink: fails }).run({ once: true })).rejects.toThrow('no')
   for (const row of ['a', 'b']) await write(open, row)
-  const got: SourceEvent[] = []
-  const sink = async ({ events }: { events: readonly SourceEvent[] }) => {
+  const got: ChangeEvent[] = []
+  const sink = async ({ events }: { events: readonly ChangeEvent[] }) => {
     got.push(...events)
     if (got.length === 1) expect(await relays.discard('sink', {})).toBe(1)
   }
@@ -172,7 +172,7 @@ test('a redrive keeps to the bytes of a batch, and a letter that is refused hold
   refused.clear()
   calls.length = 0
   await relays.redrive('sink')
-  const picky = ({ events }: { events: readonly SourceEvent[] }) => {
+  const picky = ({ events }: { events: readonly ChangeEvent[] }) => {
     if (events.some(({ stamp }) => stamp === 6)) throw new DeliveryError('not this', { fault: 'refused' })
     return sink({ events })
   }

@@ -1,10 +1,10 @@
 import pg from 'pg'
 import { expect, test } from 'vitest'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
-import { dataSource } from '../../../src/index.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
+import { createEndpoint } from '../../../src/index.ts'
 import { blocksOf } from '../../docs/markdown.ts'
 import { majors, type OpenSource } from '../../support/postgres-source.ts'
-import { apiKey, ask } from '../../support/source.ts'
+import { ask, signingKey } from '../../support/source.ts'
 import { wire } from '../../support/wire.ts'
 import { notes } from './schema.ts'
 import { openNotes, write } from './support.ts'
@@ -31,7 +31,7 @@ async function slot(open: OpenSource, plugin: string) {
 
 /** What a commit is answered, with this echo. */
 const commit = (open: OpenSource, key: string, echo: unknown, id = key) =>
-  ask(dataSource({ schema: notes, adapter: open.source, apiKey }), {
+  ask(createEndpoint({ schema: notes, adapter: open.source, signingKey }), {
     type: 'commit',
     correlationId: key,
     operations: [{ type: 'CREATE', model: 'notes', id, input: { text: 'x' } }],
@@ -79,7 +79,7 @@ test('an echo stands or falls with the hooks of the application', async () => {
   await using open = await openNotes()
   await using decoded = await slot(open, 'test_decoding')
   let fail = true
-  const source = pgDataSource(open.pool, notes, {
+  const source = pgAdapter(open.pool, notes, {
     hooks: {
       afterCommit() {
         if (fail) throw new Error('of a hook')
@@ -98,7 +98,7 @@ test('a commit with an echo is one round trip, as one without', async () => {
   await using open = await openNotes()
   await using line = await wire(open.url)
   const pool = new pg.Pool({ connectionString: line.url, max: 1 })
-  const through = { ...open, source: pgDataSource(pool, notes) }
+  const through = { ...open, source: pgAdapter(pool, notes) }
   await commit(through, 'first', echo)
   line.take()
   await commit(through, 'k', echo)

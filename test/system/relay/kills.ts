@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { caller, type WireOperation } from '../../support/caller.ts'
 import type { Arrival, Collector } from './collector.ts'
 import { type RelayProcess, startRelayProcess } from './process.ts'
@@ -40,7 +40,7 @@ export async function runKills(run: KillRun): Promise<KillReport> {
   const { commits, collector, database, batchSize = 50 } = run
   const pool = new pg.Pool({ connectionString: database, max: WRITERS + 1 })
   pool.on('error', () => {})
-  const source = pgDataSource(pool, notes)
+  const source = pgAdapter(pool, notes)
   await pool.query(noteTables)
   await source.migrate()
   const call = caller(source, notes)

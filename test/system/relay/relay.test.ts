@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { defineSchema, model, z } from '../../../src/index.ts'
 import { grants } from '../../../src/postgres/index.ts'
 import { createRelay, relaysOf, type Sink } from '../../../src/relay/index.ts'
@@ -160,9 +160,9 @@ test('a relay that begins now sends nothing of before', async () => {
 test('the events of a model that only a newer version of the application knows are delivered too', async () => {
   await using open = await openNotes()
   const older = defineSchema({ lists: model({ name: z.string() }, {}, { policy: { by: 'none' } }) })
-  await pgDataSource(open.pool, older).migrate()
+  await pgAdapter(open.pool, older).migrate()
   await write(open, 'n1')
-  const running = startRelay(open, { source: pgDataSource(open.pool, older) })
+  const running = startRelay(open, { source: pgAdapter(open.pool, older) })
   await until(() => running.got.length === 1)
   await running.stop()
   expect(running.got[0]).toMatchObject({ model: 'notes', entityId: 'n1' })
@@ -226,7 +226,7 @@ test('under a default isolation of serializable it works all the same', async ()
   )
   const pool = new pg.Pool({ connectionString: open.url })
   await write(open, 'n1')
-  const running = startRelay(open, { source: pgDataSource(pool, open.schema) })
+  const running = startRelay(open, { source: pgAdapter(pool, open.schema) })
   await until(() => running.got.length === 1)
   await running.stop()
   await pool.end()
@@ -242,7 +242,7 @@ test('a role with the grants of a relay can do all that a relay and its operator
   const pool = new pg.Pool({ connectionString: url.href })
   try {
     for (const statement of grants(role, { relay: true })) await open.sql(statement)
-    const source = pgDataSource(pool, open.schema)
+    const source = pgAdapter(pool, open.schema)
     const relays = relaysOf(source)
     const once = (sink: Sink) =>
       createRelay({ source, name: 'sink', sink, schedule: [0] }).run({ once: true })

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Clock, Relay, RelayOptions, SourceEvent } from '../../../src/relay/index.ts'
+import type { ChangeEvent, Clock, Relay, RelayOptions } from '../../../src/relay/index.ts'
 import { createRelay } from '../../../src/relay/index.ts'
 import type { PgMajor } from '../../support/db.ts'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
@@ -23,8 +23,8 @@ const made = new WeakMap<OpenSource, Set<string>>()
 export function startRelay(
   open: OpenSource,
   options: Partial<RelayOptions> = {},
-): { relay: Relay; got: SourceEvent[]; ended: Promise<unknown>; stop(): Promise<void> } {
-  const got: SourceEvent[] = []
+): { relay: Relay; got: ChangeEvent[]; ended: Promise<unknown>; stop(): Promise<void> } {
+  const got: ChangeEvent[] = []
   const relay = createRelay({
     source: open.source,
     name: 'sink',

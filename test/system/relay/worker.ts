@@ -1,6 +1,6 @@
 // A relay in a process of its own: node worker.ts '{"database":"postgres://...","sink":"http",...}'
 import pg from 'pg'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { createRelay, httpSink, type Sink } from '../../../src/relay/index.ts'
 import type { RelayProcessOptions } from './process.ts'
 import { notes } from './schema.ts'
@@ -24,7 +24,7 @@ async function sinkOf({ sink, url, key = '', subject = 'postern' }: RelayProcess
 
 const { leaseMs = 1000, batchSize = 100 } = options
 await createRelay({
-  source: pgDataSource(pool, notes),
+  source: pgAdapter(pool, notes),
   name: 'sink',
   sink: await sinkOf(options),
   leaseMs,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createSourceClient, SourceClientError } from '../../../src/client/index.ts'
+import { ClientError, createClient } from '../../../src/client/index.ts'
 import { tenants } from './workload.ts'
 
 /** Follows the feed of every tenant, from its beginning, through whatever happens. */
@@ -8,12 +8,12 @@ export class FeedFollower {
   readonly refusals: string[] = []
   readonly #positions = new Map<string, number[]>()
   readonly #url: string
-  readonly #apiKey: string
+  readonly #signingKey: string
   #finishing = false
 
-  constructor(url: string, apiKey: string) {
+  constructor(url: string, signingKey: string) {
     this.#url = url
-    this.#apiKey = apiKey
+    this.#signingKey = signingKey
   }
 
   /** Stamps of the events as they came. */
@@ -31,9 +31,9 @@ export class FeedFollower {
   }
 
   async #follow(tenant: string): Promise<void> {
-    const source = createSourceClient({
+    const source = createClient({
       url: this.#url,
-      key: this.#apiKey,
+      signingKey: this.#signingKey,
       scope: { organizationId: tenant },
     })
     const seen: number[] = []
@@ -48,7 +48,7 @@ export class FeedFollower {
         }
         if (last) return
       } catch (error) {
-        if (!(error instanceof SourceClientError)) throw error
+        if (!(error instanceof ClientError)) throw error
         if (!error.retryable) {
           // a log that knows no longer what it has told
           this.refusals.push(`the feed of ${tenant} ended: ${error}`)

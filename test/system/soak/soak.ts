@@ -63,8 +63,8 @@ export async function soak(options: SoakOptions, show: (progress: Progress) => v
     ...(plant !== undefined && { plant }),
   })
   const random = new Random(seed)
-  const { url, apiKey } = application
-  const work = new Workload({ url, apiKey, commits, clients, random: random.fork(1) })
+  const { url, signingKey } = application
+  const work = new Workload({ url, signingKey, commits, clients, random: random.fork(1) })
   await work.prepare()
   // what is at stake is what comes now, not the set-up
   await run(server.url, 'checkpoint')
@@ -80,7 +80,7 @@ export async function soak(options: SoakOptions, show: (progress: Progress) => v
     progress,
     random: random.fork(2),
   })
-  const follower = new FeedFollower(url, apiKey)
+  const follower = new FeedFollower(url, signingKey)
   const memory = new MemoryCurve(application)
   const shown = setInterval(
     () =>

@@ -1,10 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  type CommitOperation,
-  createSourceClient,
-  type SourceClient,
-  SourceClientError,
-} from '../../../src/client/index.ts'
+import { type Client, ClientError, type CommitOperation, createClient } from '../../../src/client/index.ts'
 import type { Random } from './random.ts'
 
 export const tenants = ['north', 'south'] as const
@@ -41,7 +36,7 @@ export interface Tally {
 
 export interface WorkloadOptions {
   readonly url: string
-  readonly apiKey: string
+  readonly signingKey: string
   readonly commits: number
   readonly clients: number
   readonly random: Random
@@ -62,7 +57,7 @@ export class Workload {
     codes: new Map(),
   }
   readonly #options: WorkloadOptions
-  readonly #sources: ReadonlyMap<string, SourceClient>
+  readonly #sources: ReadonlyMap<string, Client>
   /** Keys of commits of which an attempt ended without saying whether it was applied. */
   readonly #doubtful = new Set<string>()
   /** What the commits asked for that may be sent again. */
@@ -70,13 +65,13 @@ export class Workload {
 
   constructor(options: WorkloadOptions) {
     this.#options = options
-    const { url, apiKey: key } = options
+    const { url, signingKey: key } = options
     this.#sources = new Map(
       tenants.map((organizationId) => [
         organizationId as string,
-        createSourceClient({
+        createClient({
           url,
-          key,
+          signingKey: key,
           scope: { organizationId },
           timeoutMs: 5_000,
           fetch: (input, init) => this.#counted(fetch(input, init), String(init.body)),
@@ -140,13 +135,13 @@ export class Workload {
     counter?: string,
   ): Promise<void> {
     const began = performance.now()
-    const answer = await this.#patiently(() => this.#source(tenant).commit({ key, operations })).catch(
-      (error: unknown) => {
-        if (error instanceof SourceClientError && error.code === 'stale_context') return 'stale' as const
-        this.contradictions.push(`${key}: ${error}`)
-        return 'gave up' as const
-      },
-    )
+    const answer = await this.#patiently(() =>
+      this.#source(tenant).commit({ idempotencyKey: key, operations }),
+    ).catch((error: unknown) => {
+      if (error instanceof ClientError && error.code === 'stale_context') return 'stale' as const
+      this.contradictions.push(`${key}: ${error}`)
+      return 'gave up' as const
+    })
     this.tally.longest = Math.max(this.tally.longest, performance.now() - began)
     if (this.#doubtful.delete(key)) {
       this.tally.unknown += 1
@@ -166,7 +161,9 @@ export class Workload {
     const operations = this.#operations.get(key)
     if (operations === undefined) return
     this.tally.replays += 1
-    const answer = await this.#patiently(() => this.#source(tenant).commit({ key, operations }))
+    const answer = await this.#patiently(() =>
+      this.#source(tenant).commit({ idempotencyKey: key, operations }),
+    )
     if (bodyOf(answer) !== body || !answer.replayed)
       this.contradictions.push(`${key}: acknowledged ${body}, then ${bodyOf(answer)}`)
   }
@@ -190,8 +187,8 @@ export class Workload {
     this.tally.codes.set(code, (this.tally.codes.get(code) ?? 0) + 1)
   }
 
-  #source(tenant: string): SourceClient {
-    return this.#sources.get(tenant) as SourceClient
+  #source(tenant: string): Client {
+    return this.#sources.get(tenant) as Client
   }
 
   /** The client retries by itself, bounded. A caller that must know goes on, with the same key. */
@@ -200,7 +197,7 @@ export class Workload {
       try {
         return await ask()
       } catch (error) {
-        if (!(error instanceof SourceClientError)) throw error
+        if (!(error instanceof ClientError)) throw error
         if (!error.retryable || attempt === 60) throw error
         await sleep(100)
       }

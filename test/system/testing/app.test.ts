@@ -2,15 +2,15 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { SignJWT } from 'jose'
 import { expect, onTestFinished, test } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
-import { createSourceClient, type Scope } from '../../../src/client/index.ts'
-import { dataSource } from '../../../src/index.ts'
-import { dataSourceNode } from '../../../src/node/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import { createClient, type Scope } from '../../../src/client/index.ts'
+import { createEndpoint } from '../../../src/index.ts'
+import { toNode } from '../../../src/node/index.ts'
 import { type TestSessions, type TestSessionsOptions, testSessions } from '../../../src/testing/index.ts'
 import { declare, ids, org, schema, sealedShop, serverUrl, shop } from './shop.ts'
 
 const sessionKey = 'a key that the tests and the application share'
-const apiKey = 'sk_test_the_key_of_the_application'
+const signingKey = 'sk_test_the_key_of_the_application'
 const base = sealedShop({ sessionKey })
 
 function routed(options: Partial<TestSessionsOptions> = {}): TestSessions {
@@ -21,10 +21,12 @@ function routed(options: Partial<TestSessionsOptions> = {}): TestSessions {
 
 /** An application with a live store, a route of its own, and an endpoint, listening on a port. */
 async function application(sessions: TestSessions): Promise<string> {
-  const live = memoryDataSource(schema, {
+  const live = memoryAdapter(schema, {
     rows: { orders: [{ id: 'live', title: 'Real', state: 'open', organization_id: 'org_1' }] },
   })
-  const source = dataSourceNode({ schema, apiKey, adapter: live, adapters: { test: sessions.adapter } })
+  const source = toNode(
+    createEndpoint({ schema, signingKey, adapter: live, adapters: { test: sessions.adapter } }),
+  )
   const whose = async (request: IncomingMessage): Promise<string> => {
     const { id, databaseUrl } = await sessions.of(request.headers)
     return JSON.stringify({ id, databaseUrl })
@@ -42,9 +44,9 @@ async function application(sessions: TestSessions): Promise<string> {
 }
 
 const caller = (url: string, headers: Record<string, string> = {}, scope: Scope = { ...org, mode: 'test' }) =>
-  createSourceClient<typeof schema>({
+  createClient<typeof schema>({
     url: `${url}/source`,
-    key: apiKey,
+    signingKey: signingKey,
     retries: 0,
     headers,
     scope,
@@ -55,7 +57,7 @@ test('requests with a session’s token work in that session, over HTTP; the liv
   await using one = await base.attach({ appUrl: url })
   await using two = await base.attach()
   const create = { type: 'CREATE', model: 'orders', id: 'new', input: { title: 'New' } } as const
-  await caller(url, { ...one.headers }).commit({ key: 'k', operations: [create] })
+  await caller(url, { ...one.headers }).commit({ idempotencyKey: 'k', operations: [create] })
   expect(ids((await one.client.list('orders', {}, org)).rows)).toEqual(['new', 'o1', 'o2', 'o3', 'old'])
   const twos = await caller(url, { ...two.headers }).list('orders')
   expect(ids(twos.rows)).toEqual(['o1', 'o2', 'o3', 'old'])
@@ -70,7 +72,10 @@ test('requests with a session’s token work in that session, over HTTP; the liv
 test('a request with a token never reaches the live store, whatever its mode and whatever the token', async () => {
   const url = await application(routed())
   await using session = await base.attach()
-  const delete_ = { key: 'k', operations: [{ type: 'DELETE', model: 'orders', id: 'live' }] } as const
+  const delete_ = {
+    idempotencyKey: 'k',
+    operations: [{ type: 'DELETE', model: 'orders', id: 'live' }],
+  } as const
   for (const token of [session.token, 'forged']) {
     for (const scope of [org, { ...org, mode: 'live' }]) {
       const client = caller(url, { 'x-test-session': token }, scope)
@@ -182,11 +187,11 @@ test('off unless switched on; refuses a short key, none at all, and production',
   const off = testSessions({ schema, connection: serverUrl(18), sessionKey })
   expect(off.enabled).toBe(false)
   await expect(off.of({ 'x-test-session': 'any' })).rejects.toMatchObject({ code: 'test_session_invalid' })
-  const endpoint = dataSource({ schema, apiKey, adapter: off.adapter })
-  const asked = createSourceClient({
+  const endpoint = createEndpoint({ schema, signingKey, adapter: off.adapter })
+  const asked = createClient({
     url: 'http://off.invalid/',
-    key: apiKey,
-    fetch: (url, init) => endpoint(new Request(url, init)),
+    signingKey: signingKey,
+    fetch: (url, init) => endpoint.fetch(new Request(url, init)),
   })
   await expect(asked.list('orders', {}, org)).rejects.toMatchObject({
     status: 401,

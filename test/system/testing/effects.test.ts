@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { SourceEvent } from '../../../src/index.ts'
+import type { ChangeEvent } from '../../../src/index.ts'
 import { createRelay, type Sink } from '../../../src/relay/index.ts'
 import { type AttachOptions, type TestSession, testSessions } from '../../../src/testing/index.ts'
 import { ids, org, schema, sealedShop, serverUrl } from './shop.ts'
@@ -9,15 +9,18 @@ const base = sealedShop({ sessionKey })
 
 const pay = (session: TestSession<typeof schema>, id: string) =>
   session.client.commit(
-    { key: `pay:${id}`, operations: [{ type: 'UPDATE', model: 'orders', id, input: { state: 'paid' } }] },
+    {
+      idempotencyKey: `pay:${id}`,
+      operations: [{ type: 'UPDATE', model: 'orders', id, input: { state: 'paid' } }],
+    },
     org,
   )
 
-const entities = (events: readonly SourceEvent[]) => events.map(({ entityId }) => entityId)
+const entities = (events: readonly ChangeEvent[]) => events.map(({ entityId }) => entityId)
 
 test('pushes are sent, written down, or answered by a mock; nothing of the base is among them', async () => {
-  const sent: SourceEvent[][] = []
-  const send = async (events: readonly SourceEvent[]) => void sent.push([...events])
+  const sent: ChangeEvent[][] = []
+  const send = async (events: readonly ChangeEvent[]) => void sent.push([...events])
   const attach = (options: AttachOptions<typeof schema>) => base.attach({ send, ...options })
 
   await using log = await attach({})

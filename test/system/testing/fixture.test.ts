@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { SourceError } from '../../../src/index.ts'
+import { PosternError } from '../../../src/index.ts'
 import { fingerprintOf } from '../../../src/testing/fingerprint.ts'
 import { fixture } from '../../../src/testing/index.ts'
 import { namesOf } from '../../../src/testing/names.ts'
@@ -11,12 +11,12 @@ import { blocksOf } from '../../docs/markdown.ts'
 import { majors } from '../../support/postgres-source.ts'
 import { declare, ids, org, populate, schema, sealedShop, serverUrl, shop } from './shop.ts'
 
-async function refusal(work: Promise<unknown>): Promise<SourceError> {
+async function refusal(work: Promise<unknown>): Promise<PosternError> {
   const error = await work.then(
     () => expect.fail('expected a refusal'),
     (reason: unknown) => reason,
   )
-  if (!(error instanceof SourceError)) throw error
+  if (!(error instanceof PosternError)) throw error
   return error
 }
 
@@ -43,7 +43,7 @@ describe.each(majors)('Postgres %i', (major) => {
       client.commit(
         {
           // one key and one id in all of them: a row or a key of another session would be in the way
-          key: 'mine',
+          idempotencyKey: 'mine',
           operations: [{ type: 'CREATE', model: 'orders', id: 'mine', input: { title: id } }],
         },
         org,
@@ -91,15 +91,17 @@ test('stamps and keys of the base hold in a session; cursors of it do not', asyn
   const { stamp } = await client.load('orders', 'o1', org)
   expect(stamp).toBeGreaterThan(0)
   const pay = {
-    key: 'pay',
+    idempotencyKey: 'pay',
     operations: [
       { type: 'UPDATE', model: 'orders', id: 'o1', input: { state: 'paid' }, readAt: stamp },
     ] as const,
   }
   await client.commit(pay, org)
-  await expect(client.commit({ ...pay, key: 'again' }, org)).rejects.toMatchObject({ code: 'stale_context' })
+  await expect(client.commit({ ...pay, idempotencyKey: 'again' }, org)).rejects.toMatchObject({
+    code: 'stale_context',
+  })
   const seed = {
-    key: 'seed:o1',
+    idempotencyKey: 'seed:o1',
     operations: [{ type: 'CREATE', model: 'orders', id: 'o1', input: { title: 'Order o1' } }] as const,
   }
   expect((await client.commit(seed, org)).replayed).toBe(true)

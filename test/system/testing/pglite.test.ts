@@ -31,7 +31,7 @@ test('PGlite: sealed once, copied for each session, refused when it is not of th
   const [one, two] = await Promise.all([base.attach(), base.attach()])
   await expect(base.attach()).rejects.toMatchObject({ code: 'test_session_limit' })
   const create = { type: 'CREATE', model: 'orders', id: 'new', input: { title: 'New' } } as const
-  await one.client.commit({ key: 'k', operations: [create] }, org)
+  await one.client.commit({ idempotencyKey: 'k', operations: [create] }, org)
   expect(ids((await one.client.list('orders', {}, org)).rows)).toEqual(['new', 'o1', 'o2', 'o3', 'old'])
   expect(ids((await two.client.list('orders', {}, org)).rows)).toEqual(['o1', 'o2', 'o3', 'old'])
   expect(() => one.databaseUrl).toThrow(/PGlite/)

@@ -5,7 +5,7 @@ import pg from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { keeper } from '../../../src/testing/keeper.ts'
 import { BASE_LOCK, namesOf } from '../../../src/testing/names.ts'
-import { type Client, openLockClient } from '../../../src/testing/pg-client.ts'
+import { openLockClient, type PgTestClient } from '../../../src/testing/pg-client.ts'
 import { sweepServer } from '../../../src/testing/sweep.ts'
 import { majors } from '../../support/postgres-source.ts'
 import { declare, populate, serverUrl, shop } from './shop.ts'
@@ -78,14 +78,14 @@ test.each(majors)(
   120_000,
 )
 
-async function connected(): Promise<Client> {
+async function connected(): Promise<PgTestClient> {
   const client = await openLockClient(serverUrl(18))
   onTestFinished(() => client.end())
   return client
 }
 
 /** The processes of the server that hold locks of a fixture, by the second key of the lock. */
-async function holders(client: Client, key: number): Promise<Record<string, number>> {
+async function holders(client: PgTestClient, key: number): Promise<Record<string, number>> {
   const { rows } = await client.query({
     text: `select objid::text, pid from pg_locks where locktype = 'advisory' and granted and classid::text = $1`,
     values: [String(key >>> 0)],

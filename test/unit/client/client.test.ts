@@ -1,26 +1,28 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
-import { createSourceClient, type SourceClient, SourceClientError } from '../../../src/client/index.ts'
-import { dataSource } from '../../../src/index.ts'
-import { dataSourceNode } from '../../../src/node/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import { type Client, ClientError, createClient } from '../../../src/client/index.ts'
+import { createEndpoint } from '../../../src/index.ts'
+import { toNode } from '../../../src/node/index.ts'
 import { type Mounted, serve } from '../../support/mount.ts'
-import { apiKey, org, schema } from '../../support/source.ts'
+import { org, schema, signingKey } from '../../support/source.ts'
 
 const open: Mounted[] = []
 afterEach(() => Promise.all(open.splice(0).map(({ close }) => close())))
 
-type Client = SourceClient<typeof schema>
+type TasksClient = Client<typeof schema>
 
 /** A client of a source of its own, with `count` tasks in it, and a way to make other clients of it. */
-async function sourceWith(count: number): Promise<{ source: Client; connect: (options: object) => Client }> {
-  const mounted = await serve(dataSourceNode({ schema, apiKey, adapter: memoryDataSource(schema) }))
+async function sourceWith(
+  count: number,
+): Promise<{ source: TasksClient; connect: (options: object) => TasksClient }> {
+  const mounted = await serve(toNode(createEndpoint({ schema, signingKey, adapter: memoryAdapter(schema) })))
   open.push(mounted)
   const connect = (options: object) =>
-    createSourceClient<typeof schema>({ url: mounted.url, key: apiKey, scope: org, ...options })
+    createClient<typeof schema>({ url: mounted.url, signingKey: signingKey, scope: org, ...options })
   const source = connect({})
   for (let i = 0; i < count; i++) {
     await source.commit({
-      key: `create ${i}`,
+      idempotencyKey: `create ${i}`,
       operations: [{ type: 'CREATE', model: 'tasks', id: `t${i}`, input: { title: `Task ${i}` } }],
     })
   }
@@ -36,7 +38,7 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 test('a row that was committed is loaded, with the stamp of its commit', async () => {
   const { source } = await sourceWith(0)
   const { rows, stamps, replayed } = await source.commit({
-    key: 'k',
+    idempotencyKey: 'k',
     operations: [{ type: 'CREATE', model: 'tasks', id: 'a', input: { title: 'Paint' } }],
   })
   expect(replayed).toBe(false)
@@ -46,7 +48,7 @@ test('a row that was committed is loaded, with the stamp of its commit', async (
 
 test('the same commit again replays, and the client tells', async () => {
   const { source } = await sourceWith(1)
-  const commit = { key: 'k', operations: [{ type: 'DELETE', model: 'tasks', id: 't0' }] } as const
+  const commit = { idempotencyKey: 'k', operations: [{ type: 'DELETE', model: 'tasks', id: 't0' }] } as const
   const first = await source.commit(commit)
   expect(await source.commit(commit)).toEqual({ ...first, replayed: true })
 })
@@ -77,11 +79,11 @@ test('list gives a page and the cursor of the next, listAll every row once', asy
 })
 
 test('a source in this process needs no network: its handler takes the place of fetch', async () => {
-  const endpoint = dataSource({ schema, apiKey, adapter: memoryDataSource(schema) })
-  const source = createSourceClient<typeof schema>({
+  const endpoint = createEndpoint({ schema, signingKey, adapter: memoryAdapter(schema) })
+  const source = createClient<typeof schema>({
     url: 'http://source.test',
-    key: apiKey,
-    fetch: (url, init) => endpoint(new Request(url, init)),
+    signingKey: signingKey,
+    fetch: (url, init) => endpoint.fetch(new Request(url, init)),
   })
   expect(await source.load('projects', 'p1')).toEqual({ row: null, stamp: 0 })
 })
@@ -91,14 +93,14 @@ test('a refusal is an error with code, status, details and the id for the operat
   const { stamp } = await source.load('tasks', 't0')
   const write = (key: string) =>
     source.commit({
-      key,
+      idempotencyKey: key,
       operations: [{ type: 'UPDATE', model: 'tasks', id: 't0', input: { status: 'done' }, readAt: stamp }],
     })
   await write('first')
   const error = await write('second').catch((error: unknown) => error)
-  expect(error).toBeInstanceOf(SourceClientError)
+  expect(error).toBeInstanceOf(ClientError)
   expect(error).toMatchObject({
-    name: 'SourceClientError',
+    name: 'ClientError',
     code: 'stale_context',
     status: 409,
     retryable: false,
@@ -118,7 +120,10 @@ describe('events', () => {
     }
     expect(seen).toEqual(['t0', 't1', 't2'])
     expect(cursor).toEqual(expect.any(String))
-    await source.commit({ key: 'more', operations: [{ type: 'DELETE', model: 'tasks', id: 't1' }] })
+    await source.commit({
+      idempotencyKey: 'more',
+      operations: [{ type: 'DELETE', model: 'tasks', id: 't1' }],
+    })
     const rest = await collect(source.events({ cursor: cursor! }))
     expect(rest.flatMap(({ events }) => events)).toMatchObject([{ type: 'DELETE', entityId: 't1' }])
   })
@@ -130,7 +135,10 @@ describe('events', () => {
     for await (const { events } of source.events({ follow: true, pollMs: 5, signal: stop.signal })) {
       seen.push(...events.map(({ type }) => type))
       if (seen.length === 1)
-        await source.commit({ key: 'more', operations: [{ type: 'DELETE', model: 'tasks', id: 't0' }] })
+        await source.commit({
+          idempotencyKey: 'more',
+          operations: [{ type: 'DELETE', model: 'tasks', id: 't0' }],
+        })
       else stop.abort()
     }
     expect(seen).toEqual(['CREATE', 'DELETE'])
@@ -153,13 +161,13 @@ describe('events', () => {
 describe('keys', () => {
   test('the client signs with several keys at once, so that either end may rotate first', async () => {
     const { connect } = await sourceWith(0)
-    const source = connect({ key: ['sk_next_year', apiKey] })
+    const source = connect({ signingKey: ['sk_next_year', signingKey] })
     await expect(source.load('projects', 'p')).resolves.toEqual({ row: null, stamp: 0 })
   })
 
   test("a signer of one's own takes the place of a key", async () => {
     const { createSigner } = await import('../../../src/core/signature/sign.ts')
-    const sign = createSigner(apiKey)
+    const sign = createSigner(signingKey)
     const { connect } = await sourceWith(0)
     const source = connect({
       key: undefined,
@@ -170,13 +178,13 @@ describe('keys', () => {
 
   test('a key that cannot be used fails the call with the sentence that names the fault', async () => {
     const { connect } = await sourceWith(0)
-    await expect(connect({ key: 'v1,abc' }).load('projects', 'p')).rejects.toThrow(/`v1,` prefix/)
-    expect(() => connect({ key: undefined })).toThrow(/`key` or `sign`/)
+    await expect(connect({ signingKey: 'v1,abc' }).load('projects', 'p')).rejects.toThrow(/`v1,` prefix/)
+    expect(() => connect({ signingKey: undefined })).toThrow(/`signingKey` or `sign`/)
   })
 
   test('a wrong key is refused once and not retried', async () => {
     const { connect } = await sourceWith(0)
-    await expect(connect({ key: 'sk_wrong' }).load('projects', 'p')).rejects.toMatchObject({
+    await expect(connect({ signingKey: 'sk_wrong' }).load('projects', 'p')).rejects.toMatchObject({
       code: 'source_signature_invalid',
       status: 401,
     })

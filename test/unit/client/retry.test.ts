@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe, expect, test, vi } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
-import { createSourceClient } from '../../../src/client/index.ts'
-import { dataSourceNode } from '../../../src/node/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import { createClient } from '../../../src/client/index.ts'
+import { createEndpoint } from '../../../src/index.ts'
+import { toNode } from '../../../src/node/index.ts'
 import { serve } from '../../support/mount.ts'
-import { apiKey, org, schema } from '../../support/source.ts'
+import { org, schema, signingKey } from '../../support/source.ts'
 
 interface Received {
   id: string
@@ -40,11 +41,11 @@ async function scripted(steps: Step[]) {
   return { ...mounted, received }
 }
 
-const commit = { key: 'k1', operations: [{ type: 'DELETE', model: 'tasks', id: 't1' }] } as const
+const commit = { idempotencyKey: 'k1', operations: [{ type: 'DELETE', model: 'tasks', id: 't1' }] } as const
 
 test('a commit is sent again with the same key and the same bytes until it is answered', async () => {
   const { url, close, received } = await scripted([busy, (response) => response.destroy(), busy])
-  const source = createSourceClient({ url, key: apiKey, scope: org })
+  const source = createClient({ url, signingKey: signingKey, scope: org })
   expect(await source.commit(commit)).toEqual({ rows: [], stamps: [], replayed: false })
   expect(received).toHaveLength(4)
   expect(new Set(received.map(({ body }) => JSON.stringify(body))).size).toBe(1)
@@ -65,7 +66,7 @@ test('each attempt is signed anew: a retry is not refused for the age of the fir
     busy(response, request)
   }
   const { url, close, received } = await scripted([busyForLong])
-  await createSourceClient({ url, key: apiKey }).commit(commit)
+  await createClient({ url, signingKey: signingKey }).commit(commit)
   vi.useRealTimers()
   expect(received.map(({ timestamp }) => timestamp)).toEqual(['1800000000', '1800000400'])
   expect(received[0]?.signature).not.toBe(received[1]?.signature)
@@ -73,8 +74,8 @@ test('each attempt is signed anew: a retry is not refused for the age of the fir
 })
 
 test('an answer lost on its way is found by the retry: one change, and the same answer', async () => {
-  const adapter = memoryDataSource(schema)
-  const endpoint = dataSourceNode({ schema, apiKey, adapter })
+  const adapter = memoryAdapter(schema)
+  const endpoint = toNode(createEndpoint({ schema, signingKey, adapter }))
   let lost = 0
   const { url, close } = await serve((request, response) => {
     if (lost++ === 0) {
@@ -83,9 +84,9 @@ test('an answer lost on its way is found by the retry: one change, and the same 
     }
     endpoint(request, response)
   })
-  const source = createSourceClient({ url, key: apiKey, scope: org })
+  const source = createClient({ url, signingKey: signingKey, scope: org })
   const operations = [{ type: 'CREATE', model: 'tasks', id: 't1', input: { title: 'Paint' } }] as const
-  const answer = await source.commit({ key: 'k1', operations })
+  const answer = await source.commit({ idempotencyKey: 'k1', operations })
   expect(answer).toMatchObject({ replayed: true, rows: [{ title: 'Paint' }] })
   expect(await adapter.inspect().log()).toHaveLength(1)
   await close()
@@ -108,7 +109,7 @@ describe('what is not sent again', () => {
       response.end(typeof body === 'string' ? body : JSON.stringify(body))
     }
     const { url, close, received } = await scripted([answer, answer])
-    await expect(createSourceClient({ url, key: apiKey }).commit(commit)).rejects.toMatchObject({
+    await expect(createClient({ url, signingKey: signingKey }).commit(commit)).rejects.toMatchObject({
       code,
       status,
       retryable: false,
@@ -125,7 +126,7 @@ describe('what is not sent again', () => {
         response.end()
       },
     ])
-    const error = createSourceClient({ url, key: apiKey }).commit(commit)
+    const error = createClient({ url, signingKey: signingKey }).commit(commit)
     await expect(error).rejects.toMatchObject({
       code: 'unexpected_answer',
       message: expect.stringContaining(elsewhere.url),
@@ -143,14 +144,14 @@ test.each([429, 502, 503, 504])('status %i of a proxy is tried again', async (st
       response.end('<html>')
     },
   ])
-  await createSourceClient({ url, key: apiKey }).commit(commit)
+  await createClient({ url, signingKey: signingKey }).commit(commit)
   expect(received).toHaveLength(2)
   await close()
 })
 
 test('attempts are bounded, and the last failure is what is thrown', async () => {
   const { url, close, received } = await scripted([busy, busy, busy, busy])
-  const source = createSourceClient({ url, key: apiKey, retries: 2 })
+  const source = createClient({ url, signingKey: signingKey, retries: 2 })
   await expect(source.commit(commit)).rejects.toMatchObject({
     code: 'source_busy',
     retryable: true,
@@ -168,7 +169,7 @@ test('Retry-After is waited for, and one that asks for too long ends the attempt
       busy(response, request)
     }
   const { url, close, received } = await scripted([after('1'), ok, after('31')])
-  const source = createSourceClient({ url, key: apiKey })
+  const source = createClient({ url, signingKey: signingKey })
   const timers = vi.spyOn(globalThis, 'setTimeout')
   await source.commit(commit)
   expect(timers.mock.calls.map(([, ms]) => ms)).toContain(1000)
@@ -186,7 +187,7 @@ test('an attempt that takes too long is a timeout, and retryable', async () => {
     attempts++
     return fetch(input, init)
   }
-  const source = createSourceClient({ url, key: apiKey, timeoutMs: 40, retries: 1, fetch: counted })
+  const source = createClient({ url, signingKey: signingKey, timeoutMs: 40, retries: 1, fetch: counted })
   await expect(source.commit(commit)).rejects.toMatchObject({
     code: 'timeout',
     status: undefined,
@@ -199,7 +200,7 @@ test('an attempt that takes too long is a timeout, and retryable', async () => {
 test('a source that nobody serves is a network error, and retryable', async () => {
   const { url, close } = await scripted([])
   await close()
-  const source = createSourceClient({ url, key: apiKey, retries: 0 })
+  const source = createClient({ url, signingKey: signingKey, retries: 0 })
   await expect(source.load('tasks', 't1')).rejects.toMatchObject({
     code: 'network_error',
     retryable: true,
@@ -210,7 +211,7 @@ test('a source that nobody serves is a network error, and retryable', async () =
 test('a signal ends the retries of a follower at once', async () => {
   const { url, close, received } = await scripted(Array.from({ length: 50 }, () => busy))
   const stop = new AbortController()
-  const source = createSourceClient({ url, key: apiKey, retries: 50 })
+  const source = createClient({ url, signingKey: signingKey, retries: 50 })
   const walk = source.events({ follow: true, signal: stop.signal }).next()
   await vi.waitUntil(() => received.length >= 2)
   stop.abort()
@@ -224,9 +225,9 @@ test("a fetch of one's own is what is called", async () => {
     calls.push(`${init.method} ${url}`)
     return new Response('{"row":null,"stamp":0}')
   }
-  const source = createSourceClient({
+  const source = createClient({
     url: 'https://example.com/source',
-    key: apiKey,
+    signingKey: signingKey,
     fetch: own,
     headers: { 'x-tenant': 'a' },
   })

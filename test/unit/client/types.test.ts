@@ -1,12 +1,12 @@
 import { describe, expectTypeOf, test } from 'vitest'
-import type { CommitOperation, SourceClient } from '../../../src/client/index.ts'
-import { createSourceClient } from '../../../src/client/index.ts'
+import type { Client, CommitOperation } from '../../../src/client/index.ts'
+import { createClient } from '../../../src/client/index.ts'
 import type { schema } from '../../support/source.ts'
 
 type S = typeof schema
 
 describe('a client that knows the schema', () => {
-  const source = {} as SourceClient<S>
+  const source = {} as Client<S>
 
   test('knows models, fields and rows', () => {
     type Row = NonNullable<Awaited<ReturnType<typeof source.load<'tasks'>>>['row']>
@@ -36,7 +36,7 @@ describe('a client that knows the schema', () => {
 })
 
 test('a client without a schema takes any model and gives rows of anything', () => {
-  const source = createSourceClient({ url: 'https://example.com', sign: async () => ({}) })
+  const source = createClient({ url: 'https://example.com', sign: async () => ({}) })
   expectTypeOf(source.load).parameter(0).toEqualTypeOf<string>()
   expectTypeOf<{ type: 'UPDATE'; model: 'x'; id: 'y'; input: { any: 1 } }>().toExtend<CommitOperation>()
 })

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import type { MemoryDataSource } from '../../../src/adapters/memory/index.ts'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
-import type { SourceAdapter } from '../../../src/core/adapter.ts'
+import type { MemoryAdapter } from '../../../src/adapters/memory/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import type { Adapter } from '../../../src/core/adapter.ts'
 import { resolveLimits } from '../../../src/core/endpoint/limits.ts'
 import { prepareWork } from '../../../src/core/endpoint/work.ts'
-import { SourceError } from '../../../src/core/errors.ts'
+import { PosternError } from '../../../src/core/errors.ts'
 import { parseRequest } from '../../../src/core/protocol/request.ts'
-import type { SourceEvent } from '../../../src/core/rules/event.ts'
+import type { ChangeEvent } from '../../../src/core/rules/event.ts'
 import type { StaleReport } from '../../../src/core/rules/staleness.ts'
 import { defineSchema } from '../../../src/core/schema/define.ts'
 import { field } from '../../../src/core/schema/field.ts'
@@ -54,7 +54,7 @@ export interface CommitBody {
 }
 
 /** Speaks to an adapter in the shapes of the wire, through the same parsing as the endpoint. */
-export function callerOf(adapter: SourceAdapter, tenant: string | null = 'org_1', who: Json = {}) {
+export function callerOf(adapter: Adapter, tenant: string | null = 'org_1', who: Json = {}) {
   const scope = { ...who, ...(tenant !== null && { organizationId: tenant }) }
   const prepare = (body: Json) => {
     const request = parseRequest({ ...body, scope })
@@ -82,7 +82,7 @@ export function callerOf(adapter: SourceAdapter, tenant: string | null = 'org_1'
       const text = await adapter.list(work.request)
       return JSON.parse(text) as { rows: Json[]; stamps: number[]; stamp: number; nextCursor?: string }
     },
-    async events(cursor?: string, limit?: number): Promise<{ events: SourceEvent[]; nextCursor: string }> {
+    async events(cursor?: string, limit?: number): Promise<{ events: ChangeEvent[]; nextCursor: string }> {
       const work = prepare({ type: 'events', cursor, limit })
       if (work.type !== 'events') throw new Error('not an events request')
       return JSON.parse(await adapter.events(work.request))
@@ -91,13 +91,13 @@ export function callerOf(adapter: SourceAdapter, tenant: string | null = 'org_1'
 }
 
 /** The error that a promise ends with, or a failure of the test when it does not. */
-export async function refusal(work: Promise<unknown>): Promise<SourceError> {
+export async function refusal(work: Promise<unknown>): Promise<PosternError> {
   const outcome = await work.then(
     (value) => ({ value }),
     (error: unknown) => ({ error }),
   )
-  if ('error' in outcome && outcome.error instanceof SourceError) return outcome.error
-  throw new Error(`expected a SourceError, got ${JSON.stringify(outcome)}`)
+  if ('error' in outcome && outcome.error instanceof PosternError) return outcome.error
+  throw new Error(`expected a PosternError, got ${JSON.stringify(outcome)}`)
 }
 
 export const create = (name: string, id: string, input: Json, more: Json = {}): Json => ({
@@ -124,12 +124,12 @@ export const remove = (name: string, id: string, more: Json = {}): Json => ({
 export const start = Date.UTC(2026, 0, 1)
 
 /** A source with rows of two tenants, constraints, and a clock that a test can turn. */
-export function household(clock: { time: number }): MemoryDataSource {
+export function household(clock: { time: number }): MemoryAdapter {
   const task = (id: string, organizationId: string, projectId: string) => {
     const updatedAt = '2025-12-31T00:00:00Z'
     return { id, organizationId, projectId, title: id, status: 'todo', votes: 0, updatedAt }
   }
-  return memoryDataSource(schema, {
+  return memoryAdapter(schema, {
     now: () => new Date(clock.time),
     unique: { tasks: ['slug'] },
     references: { tasks: { projectId: 'projects' } },

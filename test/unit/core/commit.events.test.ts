@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { MemoryDataSource } from '../../../src/adapters/memory/index.ts'
+import type { MemoryAdapter } from '../../../src/adapters/memory/index.ts'
 import { callerOf, create, household, refusal, remove, schema, start, update } from './commit-support.ts'
 
 let clock: { time: number }
-let source: MemoryDataSource
+let source: MemoryAdapter
 let caller: ReturnType<typeof callerOf>
 
 beforeEach(() => {

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { MemoryDataSource } from '../../../src/adapters/memory/index.ts'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
+import type { MemoryAdapter } from '../../../src/adapters/memory/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
 import type { RowValue } from '../../../src/core/adapter.ts'
-import { SourceError } from '../../../src/core/errors.ts'
+import { PosternError } from '../../../src/core/errors.ts'
 import type { CommitBody, Json } from './commit-support.ts'
 import { callerOf, schema } from './commit-support.ts'
 
@@ -87,26 +87,26 @@ interface Outcome {
   replayed?: boolean
 }
 
-async function state(source: MemoryDataSource) {
+async function state(source: MemoryAdapter) {
   const { rows, ledger, log } = source.inspect()
   const models: Record<string, RowValue[]> = {}
   for (const name of schema.models.keys()) models[name] = await rows(name)
   return { models, ledger: await ledger(), log: await log() }
 }
 
-async function run(source: MemoryDataSource, asked: Commit): Promise<Outcome> {
+async function run(source: MemoryAdapter, asked: Commit): Promise<Outcome> {
   try {
     const answer = await callerOf(source, asked.tenant).commitText(asked.key, asked.operations)
     return { asked, ...answer }
   } catch (error) {
     // anything but a refusal of the protocol is a fault of ours
-    if (error instanceof SourceError && error.status < 500) return { asked }
+    if (error instanceof PosternError && error.status < 500) return { asked }
     throw error
   }
 }
 
 /** A commit as it is sent, by a caller who has looked at the rows. */
-async function decide(source: MemoryDataSource, { tenant, key, operations }: Drafted): Promise<Commit> {
+async function decide(source: MemoryAdapter, { tenant, key, operations }: Drafted): Promise<Commit> {
   const caller = callerOf(source, tenant)
   const decided = operations.map(async ({ model, required, id, apt, claim, input, type: drafted }) => {
     const { row, stamp } = await caller.load(model, id)
@@ -126,17 +126,17 @@ async function decide(source: MemoryDataSource, { tenant, key, operations }: Dra
 }
 
 /** Runs one turn of a program; repeated commits are sent as they were. */
-async function take(source: MemoryDataSource, turn: Turn, sent: Commit[]): Promise<Outcome | undefined> {
+async function take(source: MemoryAdapter, turn: Turn, sent: Commit[]): Promise<Outcome | undefined> {
   const asked = typeof turn === 'number' ? sent.at(-turn) : await decide(source, turn)
   if (asked === undefined) return undefined
   sent.push(asked)
   return run(source, asked)
 }
 
-const make = () => memoryDataSource(schema, { unique: { tasks: ['slug'] } })
+const make = () => memoryAdapter(schema, { unique: { tasks: ['slug'] } })
 
 /** accepted = ledger = events, each row is what its events say, and each tenant sees its own. */
-async function expectConsistent(source: MemoryDataSource, outcomes: readonly Outcome[]): Promise<void> {
+async function expectConsistent(source: MemoryAdapter, outcomes: readonly Outcome[]): Promise<void> {
   const { models, ledger, log } = await state(source)
   const accepted = outcomes.filter(({ body, replayed }) => body !== undefined && !replayed)
 
@@ -151,7 +151,9 @@ async function expectConsistent(source: MemoryDataSource, outcomes: readonly Out
     )
   })
   const byPosition = applied.sort((a, b) => Number(a.position) - Number(b.position))
-  expect(log.map(({ position, key, index, data }) => ({ position, key, index, data }))).toEqual(byPosition)
+  expect(
+    log.map(({ position, idempotencyKey: key, index, data }) => ({ position, key, index, data })),
+  ).toEqual(byPosition)
 
   for (const name of schema.models.keys()) {
     const replayed = new Map<string, RowValue>()

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
 import type { CommitRequest } from '../../../src/index.ts'
-import { dataSource } from '../../../src/index.ts'
-import { apiKey, ask, org, schema, signedRequest } from '../../support/source.ts'
+import { createEndpoint } from '../../../src/index.ts'
+import { ask, org, schema, signedRequest, signingKey } from '../../support/source.ts'
 
 function make() {
-  const memory = memoryDataSource(schema, {
+  const memory = memoryAdapter(schema, {
     rows: { tasks: [{ id: 't1', title: 'Paint', organizationId: 'org_1' }] },
   })
   const requests: CommitRequest[] = []
@@ -16,7 +16,7 @@ function make() {
       return memory.commit(request)
     },
   }
-  return { memory, requests, endpoint: dataSource({ schema, apiKey, adapter }) }
+  return { memory, requests, endpoint: createEndpoint({ schema, signingKey, adapter }) }
 }
 
 const commit = (operations: object[], more: object = { correlationId: 'k1' }) => ({
@@ -29,7 +29,7 @@ const update = { type: 'UPDATE', model: 'tasks', id: 't1', input: { title: 'Oil'
 
 test('a replay gives back the same bytes, and says in a header that it is one', async () => {
   const { endpoint, memory } = make()
-  const send = async () => endpoint(await signedRequest(commit([update])))
+  const send = async () => endpoint.fetch(await signedRequest(commit([update])))
   const [first, second] = [await send(), await send()]
   expect(await second.text()).toBe(await first.text())
   expect(first.headers.get('idempotent-replayed')).toBeNull()
@@ -68,7 +68,7 @@ test('both names of the key are taken, and must agree', async () => {
   const { endpoint, requests } = make()
   await ask(endpoint, commit([update], { clientTxId: 'old name' }))
   await ask(endpoint, commit([update], { clientTxId: 'both', correlationId: 'both' }))
-  expect(requests.map(({ key }) => key)).toEqual(['old name', 'both'])
+  expect(requests.map(({ idempotencyKey: key }) => key)).toEqual(['old name', 'both'])
   const { status, body } = await ask(endpoint, commit([update], { clientTxId: 'a', correlationId: 'b' }))
   expect([status, body.error]).toEqual([400, 'source_commit_invalid'])
 })
@@ -89,7 +89,7 @@ test('the request shape of the reference is taken as it is', async () => {
   })
   expect(status).toBe(200)
   expect(requests[0]).toMatchObject({
-    key: 'tx_1',
+    idempotencyKey: 'tx_1',
     tenant: 'org_1',
     scope: { participantId: 'agent:triage', participantKind: 'agent', requiredSyncGroups: ['org:org_1'] },
     operations: [

@@ -1,10 +1,10 @@
 import { describe, expect, test, vi } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
-import type { DataSourceOptions, SourceAdapter, SourceOutcome, SourceTracer } from '../../../src/index.ts'
-import { dataSource, SourceError, SourceRejection } from '../../../src/index.ts'
-import { apiKey, ask, org, schema, signedRequest } from '../../support/source.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import type { Adapter, EndpointOptions, RequestOutcome, Tracer } from '../../../src/index.ts'
+import { createEndpoint, PosternError, Rejection } from '../../../src/index.ts'
+import { ask, org, schema, signedRequest, signingKey } from '../../support/source.ts'
 
-const memory = memoryDataSource(schema)
+const memory = memoryAdapter(schema)
 const load = { type: 'load', model: 'projects', id: 'p1' }
 const commit = {
   type: 'commit',
@@ -13,9 +13,9 @@ const commit = {
   scope: org,
 }
 
-const failing = (error: unknown): SourceAdapter => ({ ...memory, load: () => Promise.reject(error) })
-const make = (options: Partial<DataSourceOptions>) =>
-  dataSource({ schema, apiKey, adapter: memory, ...options })
+const failing = (error: unknown): Adapter => ({ ...memory, load: () => Promise.reject(error) })
+const make = (options: Partial<EndpointOptions>) =>
+  createEndpoint({ schema, signingKey, adapter: memory, ...options })
 
 /** Everything that an error of a database driver may carry and nobody outside may see. */
 function driverError(): Error {
@@ -64,8 +64,8 @@ describe('what is thrown becomes an answer', () => {
     expect((await ask(make({ adapter }), load)).status).toBe(500)
   })
 
-  test('a SourceError carries its status, details and Retry-After; its cause stays here', async () => {
-    const error = new SourceError('source_unavailable', undefined, { retryAfter: 2.5, cause: driverError() })
+  test('a PosternError carries its status, details and Retry-After; its cause stays here', async () => {
+    const error = new PosternError('source_unavailable', undefined, { retryAfter: 2.5, cause: driverError() })
     const { status, headers, body } = await ask(make({ adapter: failing(error) }), load)
     expect(status).toBe(503)
     expect(headers.get('retry-after')).toBe('3')
@@ -75,7 +75,7 @@ describe('what is thrown becomes an answer', () => {
 
   test('errors of another copy of this library count as what they say', async () => {
     class Copy extends Error {
-      override name = 'SourceError'
+      override name = 'PosternError'
       code = 'source_busy'
       status = 200
     }
@@ -87,7 +87,7 @@ describe('what is thrown becomes an answer', () => {
   })
 
   test('details that JSON cannot carry are left out', async () => {
-    const rejection = new SourceRejection('odd', 'Odd.', { details: { size: 1n } })
+    const rejection = new Rejection('odd', 'Odd.', { details: { size: 1n } })
     const { status, body } = await ask(make({ adapter: failing(rejection) }), load)
     expect(status).toBe(422)
     expect(body).toEqual({ error: 'odd', message: 'Odd.', retryable: false, requestId: expect.any(String) })
@@ -133,7 +133,7 @@ test('more requests than may be under way are told to come back, and the places 
   const refused = await ask(endpoint, load)
   expect([refused.status, refused.body.error]).toEqual([503, 'source_busy'])
   expect(refused.headers.get('retry-after')).toBe('1')
-  const unsigned = await endpoint(new Request('https://example.com/', { method: 'POST', body: '{}' }))
+  const unsigned = await endpoint.fetch(new Request('https://example.com/', { method: 'POST', body: '{}' }))
   expect(unsigned.status).toBe(401)
   finish()
   expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 200])
@@ -143,9 +143,9 @@ test('more requests than may be under way are told to come back, and the places 
 
 describe('hooks', () => {
   test('onCommit tells of commits and replays, onReject of refusals, onError of faults', async () => {
-    const seen: [string, SourceOutcome][] = []
+    const seen: [string, RequestOutcome][] = []
     const endpoint = make({
-      adapter: { ...memoryDataSource(schema), load: () => Promise.reject(driverError()) },
+      adapter: { ...memoryAdapter(schema), load: () => Promise.reject(driverError()) },
       onCommit: (outcome) => seen.push(['commit', outcome]),
       onReject: (outcome, error) => seen.push([error.code, outcome]),
       onError: (_, outcome) => seen.push(['error', outcome]),
@@ -154,7 +154,7 @@ describe('hooks', () => {
     await ask(endpoint, commit)
     await ask(endpoint, { ...commit, operations: [] })
     await ask(endpoint, load)
-    await endpoint(new Request('https://example.com/', { method: 'POST' }))
+    await endpoint.fetch(new Request('https://example.com/', { method: 'POST' }))
     expect(seen).toMatchObject([
       [
         'commit',
@@ -177,7 +177,7 @@ describe('hooks', () => {
   test('a source that is busy has refused, one that cannot be reached has failed', async () => {
     const [onReject, onError] = [vi.fn(), vi.fn()]
     for (const code of ['source_busy', 'source_unavailable'] as const) {
-      await ask(make({ adapter: failing(new SourceError(code)), onReject, onError }), load)
+      await ask(make({ adapter: failing(new PosternError(code)), onReject, onError }), load)
     }
     expect(onReject.mock.calls.map(([outcome]) => outcome.code)).toEqual(['source_busy'])
     expect(onError.mock.calls.map(([, outcome]) => outcome.code)).toEqual(['source_unavailable'])
@@ -194,7 +194,7 @@ describe('hooks', () => {
         onReject: hook,
         onError: hook,
         logger,
-        adapter: memoryDataSource(schema),
+        adapter: memoryAdapter(schema),
       })
       expect((await ask(endpoint, commit)).status).toBe(200)
       expect((await ask(endpoint, { type: 'nothing' })).status).toBe(400)
@@ -223,7 +223,7 @@ describe('log, metrics and spans', () => {
     const logger = { info: line('info'), warn: line('warn'), error: line('error') }
     const endpoint = make({
       logger,
-      adapter: { ...memoryDataSource(schema), load: () => Promise.reject(driverError()) },
+      adapter: { ...memoryAdapter(schema), load: () => Promise.reject(driverError()) },
     })
     await ask(endpoint, commit)
     await ask(endpoint, {
@@ -241,7 +241,7 @@ describe('log, metrics and spans', () => {
       'warn postern: refused, source_signature_invalid',
     ])
     expect(JSON.stringify(lines)).not.toContain('canary')
-    expect(JSON.stringify(lines)).not.toContain(apiKey)
+    expect(JSON.stringify(lines)).not.toContain(signingKey)
   })
 
   test('a fault of the set-up is logged with the sentence that names the fix', async () => {
@@ -249,14 +249,14 @@ describe('log, metrics and spans', () => {
     const endpoint = make({ logger: { info: vi.fn(), warn: vi.fn(), error } })
     const request = await signedRequest(load)
     await request.text()
-    await endpoint(request)
+    await endpoint.fetch(request)
     expect(error.mock.calls[0]?.[0]).toMatchObject({
       reason: expect.stringContaining('Hand over the request unread'),
     })
   })
 
   test('metrics count requests, answers, operations, replays and errors', async () => {
-    const endpoint = make({ adapter: memoryDataSource(schema) })
+    const endpoint = make({ adapter: memoryAdapter(schema) })
     await ask(endpoint, commit)
     await ask(endpoint, commit)
     await ask(endpoint, load)
@@ -273,7 +273,7 @@ describe('log, metrics and spans', () => {
 
   test('a tracer gets one span around the work, with its outcome', async () => {
     const spans: { name: string; attributes: Record<string, unknown>; status?: number; ended: boolean }[] = []
-    const tracer: SourceTracer = {
+    const tracer: Tracer = {
       startActiveSpan(name, work) {
         const span = {
           name,
@@ -290,11 +290,11 @@ describe('log, metrics and spans', () => {
     }
     const endpoint = make({
       tracer,
-      adapter: { ...memoryDataSource(schema), load: () => Promise.reject(driverError()) },
+      adapter: { ...memoryAdapter(schema), load: () => Promise.reject(driverError()) },
     })
     await ask(endpoint, commit)
     await ask(endpoint, load)
-    await endpoint(new Request('https://example.com/', { method: 'POST' }))
+    await endpoint.fetch(new Request('https://example.com/', { method: 'POST' }))
     expect(spans).toMatchObject([
       {
         name: 'postern.commit',

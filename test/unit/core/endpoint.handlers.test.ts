@@ -1,10 +1,10 @@
 import { describe, expect, test, vi } from 'vitest'
-import type { DataSourceOptions, HandlerCommit, HandlerContext, HandlerQuery } from '../../../src/index.ts'
-import { dataSource, SourceRejection } from '../../../src/index.ts'
-import { apiKey, ask, org, schema } from '../../support/source.ts'
+import type { EndpointOptions, HandlerCommit, HandlerContext, HandlerQuery } from '../../../src/index.ts'
+import { createEndpoint, Rejection } from '../../../src/index.ts'
+import { ask, org, schema, signingKey } from '../../support/source.ts'
 
-const make = (handlers: Partial<DataSourceOptions<typeof schema, { user: string }>>) =>
-  dataSource<typeof schema, { user: string }>({ schema, apiKey, ...handlers })
+const make = (handlers: Partial<EndpointOptions<typeof schema, { user: string }>>) =>
+  createEndpoint<typeof schema, { user: string }>({ schema, signingKey, ...handlers })
 
 const task = { id: 't1', title: 'Paint', status: 'todo', organizationId: 'org_1' } as const
 const loadTask = { type: 'load', model: 'tasks', id: 't1', scope: org }
@@ -128,7 +128,7 @@ describe('commit', () => {
   test('a rejection of a rule of its own reaches the caller', async () => {
     const endpoint = make({
       commit: () => {
-        throw new SourceRejection('closed', 'The books are closed.', { status: 409 })
+        throw new Rejection('closed', 'The books are closed.', { status: 409 })
       },
     })
     const { status, body } = await ask(endpoint, commit)

@@ -2,49 +2,49 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair } from 'jose'
 import { describe, expect, test, vi } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
-import type { DataSourceOptions, KeyInput } from '../../../src/index.ts'
-import { dataSource } from '../../../src/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import type { EndpointOptions, KeyInput } from '../../../src/index.ts'
+import { createEndpoint } from '../../../src/index.ts'
 import { ask, schema } from '../../support/source.ts'
 
-const adapter = memoryDataSource(schema)
+const adapter = memoryAdapter(schema)
 const load = { type: 'load', model: 'projects', id: 'p1' }
-const make = (options: Partial<DataSourceOptions>) => dataSource({ schema, adapter, ...options })
+const make = (options: Partial<EndpointOptions>) => createEndpoint({ schema, adapter, ...options })
 const codeOf = ({ status, body }: { status: number; body: { error?: string } }) => [status, body.error]
 
 describe('at the start', () => {
   test('an endpoint without any way to a key is refused, and so are two ways at once', () => {
-    expect(() => make({})).toThrow(/`apiKey`, `keys` or `resolveKeys`/)
-    expect(() => make({ apiKey: 'sk_a', keys: 'sk_b' })).toThrow(/one of `apiKey`, `keys`/)
+    expect(() => make({})).toThrow(/`signingKey`, `keys` or `resolveKeys`/)
+    expect(() => make({ signingKey: 'sk_a', keys: 'sk_b' })).toThrow(/one of `signingKey`, `keys`/)
   })
 
   test.each([[''], ['sk_a '], ['v1,abc'], ['whsec_???'], [[]], [['sk_a', '']]])(
     'the key %j is refused',
-    (apiKey) => {
-      expect(() => make({ apiKey })).toThrow(TypeError)
+    (signingKey) => {
+      expect(() => make({ signingKey })).toThrow(TypeError)
     },
   )
 
   test('an adapter and hand-written handlers at once are refused', () => {
-    expect(() => make({ apiKey: 'sk_a', models: {} })).toThrow(/not both/)
-    expect(() => dataSource({ schema, apiKey: 'sk_a', models: {} })).not.toThrow()
+    expect(() => make({ signingKey: 'sk_a', models: {} })).toThrow(/not both/)
+    expect(() => createEndpoint({ schema, signingKey: 'sk_a', models: {} })).not.toThrow()
   })
 
   test.each([[{ bodyBytes: 0 }], [{ operations: 1.5 }], [{ listMax: 50 }], [{ lisMax: 50 }]])(
     'the limits %j are refused',
     (limits) => {
-      expect(() => make({ apiKey: 'sk_a', limits: limits as object })).toThrow(/limits\./)
+      expect(() => make({ signingKey: 'sk_a', limits: limits as object })).toThrow(/limits\./)
     },
   )
 })
 
 test('a key that is not there at build time is no crash: each request says what is missing', async () => {
-  const endpoint = make({ apiKey: undefined })
+  const endpoint = make({ signingKey: undefined })
   expect(codeOf(await ask(endpoint, load))).toEqual([401, 'source_api_key_missing'])
 })
 
 test('during a rotation old and new key both hold, and no other', async () => {
-  const endpoint = make({ apiKey: ['sk_new', 'sk_old'] })
+  const endpoint = make({ signingKey: ['sk_new', 'sk_old'] })
   const statuses = ['sk_new', 'sk_old', 'sk_older'].map(
     async (key) => (await ask(endpoint, load, { key })).status,
   )
@@ -65,7 +65,7 @@ describe('resolveKeys', () => {
     broken: 'v1,x',
     none: [],
   }
-  const resolveKeys: DataSourceOptions['resolveKeys'] = async ({ headers }) =>
+  const resolveKeys: EndpointOptions['resolveKeys'] = async ({ headers }) =>
     tenants[headers.get('x-tenant') ?? '']
   const askAs = (tenant: string, key: string) =>
     ask(make({ resolveKeys }), load, { key, headers: { 'x-tenant': tenant } })

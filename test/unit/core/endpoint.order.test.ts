@@ -1,30 +1,30 @@
 import { describe, expect, test } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
-import type { DataSourceOptions, SourceAdapter } from '../../../src/index.ts'
-import { dataSource } from '../../../src/index.ts'
-import { apiKey, ask, org, schema, signed, signedRequest } from '../../support/source.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import type { Adapter, EndpointOptions } from '../../../src/index.ts'
+import { createEndpoint } from '../../../src/index.ts'
+import { ask, org, schema, signed, signedRequest, signingKey } from '../../support/source.ts'
 
 const load = { type: 'load', model: 'projects', id: 'p1' }
 
 /** An endpoint whose every step past the signature leaves a mark. */
-function watched(options: Partial<DataSourceOptions> = {}) {
+function watched(options: Partial<EndpointOptions> = {}) {
   const steps: string[] = []
-  const memory = memoryDataSource(schema)
+  const memory = memoryAdapter(schema)
   const step =
     <A, R>(name: string, run: (argument: A) => R) =>
     (argument: A): R => {
       steps.push(name)
       return run(argument)
     }
-  const adapter: SourceAdapter = {
+  const adapter: Adapter = {
     load: step('load', memory.load),
     list: step('list', memory.list),
     commit: step('commit', memory.commit),
     events: step('events', memory.events),
   }
-  const endpoint = dataSource({
+  const endpoint = createEndpoint({
     schema,
-    apiKey,
+    signingKey,
     adapter,
     resolveScopes: step('resolveScopes', ({ scope }) => scope),
     authorize: step('authorize', () => {}),
@@ -78,7 +78,7 @@ test.each(['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
   '%s is answered 405 with Allow',
   async (method) => {
     const { endpoint, steps } = watched()
-    const response = await endpoint(new Request('https://example.com/source', { method }))
+    const response = await endpoint.fetch(new Request('https://example.com/source', { method }))
     expect(response.status).toBe(405)
     expect(response.headers.get('allow')).toBe('POST')
     expect(steps).toEqual([])
@@ -92,9 +92,9 @@ describe('before the signature holds', () => {
     const { headers } = await signed(load)
     const { 'webhook-id': _id, ...withoutId } = headers
     const post = (init: object) =>
-      codeOf(endpoint(new Request('https://example.com/', { method: 'POST', body, ...init })))
+      codeOf(endpoint.fetch(new Request('https://example.com/', { method: 'POST', body, ...init })))
     const put = codeOf(
-      endpoint(
+      endpoint.fetch(
         new Request('https://example.com/', { method: 'PUT', body, headers: { 'content-encoding': 'gzip' } }),
       ),
     )
@@ -116,7 +116,7 @@ describe('before the signature holds', () => {
   test('a body is not touched when the headers are no envelope', async () => {
     const { endpoint } = watched()
     const { stream, pulled } = countedBody(10)
-    expect(await codeOf(endpoint(streamed(stream, {})))).toEqual([401, 'source_id_missing'])
+    expect(await codeOf(endpoint.fetch(streamed(stream, {})))).toEqual([401, 'source_id_missing'])
     expect(pulled()).toBe(0)
   })
 
@@ -125,7 +125,7 @@ describe('before the signature holds', () => {
     const { headers } = await signed(load)
     const { stream, pulled } = countedBody(10)
     const request = streamed(stream, { ...headers, 'content-length': '2049' })
-    expect(await codeOf(endpoint(request))).toEqual([413, 'request_too_large'])
+    expect(await codeOf(endpoint.fetch(request))).toEqual([413, 'request_too_large'])
     expect(pulled()).toBe(0)
   })
 
@@ -133,7 +133,7 @@ describe('before the signature holds', () => {
     const { endpoint } = watched({ limits: { bodyBytes: 2048 } })
     const { headers } = await signed(load)
     const { stream, pulled, cancelled } = countedBody(1_000)
-    expect(await codeOf(endpoint(streamed(stream, headers)))).toEqual([413, 'request_too_large'])
+    expect(await codeOf(endpoint.fetch(streamed(stream, headers)))).toEqual([413, 'request_too_large'])
     expect(pulled()).toBe(3)
     expect(cancelled()).toBe(true)
   })
@@ -143,14 +143,14 @@ describe('before the signature holds', () => {
     const { endpoint } = watched({ limits: { bodyBytes: body.byteLength } })
     const pieces = [...body].map((byte) => Uint8Array.of(byte))
     const stream = ReadableStream.from(pieces) as ReadableStream
-    const response = await endpoint(streamed(stream, headers))
+    const response = await endpoint.fetch(streamed(stream, headers))
     expect(response.status).toBe(200)
   })
 
   test('a body that does not come is given up', async () => {
     const { endpoint } = watched({ limits: { bodyTimeoutMs: 20 } })
     const { headers } = await signed(load)
-    const response = await endpoint(streamed(new ReadableStream(), headers))
+    const response = await endpoint.fetch(streamed(new ReadableStream(), headers))
     expect(response.status).toBe(408)
     expect(await response.json()).toMatchObject({ error: 'request_timeout', retryable: true })
   })
@@ -159,7 +159,7 @@ describe('before the signature holds', () => {
     const { endpoint } = watched({ limits: { bodyTimeoutMs: 20 } })
     const { headers } = await signed(load)
     const stream = new ReadableStream({ cancel: () => new Promise(() => {}) })
-    expect(await codeOf(endpoint(streamed(stream, headers)))).toEqual([408, 'request_timeout'])
+    expect(await codeOf(endpoint.fetch(streamed(stream, headers)))).toEqual([408, 'request_timeout'])
   })
 
   test('fewer bytes than announced are named as such, and so is a broken connection', async () => {
@@ -170,9 +170,9 @@ describe('before the signature holds', () => {
       headers: { ...headers, 'content-length': String(body.byteLength + 1) },
       body,
     })
-    expect(await codeOf(endpoint(short))).toEqual([400, 'request_truncated'])
+    expect(await codeOf(endpoint.fetch(short))).toEqual([400, 'request_truncated'])
     const broken = new ReadableStream({ pull: (controller) => controller.error(new Error('ECONNRESET')) })
-    expect(await codeOf(endpoint(streamed(broken, headers)))).toEqual([400, 'request_truncated'])
+    expect(await codeOf(endpoint.fetch(streamed(broken, headers)))).toEqual([400, 'request_truncated'])
   })
 
   test('a stream of texts does not slip through the limit', async () => {
@@ -180,7 +180,7 @@ describe('before the signature holds', () => {
     const { headers } = await signed(load)
     let pulled = 0
     const texts = new ReadableStream({ pull: (controller) => controller.enqueue(`${pulled++}`.repeat(50)) })
-    expect(await codeOf(endpoint(streamed(texts, headers)))).toEqual([400, 'request_truncated'])
+    expect(await codeOf(endpoint.fetch(streamed(texts, headers)))).toEqual([400, 'request_truncated'])
     expect(pulled).toBeLessThan(5)
   })
 
@@ -188,7 +188,7 @@ describe('before the signature holds', () => {
     const { endpoint } = watched()
     const request = await signedRequest(load)
     await request.json()
-    const response = await endpoint(request)
+    const response = await endpoint.fetch(request)
     expect(response.status).toBe(500)
     expect(await response.json()).toMatchObject({
       error: 'source_adapter_misconfigured',
@@ -196,7 +196,7 @@ describe('before the signature holds', () => {
     })
     const locked = await signedRequest(load)
     locked.body?.getReader()
-    expect(await codeOf(endpoint(locked))).toEqual([500, 'source_adapter_misconfigured'])
+    expect(await codeOf(endpoint.fetch(locked))).toEqual([500, 'source_adapter_misconfigured'])
   })
 
   test.each([
@@ -213,7 +213,7 @@ describe('before the signature holds', () => {
         headers: { ...headers, ...change.headers },
         body: change.body ?? body,
       })
-      expect(await codeOf(endpoint(request))).toEqual([401, 'source_signature_invalid'])
+      expect(await codeOf(endpoint.fetch(request))).toEqual([401, 'source_signature_invalid'])
       expect(steps).toEqual([])
     },
   )

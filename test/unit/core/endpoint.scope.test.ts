@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
-import type { AuthorizeContext, DataSourceOptions } from '../../../src/index.ts'
-import { dataSource, SourceError, SourceRejection } from '../../../src/index.ts'
-import { apiKey, ask, org, schema } from '../../support/source.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import type { AuthorizeContext, EndpointOptions } from '../../../src/index.ts'
+import { createEndpoint, PosternError, Rejection } from '../../../src/index.ts'
+import { ask, org, schema, signingKey } from '../../support/source.ts'
 
 const rows = {
   tasks: [
@@ -11,9 +11,9 @@ const rows = {
   ],
 }
 
-function make(options: Partial<DataSourceOptions> = {}) {
-  const adapter = memoryDataSource(schema, { rows })
-  return { adapter, endpoint: dataSource({ schema, apiKey, adapter, ...options }) }
+function make(options: Partial<EndpointOptions> = {}) {
+  const adapter = memoryAdapter(schema, { rows })
+  return { adapter, endpoint: createEndpoint({ schema, signingKey, adapter, ...options }) }
 }
 
 const loadTask = (id: string, scope?: object) => ({ type: 'load', model: 'tasks', id, scope })
@@ -57,7 +57,10 @@ describe('tenancy', () => {
   })
 
   test('a key bound to an organization speaks for it alone', async () => {
-    const { endpoint } = make({ apiKey: undefined, keys: [{ secret: apiKey, organizationId: 'org_1' }] })
+    const { endpoint } = make({
+      signingKey: undefined,
+      keys: [{ secret: signingKey, organizationId: 'org_1' }],
+    })
     expect((await ask(endpoint, loadTask('t1'))).body.row).toMatchObject({ title: 'Paint' })
     expect((await ask(endpoint, loadTask('t1', org))).body.row).toMatchObject({ title: 'Paint' })
     const other = await ask(endpoint, loadTask('t2', { organizationId: 'org_2' }))
@@ -74,8 +77,8 @@ describe('resolveScopes', () => {
 
   test('it never widens the key: another organization than the key is bound to is refused', async () => {
     const { endpoint } = make({
-      apiKey: undefined,
-      keys: [{ secret: apiKey, organizationId: 'org_1' }],
+      signingKey: undefined,
+      keys: [{ secret: signingKey, organizationId: 'org_1' }],
       resolveScopes: () => ({ organizationId: 'org_2' }),
     })
     expect((await ask(endpoint, loadTask('t2'))).status).toBe(403)
@@ -151,10 +154,10 @@ describe('authorize', () => {
     expect((await ask(endpoint, loadTask('t1', org))).status).toBe(200)
   })
 
-  test('a SourceRejection is answered with its own code, status and details', async () => {
+  test('a Rejection is answered with its own code, status and details', async () => {
     const { endpoint } = make({
       authorize: () => {
-        throw new SourceRejection('budget_exceeded', 'No budget is left.', {
+        throw new Rejection('budget_exceeded', 'No budget is left.', {
           status: 402,
           details: { left: 0 },
         })
@@ -173,10 +176,10 @@ describe('authorize', () => {
 })
 
 describe('scope.mode', () => {
-  const live = memoryDataSource(schema, { rows: { projects: [{ id: 'p', name: 'live' }] } })
-  const sandbox = memoryDataSource(schema, { rows: { projects: [{ id: 'p', name: 'sandbox' }] } })
-  const nameUnder = async (options: Partial<DataSourceOptions>, mode?: string) => {
-    const endpoint = dataSource({ schema, apiKey, ...options })
+  const live = memoryAdapter(schema, { rows: { projects: [{ id: 'p', name: 'live' }] } })
+  const sandbox = memoryAdapter(schema, { rows: { projects: [{ id: 'p', name: 'sandbox' }] } })
+  const nameUnder = async (options: Partial<EndpointOptions>, mode?: string) => {
+    const endpoint = createEndpoint({ schema, signingKey, ...options })
     const { status, body } = await ask(endpoint, {
       type: 'load',
       model: 'projects',
@@ -199,10 +202,10 @@ describe('scope.mode', () => {
   })
 
   test('a function picks the adapter of a request, or refuses it', async () => {
-    const pick: DataSourceOptions['adapter'] = ({ scope, request }) => {
+    const pick: EndpointOptions['adapter'] = ({ scope, request }) => {
       expect(request.headers.get('webhook-id')).toMatch(/^msg_/)
       if (scope.mode === 'sandbox') return sandbox
-      throw new SourceError('test_session_invalid')
+      throw new PosternError('test_session_invalid')
     }
     expect(await nameUnder({ adapters: { live, sandbox: pick } }, 'sandbox')).toBe('sandbox')
     expect(await nameUnder({ adapter: pick }, 'sandbox')).toBe('sandbox')

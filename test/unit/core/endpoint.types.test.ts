@@ -1,14 +1,8 @@
 import { describe, expectTypeOf, test } from 'vitest'
-import type {
-  DataSourceOptions,
-  HandlerContext,
-  HandlerRow,
-  SourceLogger,
-  SourceTracer,
-} from '../../../src/index.ts'
+import type { EndpointOptions, HandlerContext, HandlerRow, Logger, Tracer } from '../../../src/index.ts'
 import type { schema } from '../../support/source.ts'
 
-type Options = DataSourceOptions<typeof schema, { user: string }>
+type Options = EndpointOptions<typeof schema, { user: string }>
 type Task = HandlerRow<typeof schema, 'tasks'>
 
 describe('options that know the schema', () => {
@@ -35,19 +29,23 @@ test('console is a logger; so is what has the shape of pino', () => {
     (fields: object, message?: string, ...values: unknown[]): void
     (message: string, ...values: unknown[]): void
   }
-  expectTypeOf<Console>().toExtend<SourceLogger>()
-  expectTypeOf<{ info: PinoLike; warn: PinoLike; error: PinoLike }>().toExtend<SourceLogger>()
+  expectTypeOf<Console>().toExtend<Logger>()
+  expectTypeOf<{ info: PinoLike; warn: PinoLike; error: PinoLike }>().toExtend<Logger>()
 })
 
 test('what has the shape of an OpenTelemetry tracer is a tracer', () => {
-  interface Span {
+  interface OtelSpan {
     setAttribute(key: string, value: string | number | boolean | string[]): this
     setStatus(status: { code: 0 | 1 | 2; message?: string }): this
     end(time?: number): void
   }
-  interface Tracer {
-    startActiveSpan<F extends (span: Span) => unknown>(name: string, work: F): ReturnType<F>
-    startActiveSpan<F extends (span: Span) => unknown>(name: string, options: object, work: F): ReturnType<F>
+  interface OtelTracer {
+    startActiveSpan<F extends (span: OtelSpan) => unknown>(name: string, work: F): ReturnType<F>
+    startActiveSpan<F extends (span: OtelSpan) => unknown>(
+      name: string,
+      options: object,
+      work: F,
+    ): ReturnType<F>
   }
-  expectTypeOf<Tracer>().toExtend<SourceTracer>()
+  expectTypeOf<OtelTracer>().toExtend<Tracer>()
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { SourceError } from '../../../src/core/errors.ts'
+import { PosternError } from '../../../src/core/errors.ts'
 import { decodeJson, type JsonFault } from '../../../src/core/protocol/json.ts'
 
 const FORBIDDEN = ['__proto__', 'constructor', 'prototype']
@@ -68,7 +68,7 @@ function verdictOf(bytes: Uint8Array): { value: unknown } | { reason: JsonFault 
   try {
     return { value: decodeJson(bytes) }
   } catch (error) {
-    if (!(error instanceof SourceError) || error.code !== 'invalid_json') throw error
+    if (!(error instanceof PosternError) || error.code !== 'invalid_json') throw error
     return { reason: (error.details as { reason: JsonFault }).reason }
   }
 }

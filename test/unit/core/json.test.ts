@@ -1,6 +1,6 @@
 import canonicalize from 'canonicalize'
 import { describe, expect, test } from 'vitest'
-import { SourceError } from '../../../src/core/errors.ts'
+import { PosternError } from '../../../src/core/errors.ts'
 import { decodeJson } from '../../../src/core/protocol/json.ts'
 import rfc8785 from '../../vectors/rfc8785-jcs.json' with { type: 'json' }
 
@@ -10,7 +10,7 @@ function refusalOf(bytes: Uint8Array | string): { pointer: unknown; reason: unkn
   try {
     typeof bytes === 'string' ? decode(bytes) : decodeJson(bytes)
   } catch (error) {
-    if (!(error instanceof SourceError)) throw error
+    if (!(error instanceof PosternError)) throw error
     expect(error).toMatchObject({ code: 'invalid_json', status: 400 })
     expect(error.cause).toBeUndefined()
     const details = error.details as { pointer: string; reason: string }

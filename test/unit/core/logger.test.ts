@@ -1,8 +1,8 @@
 import { pino } from 'pino'
 import { expect, test, vi } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
-import { dataSource, type SourceLogger } from '../../../src/index.ts'
-import { apiKey, ask, org, schema } from '../../support/source.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import { createEndpoint, type Logger } from '../../../src/index.ts'
+import { ask, org, schema, signingKey } from '../../support/source.ts'
 
 const commit = {
   type: 'commit',
@@ -11,10 +11,10 @@ const commit = {
   scope: org,
 }
 
-async function speak(logger: SourceLogger): Promise<void> {
-  const memory = memoryDataSource(schema)
+async function speak(logger: Logger): Promise<void> {
+  const memory = memoryAdapter(schema)
   const load = () => Promise.reject(new Error('canary of the driver'))
-  const endpoint = dataSource({ schema, apiKey, logger, adapter: { ...memory, load } })
+  const endpoint = createEndpoint({ schema, signingKey, logger, adapter: { ...memory, load } })
   await ask(endpoint, commit)
   await ask(endpoint, commit)
   await ask(endpoint, { type: 'list', model: 'nothing' })

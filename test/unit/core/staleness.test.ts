@@ -1,16 +1,16 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { MemoryDataSource } from '../../../src/adapters/memory/index.ts'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
+import type { MemoryAdapter } from '../../../src/adapters/memory/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
 import type { Json } from './commit-support.ts'
 import { callerOf, create, refusal, remove, schema, update } from './commit-support.ts'
 
-let source: MemoryDataSource
+let source: MemoryAdapter
 let caller: ReturnType<typeof callerOf>
 
 const now = () => new Date(Date.UTC(2026, 0, 1))
 
 beforeEach(() => {
-  source = memoryDataSource(schema, { now, rows: { settings: [{ id: 's', value: 'on' }] } })
+  source = memoryAdapter(schema, { now, rows: { settings: [{ id: 's', value: 'on' }] } })
   caller = callerOf(source, 'org_1', { participantId: 'ann', participantKind: 'user' })
 })
 
@@ -198,7 +198,7 @@ describe('notify', () => {
     expect({ rows, stamps }).toEqual({ rows: [null, { id: 's', value: 'off' }], stamps: [null, 3] })
     expect(notifications).toMatchObject([{ index: 0, reason: 'changed', stamp: 2, current: task }])
     expect((await caller.load('tasks', 't')).row).toMatchObject({ title: 'B' })
-    expect((await source.inspect().log()).at(-1)).toMatchObject({ key: 'k', index: 1 })
+    expect((await source.inspect().log()).at(-1)).toMatchObject({ idempotencyKey: 'k', index: 1 })
   })
 
   test('a commit in which everything is held back records its answer', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../../src/adapters/memory/store.ts'
 import type { StoreTransaction } from '../../../src/core/adapter.ts'
-import { SourceError } from '../../../src/core/errors.ts'
+import { PosternError } from '../../../src/core/errors.ts'
 import { storeAdapter } from '../../../src/core/rules/store-adapter.ts'
 import { callerOf, create, refusal, schema, update } from './commit-support.ts'
 
@@ -25,7 +25,7 @@ describe('stores', () => {
       ...tx,
       apply: async () => {
         const details = { constraint: 'c', field: 'value', detail: 'Key (value)=(secret) already exists.' }
-        throw new SourceError('unique_violation', undefined, { details })
+        throw new PosternError('unique_violation', undefined, { details })
       },
     }))
     const error = await refusal(callerOf(storeAdapter(schema, store), null).commit('k', [setting]))

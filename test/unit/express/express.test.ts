@@ -1,14 +1,15 @@
 import express from 'express'
 import { describe, expect, test } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
-import { dataSourceExpress } from '../../../src/express/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import { toExpress } from '../../../src/express/index.ts'
+import { createEndpoint } from '../../../src/index.ts'
 import type { Mount } from '../../support/mount.ts'
 import { mountSuite, post, serve } from '../../support/mount.ts'
-import { apiKey, schema } from '../../support/source.ts'
+import { schema, signingKey } from '../../support/source.ts'
 
 const beforeParser: Mount = (options) => {
   const app = express()
-  app.post('/source', dataSourceExpress(options))
+  app.post('/source', toExpress(createEndpoint(options)))
   app.use(express.json())
   return serve(app)
 }
@@ -16,7 +17,7 @@ const beforeParser: Mount = (options) => {
 const withRawParser: Mount = (options) => {
   const app = express()
   app.use('/other', express.json())
-  app.post('/source', express.raw({ type: () => true, limit: '1mb' }), dataSourceExpress(options))
+  app.post('/source', express.raw({ type: () => true, limit: '1mb' }), toExpress(createEndpoint(options)))
   return serve(app)
 }
 
@@ -28,13 +29,13 @@ const withKeptBytes: Mount = (options) => {
       verify: (request, _, bytes) => Object.assign(request, { rawBody: bytes }),
     }),
   )
-  app.post('/source', dataSourceExpress(options))
+  app.post('/source', toExpress(createEndpoint(options)))
   return serve(app)
 }
 
 const inRouter: Mount = (options) => {
   const router = express.Router()
-  router.post('/', dataSourceExpress(options))
+  router.post('/', toExpress(createEndpoint(options)))
   return serve(express().use('/source', router))
 }
 
@@ -48,7 +49,7 @@ describe('Express, after a parser that keeps the bytes', () => {
     ['express.raw()', withRawParser],
     ['express.json({ verify })', withKeptBytes],
   ])('%s hands them over as they came', async (_, mount) => {
-    const { url, close } = await mount({ schema, apiKey, adapter: memoryDataSource(schema) })
+    const { url, close } = await mount({ schema, signingKey, adapter: memoryAdapter(schema) })
     const spaced = new TextEncoder().encode(` ${JSON.stringify(load, null, 3)} `)
     expect(await post(url, spaced)).toMatchObject({ status: 200, body: { row: null } })
     expect((await post(url, load, { key: 'sk_another' })).status).toBe(401)
@@ -63,7 +64,7 @@ describe('Express, after a parser that keeps nothing', () => {
     ['express.urlencoded()', express.urlencoded({ type: () => true })],
   ])('after %s each request is answered with the fix', async (_, parser) => {
     const app = express().use(parser)
-    app.post('/source', dataSourceExpress({ schema, apiKey, adapter: memoryDataSource(schema) }))
+    app.post('/source', toExpress(createEndpoint({ schema, signingKey, adapter: memoryAdapter(schema) })))
     const { url, close } = await serve(app)
     const { status, body } = await post(url, { type: 'events' })
     expect(status).toBe(500)
@@ -74,11 +75,11 @@ describe('Express, after a parser that keeps nothing', () => {
   })
 })
 
-test("the mount is an Express request handler, and serves the endpoint's metrics", async () => {
-  const handler = dataSourceExpress({ schema, apiKey, adapter: memoryDataSource(schema) })
-  const typed: express.RequestHandler = handler
+test('the mount is an Express request handler', async () => {
+  const endpoint = createEndpoint({ schema, signingKey, adapter: memoryAdapter(schema) })
+  const typed: express.RequestHandler = toExpress(endpoint)
   const { url, close } = await serve(express().use(typed))
   await post(url, { type: 'events' })
-  expect(handler.metrics().answered.events.count).toBe(1)
+  expect(endpoint.metrics().answered.events.count).toBe(1)
   await close()
 })

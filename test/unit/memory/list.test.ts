@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
 import { like } from '../../../src/adapters/memory/like.ts'
 import type { RowValue } from '../../../src/core/adapter.ts'
 import { resolveLimits } from '../../../src/core/endpoint/limits.ts'
@@ -36,7 +36,7 @@ const things = defineSchema({
 })
 
 async function list(rows: RowValue[], query: Json = {}) {
-  const source = memoryDataSource(things, { rows: { things: rows } })
+  const source = memoryAdapter(things, { rows: { things: rows } })
   const context = { tenant: null, scope: {}, requestId: 'r' }
   const request = parseRequest({ type: 'list', model: 'things', query })
   const work = prepareWork(request, context, { schema: things, limits: resolveLimits(), ownCursors: false })
@@ -175,7 +175,7 @@ describe('list', () => {
 
   test('relations are embedded under their name and end at the tenant', async () => {
     const updatedAt = '2026-01-01T00:00:00Z'
-    const source = memoryDataSource(schema, {
+    const source = memoryAdapter(schema, {
       rows: {
         projects: [
           { id: 'p1', name: 'A', organization_id: 'org_1' },

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
 import type { Model } from '../../../src/core/schema/define.ts'
 import { callerOf, create, refusal, remove, schema, update } from '../core/commit-support.ts'
 
 describe('feed', () => {
   const some = async () => {
-    const source = memoryDataSource(schema, { rows: { settings: [{ id: 's' }] } })
+    const source = memoryAdapter(schema, { rows: { settings: [{ id: 's' }] } })
     const caller = callerOf(source, 'org_1')
     for (let n = 1; n <= 5; n++) await caller.commit(`k${n}`, [update('settings', 's', { value: String(n) })])
     return { source, caller }
@@ -36,7 +36,7 @@ describe('feed', () => {
     const { source, caller } = await some()
     const { nextCursor } = await caller.events()
     expect((await refusal(callerOf(source, 'org_2').events(nextCursor))).code).toBe('cursor_invalid')
-    const other = callerOf(memoryDataSource(schema))
+    const other = callerOf(memoryAdapter(schema))
     expect((await refusal(other.events(nextCursor))).code).toBe('cursor_expired')
     const [kind, binding, epoch] = JSON.parse(Buffer.from(nextCursor, 'base64url').toString())
     const future = Buffer.from(JSON.stringify([kind, binding, epoch, 6, 0])).toString('base64url')
@@ -64,7 +64,7 @@ describe('feed', () => {
 
 describe('past the endpoint', () => {
   test('a raw write is logged where the model is captured, under its position', async () => {
-    const source = memoryDataSource(schema, { now: () => new Date(0) })
+    const source = memoryAdapter(schema, { now: () => new Date(0) })
     const row = {
       id: 't',
       organizationId: 'org_1',
@@ -91,7 +91,7 @@ describe('past the endpoint', () => {
   })
 
   test('what is shown is a copy, and what was sent is not kept', async () => {
-    const source = memoryDataSource(schema)
+    const source = memoryAdapter(schema)
     const settings = { deep: { list: [1] } }
     await callerOf(source).commit('k', [create('projects', 'p', { name: 'P', settings })])
     settings.deep.list.push(2)
@@ -103,7 +103,7 @@ describe('past the endpoint', () => {
   })
 
   test('ids that a database would make are made', async () => {
-    const source = memoryDataSource(schema, { rows: { counters: [{ id: '9', n: 1 }] } })
+    const source = memoryAdapter(schema, { rows: { counters: [{ id: '9', n: 1 }] } })
     const caller = callerOf(source, null)
     const counter = { type: 'CREATE', model: 'counters', input: { n: 0 } }
     const { rows } = await caller.commit('k', [
@@ -117,14 +117,14 @@ describe('past the endpoint', () => {
   })
 
   test('two spellings of one number are one row', async () => {
-    const source = memoryDataSource(schema, { rows: { counters: [{ id: 5, n: 1 }] } })
+    const source = memoryAdapter(schema, { rows: { counters: [{ id: 5, n: 1 }] } })
     const caller = callerOf(source, null)
     await caller.commit('k', [{ type: 'UPDATE', model: 'counters', id: 5, input: { n: 2 } }])
     expect(await caller.load('counters', '5')).toEqual({ row: { id: '5', n: 2 }, stamp: 1 })
   })
 
   test('pruning keeps the last change of a row for each tenant that had it', async () => {
-    const source = memoryDataSource(schema)
+    const source = memoryAdapter(schema)
     const [one, two] = [callerOf(source, 'org_1'), callerOf(source, 'org_2')]
     await one.commit('k', [create('projects', 'p', { name: 'mine' }), remove('projects', 'p')])
     await two.commit('k', [create('projects', 'p', { name: 'theirs' })])
@@ -135,7 +135,7 @@ describe('past the endpoint', () => {
 
   test('pruning the ledger lets go of old keys alone', async () => {
     let time = 0
-    const source = memoryDataSource(schema, { now: () => new Date(time), rows: { settings: [{ id: 's' }] } })
+    const source = memoryAdapter(schema, { now: () => new Date(time), rows: { settings: [{ id: 's' }] } })
     const caller = callerOf(source, null)
     await caller.commit('old', [update('settings', 's', { value: 'a' })])
     time = 10
@@ -145,7 +145,7 @@ describe('past the endpoint', () => {
   })
 
   test('rows and options that do not fit the schema are refused by name', () => {
-    const make = (options: Parameters<typeof memoryDataSource>[1]) => () => memoryDataSource(schema, options)
+    const make = (options: Parameters<typeof memoryAdapter>[1]) => () => memoryAdapter(schema, options)
     expect(make({ rows: { nothing: [{}] } })).toThrow('there is no model nothing')
     expect(make({ rows: { settings: [{ id: 's', colour: 'red' }] } })).toThrow('settings has no field colour')
     expect(make({ rows: { settings: [{ value: 'x' }] } })).toThrow('settings.id')
@@ -156,7 +156,7 @@ describe('past the endpoint', () => {
   })
 
   test('a row without a tenant is nobody’s', async () => {
-    const source = memoryDataSource(schema, {
+    const source = memoryAdapter(schema, {
       rows: { projects: [{ id: 'p', name: 'P' }], comments: [{ id: 'c', taskId: 'none', text: '' }] },
     })
     const caller = callerOf(source)
@@ -175,7 +175,7 @@ describe('past the endpoint', () => {
   })
 
   test('unique keys of several fields collide only when all of them do, and never on null', async () => {
-    const source = memoryDataSource(schema, { unique: { tasks: [['projectId', 'slug']] } })
+    const source = memoryAdapter(schema, { unique: { tasks: [['projectId', 'slug']] } })
     const caller = callerOf(source)
     const task = (id: string, projectId: string, slug: string | null) =>
       create('tasks', id, { title: id, projectId, slug })

@@ -1,15 +1,17 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, test, vi } from 'vitest'
-import { memoryDataSource } from '../../../src/adapters/memory/index.ts'
-import { dataSourceNode } from '../../../src/node/index.ts'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import { createEndpoint } from '../../../src/index.ts'
+import { toNode } from '../../../src/node/index.ts'
 import { mountSuite, post, sendRaw, serve } from '../../support/mount.ts'
-import { apiKey, schema, signed } from '../../support/source.ts'
+import { schema, signed, signingKey } from '../../support/source.ts'
 
 describe('on node:http', () => {
-  mountSuite((options) => serve(dataSourceNode(options)))
+  mountSuite((options) => serve(toNode(createEndpoint(options))))
 
-  const make = () => dataSourceNode({ schema, apiKey, adapter: memoryDataSource(schema) })
+  const makeEndpoint = () => createEndpoint({ schema, signingKey, adapter: memoryAdapter(schema) })
+  const make = () => toNode(makeEndpoint())
 
   test.each(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND'])(
     '%s is answered 405',
@@ -36,17 +38,17 @@ describe('on node:http', () => {
   })
 
   test('a caller that goes away in the middle of its body leaves the endpoint standing', async () => {
-    const listener = make()
-    const { url, close } = await serve(listener)
+    const endpoint = makeEndpoint()
+    const { url, close } = await serve(toNode(endpoint))
     const { headers } = await signed({ type: 'events' })
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     const lines = Object.entries({ ...headers, 'content-length': '500' }).map(
       ([name, value]) => `${name}: ${value}`,
     )
     socket.write(`POST /source HTTP/1.1\r\nhost: a\r\n${lines.join('\r\n')}\r\n\r\n{"ty`)
-    await vi.waitUntil(() => listener.metrics().requests === 1)
+    await vi.waitUntil(() => endpoint.metrics().requests === 1)
     socket.destroy()
-    await vi.waitUntil(() => listener.metrics().errors.request_truncated === 1)
+    await vi.waitUntil(() => endpoint.metrics().errors.request_truncated === 1)
     expect((await post(url, { type: 'events' })).status).toBe(200)
     await close()
   })

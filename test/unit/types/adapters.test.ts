@@ -20,13 +20,13 @@ import type { Kysely, Transaction } from 'kysely'
 import type pg from 'pg'
 import type postgres from 'postgres'
 import { describe, expectTypeOf, test } from 'vitest'
-import { drizzleDataSource, schemaFromDrizzle } from '../../../src/adapters/drizzle/index.ts'
-import { kyselyDataSource } from '../../../src/adapters/kysely.ts'
-import { pgDataSource } from '../../../src/adapters/pg.ts'
-import { pgliteDataSource } from '../../../src/adapters/pglite.ts'
-import { postgresJsDataSource } from '../../../src/adapters/postgres-js.ts'
-import { prismaDataSource, schemaFromPrisma } from '../../../src/adapters/prisma/index.ts'
-import { defineSchema, type ModelName, model, type Row, type SourceAdapter, z } from '../../../src/index.ts'
+import { drizzleAdapter, schemaFromDrizzle } from '../../../src/adapters/drizzle/index.ts'
+import { kyselyAdapter } from '../../../src/adapters/kysely.ts'
+import { pgAdapter } from '../../../src/adapters/pg.ts'
+import { pgliteAdapter } from '../../../src/adapters/pglite.ts'
+import { postgresJsAdapter } from '../../../src/adapters/postgres-js.ts'
+import { prismaAdapter, schemaFromPrisma } from '../../../src/adapters/prisma/index.ts'
+import { type Adapter, defineSchema, type ModelName, model, type Row, z } from '../../../src/index.ts'
 import type { Prisma, PrismaClient } from '../../adapters/prisma/generated/client.ts'
 
 /*
@@ -41,16 +41,16 @@ const compiled = (_: () => unknown): void => {}
 describe('each library’s own types fit', () => {
   test('node-postgres: a pool and a client', () =>
     compiled(() => {
-      expectTypeOf(pgDataSource(never<pg.Pool>(), schema)).toExtend<SourceAdapter>()
-      expectTypeOf(pgDataSource(never<pg.Client>(), schema)).toExtend<SourceAdapter>()
+      expectTypeOf(pgAdapter(never<pg.Pool>(), schema)).toExtend<Adapter>()
+      expectTypeOf(pgAdapter(never<pg.Client>(), schema)).toExtend<Adapter>()
       // @ts-expect-error no client of Postgres
-      pgDataSource({ connect() {} }, schema)
+      pgAdapter({ connect() {} }, schema)
     }))
 
   test('postgres.js: hooks get its TransactionSql', () =>
     compiled(() => {
       const sql = never<postgres.Sql>()
-      postgresJsDataSource(sql, schema, {
+      postgresJsAdapter(sql, schema, {
         hooks: {
           async beforeCommit({ tx }) {
             expectTypeOf(tx).toExtend<postgres.TransactionSql>()
@@ -59,12 +59,12 @@ describe('each library’s own types fit', () => {
         },
       })
       const custom = never<postgres.Sql<{ bigint: bigint }>>()
-      expectTypeOf(postgresJsDataSource(custom, schema)).toExtend<SourceAdapter>()
+      expectTypeOf(postgresJsAdapter(custom, schema)).toExtend<Adapter>()
     }))
 
   test('PGlite: hooks get its Transaction', () =>
     compiled(() => {
-      pgliteDataSource(never<PGlite>(), schema, {
+      pgliteAdapter(never<PGlite>(), schema, {
         hooks: {
           afterCommit({ tx }) {
             expectTypeOf(tx).toEqualTypeOf<PGliteTransaction>()
@@ -78,7 +78,7 @@ describe('each library’s own types fit', () => {
       interface Database {
         tasks: { id: string; title: string }
       }
-      kyselyDataSource(never<Kysely<Database>>(), schema, {
+      kyselyAdapter(never<Kysely<Database>>(), schema, {
         hooks: {
           async beforeCommit({ tx }) {
             expectTypeOf(tx).toEqualTypeOf<Transaction<Database>>()
@@ -93,7 +93,7 @@ describe('each library’s own types fit', () => {
   test('Drizzle: the databases of all four drivers, with and without a schema', () =>
     compiled(() => {
       const tables = { tasks: pgTable('tasks', { id: text().primaryKey() }) }
-      drizzleDataSource(drizzlePg(never<pg.Pool>(), { schema: tables }), schema, {
+      drizzleAdapter(drizzlePg(never<pg.Pool>(), { schema: tables }), schema, {
         hooks: {
           async beforeCommit({ tx }) {
             await tx.insert(tables.tasks).values({ id: 'x' })
@@ -103,16 +103,16 @@ describe('each library’s own types fit', () => {
           },
         },
       })
-      drizzleDataSource(drizzlePg(never<pg.Client>()), schema)
-      drizzleDataSource(never<NodePgDatabase>(), schema)
-      drizzleDataSource(never<NodePgDatabase<typeof tables>>(), schema)
-      drizzleDataSource(drizzlePostgresJs(never<postgres.Sql>(), { schema: tables }), schema)
-      drizzleDataSource(never<PostgresJsDatabase>(), schema)
-      drizzleDataSource(drizzlePglite(never<PGlite>(), { schema: tables }), schema)
-      drizzleDataSource(never<PgliteDatabase>(), schema)
-      drizzleDataSource(drizzleNeon(never<NeonPool>(), { schema: tables }), schema)
-      drizzleDataSource(drizzleNeon(never<NeonClient>()), schema)
-      drizzleDataSource(never<NeonDatabase>(), schema, {
+      drizzleAdapter(drizzlePg(never<pg.Client>()), schema)
+      drizzleAdapter(never<NodePgDatabase>(), schema)
+      drizzleAdapter(never<NodePgDatabase<typeof tables>>(), schema)
+      drizzleAdapter(drizzlePostgresJs(never<postgres.Sql>(), { schema: tables }), schema)
+      drizzleAdapter(never<PostgresJsDatabase>(), schema)
+      drizzleAdapter(drizzlePglite(never<PGlite>(), { schema: tables }), schema)
+      drizzleAdapter(never<PgliteDatabase>(), schema)
+      drizzleAdapter(drizzleNeon(never<NeonPool>(), { schema: tables }), schema)
+      drizzleAdapter(drizzleNeon(never<NeonClient>()), schema)
+      drizzleAdapter(never<NeonDatabase>(), schema, {
         hooks: {
           async afterCommit({ tx }) {
             await tx.select().from(tables.tasks)
@@ -120,13 +120,13 @@ describe('each library’s own types fit', () => {
         },
       })
       // @ts-expect-error a pool is no database of Drizzle
-      drizzleDataSource(never<pg.Pool>(), schema)
+      drizzleAdapter(never<pg.Pool>(), schema)
     }))
 
   test('Prisma: the generated client and an extended one; hooks get its transaction', () =>
     compiled(() => {
       const prisma = never<PrismaClient>()
-      prismaDataSource(prisma, schema, {
+      prismaAdapter(prisma, schema, {
         hooks: {
           async beforeCommit({ tx }) {
             expectTypeOf(tx).toExtend<Prisma.TransactionClient>()
@@ -137,7 +137,7 @@ describe('each library’s own types fit', () => {
         },
       })
       const extended = prisma.$extends({ model: { task: { greet: () => 'hello' } } })
-      prismaDataSource(extended, schema, {
+      prismaAdapter(extended, schema, {
         hooks: {
           async afterCommit({ tx }) {
             expectTypeOf(tx.task.greet()).toExtend<string>()
@@ -145,7 +145,7 @@ describe('each library’s own types fit', () => {
         },
       })
       // @ts-expect-error no Prisma client
-      prismaDataSource({ $connect() {} }, schema)
+      prismaAdapter({ $connect() {} }, schema)
     }))
 })
 

@@ -115,7 +115,7 @@ async function checkFunctions(
   if (compiled?.n === '0') return []
   let statements: readonly string[]
   try {
-    statements = compile(schema, await readTables(session, schema, s), { schema: s })
+    statements = compile(schema, await readTables(session, schema, s), { namespace: s })
   } catch {
     // a model that does not fit its table has a finding of its own
     return []

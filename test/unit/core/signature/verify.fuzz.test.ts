@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { SourceError } from '../../../../src/core/errors.ts'
+import { PosternError } from '../../../../src/core/errors.ts'
 import { attack, createTarget, forgeries } from './forgery.ts'
 
 const SECONDS = Number(process.env.POSTERN_FUZZ_SECONDS ?? 4)
@@ -15,7 +15,7 @@ test(
       seen[answer.outcome]++
       if (answer.outcome === 'accepted') expect(answer.genuine).toBe(true)
       if (answer.outcome !== 'refused') return
-      expect(answer.error).toBeInstanceOf(SourceError)
+      expect(answer.error).toBeInstanceOf(PosternError)
       expect(answer.error).toMatchObject({ status: 401, code: expect.stringMatching(/^source_/) })
       expect(answer.error).toMatchObject({ details: undefined })
     })

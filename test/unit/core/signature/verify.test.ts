@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { createHmac } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { SourceError } from '../../../../src/core/errors.ts'
+import { PosternError } from '../../../../src/core/errors.ts'
 import { decodeJson } from '../../../../src/core/protocol/json.ts'
 import { createKeyRing } from '../../../../src/core/signature/keys.ts'
 import { signRequest } from '../../../../src/core/signature/sign.ts'
@@ -279,7 +279,7 @@ test('a refusal says nothing of the keys: unknown, expired and other scheme look
     { publicKey: 'whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=' },
   ]) {
     const error = await verifyRequest(createKeyRing(keys), headers, body, at(NOW)).catch((e: unknown) => e)
-    if (!(error instanceof SourceError)) throw new Error('accepted')
+    if (!(error instanceof PosternError)) throw new Error('accepted')
     refusals.push({ ...error, message: error.message, cause: error.cause })
   }
   expect(refusals[1]).toEqual(refusals[0])

@@ -1,5 +1,6 @@
-import { dataSourceNext } from 'postern/next'
+import { createEndpoint } from 'postern'
+import { toNextRoute } from 'postern/next'
 import { schema } from '../../../lib/schema'
 import { adapter } from '../../../lib/source'
 
-export const { POST } = dataSourceNext({ schema, adapter, apiKey: process.env.SOURCE_KEY })
+export const { POST } = toNextRoute(createEndpoint({ schema, adapter, signingKey: process.env.POSTERN_KEY }))
