@@ -1,11 +1,12 @@
 // Keeps the reading line: mounts -> core <- adapters. An import against it, or a circle, fails the build.
 import { readFileSync } from 'node:fs'
+import { circlesOf } from './circles.ts'
 import { filesBelow, importsOf } from './imports.ts'
 
 interface Room {
-  /** The first room whose path fits a file is its room. */
+  /** A file belongs to the room with the longest path that it starts with. */
   path: string
-  /** Rooms that it may import beside itself. */
+  /** Rooms that it may import. All of them stand earlier in the list. */
   below: string[]
   /** Packages that it may import; absent: any that package.json declares. */
   packages?: string[]
@@ -15,55 +16,83 @@ interface Room {
 const plain = ['zod', 'canonicalize', 'node:buffer', 'node:crypto']
 const shared = ['src/core/errors.ts', 'src/core/adapter.ts', 'src/core/schema/']
 const core = [...shared, 'src/core/protocol/', 'src/core/rules/', 'src/core/signature/', 'src/core/endpoint/']
-const postgres = [
-  'src/postgres/model/',
-  'src/postgres/install/',
-  'src/postgres/runtime/',
-  'src/postgres/admin/',
-  'src/postgres/',
-]
+const postgres = ['src/postgres/']
+const adapters = ['src/adapters/memory/', 'src/adapters/']
 
+/** From the bottom to the top. A new room is one line here; ARCHITECTURE.md says in a sentence what it is for. */
 const rooms: Room[] = [
-  { path: 'src/core/schema/', below: [], packages: plain },
   { path: 'src/core/errors.ts', below: [], packages: plain },
+  { path: 'src/core/schema/', below: [], packages: plain },
   { path: 'src/core/adapter.ts', below: ['src/core/schema/'], packages: plain },
   { path: 'src/core/protocol/', below: shared, packages: plain },
   { path: 'src/core/rules/', below: [...shared, 'src/core/protocol/'], packages: plain },
   {
     path: 'src/core/signature/',
-    below: ['src/core/errors.ts', 'src/core/protocol/json.ts'],
+    below: ['src/core/errors.ts', 'src/core/protocol/'],
     packages: [...plain, 'jose'],
   },
-  { path: 'src/core/endpoint/', below: core, packages: plain },
-  { path: 'src/postgres/', below: [...core, ...postgres], packages: plain },
-  { path: 'src/adapters/memory/', below: core },
-  { path: 'src/adapters/', below: [...core, ...postgres, 'src/adapters/'] },
+  { path: 'src/core/endpoint/', below: core.slice(0, -1), packages: plain },
+  { path: 'src/postgres/', below: core.slice(0, -1), packages: plain },
+  { path: 'src/adapters/memory/', below: core.slice(0, -1), packages: plain },
+  { path: 'src/adapters/', below: [...core.slice(0, -1), ...postgres] },
+  { path: 'src/index.ts', below: core },
   { path: 'src/node/', below: core },
   { path: 'src/next/', below: core },
   { path: 'src/express/', below: [...core, 'src/node/'] },
-  { path: 'src/client/', below: core },
   { path: 'src/opentelemetry/', below: core },
-  { path: 'src/index.ts', below: core },
+  { path: 'src/client/', below: core },
   { path: 'src/relay/', below: [...core, ...postgres] },
-  { path: 'src/testing/', below: ['src/'] },
-  { path: 'src/conformance/', below: ['src/'] },
-  { path: 'src/cli/', below: ['src/'] },
+  { path: 'src/testing/', below: [...core, ...postgres, ...adapters, 'src/client/'] },
+  { path: 'src/conformance/', below: [...core, ...postgres, ...adapters] },
+  {
+    path: 'src/cli/',
+    below: [...core, ...postgres, ...adapters, 'src/client/', 'src/relay/', 'src/conformance/'],
+  },
 ]
 
 const { dependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
 const declared = new Set(Object.keys({ ...dependencies, ...peerDependencies }))
 
+const byLength = rooms.toSorted((one, other) => other.path.length - one.path.length)
+function roomOf(file: string): Room | undefined {
+  return byLength.find(({ path }) => file.startsWith(path))
+}
+
 const faults: string[] = []
-for (const file of filesBelow('src', '.ts')) {
-  const room = rooms.find(({ path }) => file.startsWith(path))
-  if (!room) throw new Error(`${file} belongs to no room`)
-  const { files, packages } = importsOf(file)
-  for (const imported of files) {
-    if (![room.path, ...room.below].some((path) => imported.startsWith(path))) {
+let upward = 0
+
+for (const [index, { path, below }] of rooms.entries()) {
+  const earlier = rooms.slice(0, index).map((room) => room.path)
+  for (const name of below) {
+    if (!earlier.includes(name)) faults.push(`rooms: ${path} lists ${name}, which is not an earlier room`)
+  }
+}
+
+const files = new Map(filesBelow('src', '.ts').map((file) => [file, importsOf(file)]))
+const fileGraph = new Map<string, string[]>()
+const roomGraph = new Map<string, string[]>(rooms.map(({ path }) => [path, []]))
+for (const [file, imports] of files) {
+  fileGraph.set(file, imports.files)
+  const room = roomOf(file)
+  if (!room) {
+    faults.push(`${file} belongs to no room`)
+    continue
+  }
+  for (const imported of imports.files) {
+    const other = roomOf(imported)
+    if (!files.has(imported) || !other) {
+      // What a build script writes (JSON, SQL as text) belongs to the room beside it.
+      if (!imported.startsWith(room.path)) faults.push(`${file} imports ${imported}, which is in no room`)
+      continue
+    }
+    if (other === room) continue
+    roomGraph.get(room.path)?.push(other.path)
+    if (!room.below.includes(other.path)) {
+      upward++
       faults.push(`${file} imports ${imported}: ${room.path} may import only ${room.below.join(', ')}`)
     }
   }
-  for (const name of packages) {
+  for (const name of imports.packages) {
     if (room.packages && !room.packages.includes(name)) {
       faults.push(`${file} imports ${name}: ${room.path} may import only ${room.packages.join(', ')}`)
     } else if (!name.startsWith('node:') && !declared.has(name)) {
@@ -71,5 +100,14 @@ for (const file of filesBelow('src', '.ts')) {
     }
   }
 }
+for (const { path } of rooms) {
+  if (![...files.keys()].some((file) => roomOf(file)?.path === path))
+    faults.push(`rooms: ${path} has no file`)
+}
+
+const circles = [...circlesOf(fileGraph), ...circlesOf(roomGraph)]
+for (const circle of circles) faults.push(`circle: ${circle.join(' -> ')} -> ${circle[0]}`)
+
 for (const fault of faults) console.error(fault)
+console.log(`layers: ${rooms.length} rooms, ${circles.length} circles, ${upward} upward`)
 process.exitCode = faults.length ? 1 : 0

@@ -1,4 +1,4 @@
-import { CheckFailure } from './expect.ts'
+import { CheckFailure } from './failure.ts'
 
 /** A row as it travels. */
 export type WireRow = Readonly<Record<string, unknown>>

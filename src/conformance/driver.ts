@@ -2,7 +2,7 @@ import type { Adapter } from '../core/adapter.ts'
 import { createEndpoint } from '../core/endpoint/endpoint.ts'
 import { createSigner, type SigningInput } from '../core/signature/sign.ts'
 import { Answer } from './answer.ts'
-import { CheckFailure } from './expect.ts'
+import { CheckFailure } from './failure.ts'
 import { conformanceSchema } from './schema.ts'
 import type { Driver, PostOptions } from './source.ts'
 

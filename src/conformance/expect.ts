@@ -1,17 +1,5 @@
 import type { Answer } from './answer.ts'
-
-/** A broken promise: what was expected, and what came instead. */
-export class CheckFailure extends Error {
-  override readonly name = 'CheckFailure'
-  readonly expected: unknown
-  readonly received: unknown
-
-  constructor(message: string, found: { expected?: unknown; received?: unknown } = {}) {
-    super(message)
-    this.expected = found.expected
-    this.received = found.received
-  }
-}
+import { CheckFailure } from './failure.ts'
 
 /** The assertions of a check. `what` is the promise that they hold, told as it would be to the adapter's author. */
 export interface Expect {

@@ -1,5 +1,5 @@
 import type { Answer, Exchange, WireEvent } from './answer.ts'
-import { CheckFailure } from './expect.ts'
+import { CheckFailure } from './failure.ts'
 
 export type OperationType = 'CREATE' | 'UPDATE' | 'DELETE' | 'ARCHIVE' | 'UNARCHIVE'
 

@@ -1,8 +1,8 @@
 import type { CommitAnswer, Scope } from '../adapter.ts'
 import { PosternError } from '../errors.ts'
 import type { Model, ModelName, Row, Schema } from '../schema/define.ts'
+import type { VerifiedContext } from './context.ts'
 import { wireRow } from './handler-rows.ts'
-import type { VerifiedContext } from './options.ts'
 import { type PlainOperation, plainOperation, type Work } from './work.ts'
 
 type Awaitable<T> = T | Promise<T>

@@ -2,6 +2,7 @@ import type { Adapter, Scope } from '../adapter.ts'
 import type { ProtocolRequest, RequestType } from '../protocol/request.ts'
 import type { Schema } from '../schema/define.ts'
 import type { KeyInput } from '../signature/keys.ts'
+import type { VerifiedContext } from './context.ts'
 import type { Handlers } from './handlers.ts'
 import type { Limits } from './limits.ts'
 import type { Observation } from './observe.ts'
@@ -13,20 +14,6 @@ export type ResolveKeys = (context: {
   readonly headers: Headers
   readonly url: string
 }) => KeyInput | null | undefined | Promise<KeyInput | null | undefined>
-
-/** What is known of a request once its signature holds. */
-export interface VerifiedContext {
-  /** The request as it came, its body read. */
-  readonly request: Request
-  /** Stands in the answer of an error and in the log. */
-  readonly requestId: string
-  /** The webhook-id header. */
-  readonly messageId: string
-  /** The webhook-timestamp header: Unix seconds. */
-  readonly signedAt: number
-  /** The `id` of the key that signed, or the `kid` of a JWS. */
-  readonly keyId: string | undefined
-}
 
 /** What `resolveScopes` decides on: a request whose signature holds. */
 export interface ScopesContext extends VerifiedContext {

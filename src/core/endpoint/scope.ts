@@ -1,7 +1,8 @@
 import type { Scope } from '../adapter.ts'
 import { PosternError } from '../errors.ts'
 import type { ProtocolRequest, RequestType } from '../protocol/request.ts'
-import type { EndpointOptions, ResolvedScopes, VerifiedContext } from './options.ts'
+import type { VerifiedContext } from './context.ts'
+import type { EndpointOptions, ResolvedScopes } from './options.ts'
 
 /**
  * The scope that `resolveScopes` puts in the place of the one that the caller claims, or the claimed one when it only
