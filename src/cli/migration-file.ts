@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Statement } from '../postgres/install/statement.ts'
 import { foreignObjects } from '../postgres/install/uninstall.ts'
 
 export const tools = ['plain', 'drizzle', 'prisma', 'kysely'] as const
@@ -18,10 +19,12 @@ export interface MigrationFile {
  */
 export function migrationFile(
   tool: Tool,
-  statements: readonly string[],
+  given: readonly Statement[],
   s: string,
   whole: boolean,
 ): MigrationFile {
+  // such a tool runs its files in a transaction, where nothing can be built beside the traffic
+  const statements = given.map(({ text, inTransaction = text }) => inTransaction)
   const keep = keeps[tool](s)
   const header = [
     'postern: the ledger, the outbox, and the functions compiled from the schema.',

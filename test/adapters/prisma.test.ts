@@ -195,7 +195,7 @@ describe('names and values', () => {
       const own = defineSchema({ [name]: model({ id: z.int(), ...shape }, {}, free) })
       const source = prismaAdapter(prisma, own as Schema, { ...options(), ...more })
       const { statements } = await source.migrate()
-      expect(statements.join()).toContain('app.post')
+      expect(statements.map(({ text }) => text).join()).toContain('app.post')
     }
     expect(() => prismaAdapter(prisma, schema, { models: { person: 'Nobody' } })).toThrow(
       'person: Prisma has no model Nobody',

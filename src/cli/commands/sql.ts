@@ -31,12 +31,13 @@ export function addSql(program: Command): void {
         report?.statements ?? (await allStatements(connection, schema, { namespace: install }))
       const tool = options.for ?? (options.out === undefined ? undefined : 'plain')
       if (tool === undefined) {
-        return tell({ result: statements, lines: statements.map((one) => `${one};\n`) }, options)
+        return tell(
+          { result: statements.map(({ text }) => text), lines: statements.map(({ text }) => `${text};\n`) },
+          options,
+        )
       }
       const whole = report === undefined || report.applied.includes(1)
-      // such a tool runs its files in a transaction, where nothing can be built beside the traffic
-      const within = statements.map((one) => one.replace(/^((?:create|drop) index) concurrently/, '$1'))
-      const { text, keep } = migrationFile(tool, within, install, whole)
+      const { text, keep } = migrationFile(tool, statements, install, whole)
       if (options.out === undefined) return tell({ result: { text, keep }, lines: [text.trimEnd()] }, options)
       const file = migrationPath(tool, options.out, new Date())
       writeNew(file, text, options.force)

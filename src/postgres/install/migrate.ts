@@ -15,6 +15,8 @@ import { compileOne } from './compile-one.ts'
 import { feedFunctions } from './feed-functions.ts'
 import { lockNamespace, sharedFunctions } from './functions.ts'
 import { retentionFunctions } from './retention-functions.ts'
+import type { Statement } from './statement.ts'
+import { described, statement } from './statement.ts'
 import type { Migration } from './tables.ts'
 import { migrations } from './tables.ts'
 
@@ -45,7 +47,7 @@ export interface MigrationReport {
   /** The digest of the schema whose functions are now installed. */
   readonly digest: string
   /** Every statement in order, as run. */
-  readonly statements: readonly string[]
+  readonly statements: readonly Statement[]
 }
 
 export function installSchema(options: InstallOptions = {}): string {
@@ -73,7 +75,7 @@ export function compile(
   schema: Schema,
   tables: ReadonlyMap<string, Table>,
   options: InstallOptions = {},
-): string[] {
+): Statement[] {
   const s = installSchema(options)
   const digest = schemaDigest(schema)
   const models = new Map<string, BoundModel>()
@@ -85,24 +87,28 @@ export function compile(
     lockTimeout: `${options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS}ms`,
     name: (bound, verb) => functionName(s, digest, bound.model, verb),
   }
-  const statements = [...sharedFunctions(s), ...feedFunctions(s), ...retentionFunctions(s)]
+  const statements: (string | Statement)[] = [
+    ...sharedFunctions(s),
+    ...feedFunctions(s),
+    ...retentionFunctions(s),
+  ]
   for (const bound of models.values()) {
     statements.push(...compileOne(bound, compileOptions), ...compileMany(bound, compileOptions))
     statements.push(compileRecord(bound, compileOptions), ...compileCapture(bound, compileOptions))
   }
   statements.push(compileCommit(compileOptions, functionName(s, digest, null, 'commit')))
-  statements.push(`delete from ${s}.model where digest = '${digest}'`)
+  statements.push(statement('data', 'model', `delete from ${s}.model where digest = '${digest}'`))
   for (const bound of models.values()) {
     const definition = JSON.stringify({
       table: bound.table,
       columns: bound.columns,
       triggers: bound.triggers,
     }).replaceAll("'", "''")
-    statements.push(
-      `insert into ${s}.model (digest, name, definition) values ('${digest}', '${bound.model.name}', '${definition}')`,
-    )
+    const values = `'${digest}', '${bound.model.name}', '${definition}'`
+    const text = `insert into ${s}.model (digest, name, definition) values (${values})`
+    statements.push(statement('data', 'model', text))
   }
-  return statements
+  return statements.map(described)
 }
 
 /**
@@ -152,7 +158,7 @@ async function migrateOnce(
   connection: PostgresConnection,
   schema: Schema,
   options: MigrateOptions,
-  beforehand: readonly string[],
+  beforehand: readonly Statement[],
 ): Promise<MigrationReport> {
   const s = installSchema(options)
   let report: MigrationReport | undefined
@@ -161,14 +167,14 @@ async function migrateOnce(
       // two processes that start together: the second finds everything done
       await session.query(`select pg_advisory_xact_lock(${lockNamespace(s)}, 0)::text`, [])
       await session.query(`select set_config('lock_timeout', '${MIGRATE_LOCK_TIMEOUT_MS}ms', true)`, [])
-      const statements: string[] = [...beforehand]
-      const run = async (statement: string): Promise<void> => {
-        await session.query(statement, [])
-        statements.push(statement)
+      const statements: Statement[] = [...beforehand]
+      const run = async (one: Statement): Promise<void> => {
+        await session.query(one.text, [])
+        statements.push(one)
       }
       const applied = await migrateTables(session, run, s, options.dryRun === true)
       const tables = await readTables(session, schema, s)
-      for (const statement of compile(schema, tables, options)) await run(statement)
+      for (const one of compile(schema, tables, options)) await run(one)
       report = { applied, digest: schemaDigest(schema), statements }
       if (options.dryRun === true) throw new Rejection('dry_run', 'Nothing is kept of a dry run.')
       return report
@@ -191,21 +197,27 @@ export function allStatements(
   connection: PostgresConnection,
   schema: Schema,
   options: InstallOptions = {},
-): Promise<string[]> {
+): Promise<Statement[]> {
   const s = installSchema(options)
   return connection.transaction(async (session) => [
-    `create schema if not exists ${s}`,
+    statement('schema', s, `create schema if not exists ${s}`),
     migrationTable(s),
-    ...migrations(s).flatMap((one) => [...one.statements, noted(s, one)]),
+    ...migrations(s).flatMap((one) => [...one.statements.map(described), noted(s, one)]),
     ...compile(schema, await readTables(session, schema, s), options),
   ])
 }
 
-const migrationTable = (s: string): string =>
-  `create table ${s}.migration (version int primary key, title text not null, applied_at timestamptz not null default now())`
+const migrationTable = (s: string): Statement =>
+  statement(
+    'table',
+    'migration',
+    `create table ${s}.migration (version int primary key, title text not null, applied_at timestamptz not null default now())`,
+  )
 
-const noted = (s: string, { version, title }: Migration): string =>
-  `insert into ${s}.migration (version, title) values (${version}, '${title.replaceAll("'", "''")}')`
+const noted = (s: string, { version, title }: Migration): Statement => {
+  const values = `${version}, '${title.replaceAll("'", "''")}'`
+  return statement('data', 'migration', `insert into ${s}.migration (version, title) values (${values})`)
+}
 
 /**
  * Builds the indexes that a table in use is to get, each outside of any transaction: in the migration's own, every
@@ -213,14 +225,19 @@ const noted = (s: string, { version, title }: Migration): string =>
  *
  * @returns the statements, run or (`dryRun`) to be run.
  */
-async function buildIndexes(connection: PostgresConnection, s: string, dryRun: boolean): Promise<string[]> {
+async function buildIndexes(
+  connection: PostgresConnection,
+  s: string,
+  dryRun: boolean,
+): Promise<Statement[]> {
   const [there] = await connection.query(`select to_regclass('${s}.migration')::text as name`, [])
   if (there?.name == null) return []
   const done = await connection.query(`select version::text as version from ${s}.migration`, [])
-  const statements: string[] = []
-  const run = async (statement: string): Promise<void> => {
-    if (!dryRun) await connection.query(statement, [])
-    statements.push(statement)
+  const statements: Statement[] = []
+  const run = async (one: Statement): Promise<void> => {
+    const { kind, name, text: inTransaction, concurrently = inTransaction } = one
+    if (!dryRun) await connection.query(concurrently, [])
+    statements.push({ kind, name, text: concurrently, inTransaction })
   }
   for (const { version, index, statements: plain } of done.length === 0 ? [] : migrations(s)) {
     if (index === undefined || done.some((row) => row.version === String(version))) continue
@@ -228,13 +245,19 @@ async function buildIndexes(connection: PostgresConnection, s: string, dryRun: b
     // of another process: two builds of one table would wait for each other
     for (; state === 'building' && !dryRun; state = await indexState(connection, s, index)) await pause(200)
     // a build that was cut off leaves an index that costs and serves nothing
-    if (state === 'invalid') await run(`drop index concurrently if exists ${s}.${index}`)
+    if (state === 'invalid') await run(dropIndex(s, index))
     if (state === 'valid') continue
-    for (const one of plain)
-      await run(one.replace(/^create index /, 'create index concurrently if not exists '))
+    for (const one of plain) await run(described(one))
   }
   return statements
 }
+
+const dropIndex = (s: string, index: string): Statement => ({
+  kind: 'index',
+  name: index,
+  text: `drop index if exists ${s}.${index}`,
+  concurrently: `drop index concurrently if exists ${s}.${index}`,
+})
 
 type IndexState = 'none' | 'building' | 'invalid' | 'valid'
 
@@ -261,14 +284,14 @@ async function isBuilt(
 
 async function migrateTables(
   session: PostgresSession,
-  run: (statement: string) => Promise<void>,
+  run: (one: Statement) => Promise<void>,
   s: string,
   dryRun: boolean,
 ): Promise<number[]> {
   const [existing] = await session.query(`select to_regclass('${s}.migration')::text as name`, [])
   if (existing?.name == null) {
     const [schema] = await session.query(`select to_regnamespace('${s}')::text as name`, [])
-    if (schema?.name == null) await run(`create schema ${s}`)
+    if (schema?.name == null) await run(statement('schema', s, `create schema ${s}`))
     await run(migrationTable(s))
   }
   const done = await session.query(`select version::text as version from ${s}.migration`, [])
@@ -276,7 +299,7 @@ async function migrateTables(
   for (const one of migrations(s)) {
     if (done.some((row) => row.version === String(one.version))) continue
     if (!(await isBuilt(session, s, one, dryRun && done.length > 0))) {
-      for (const statement of one.statements) await run(statement)
+      for (const given of one.statements) await run(described(given))
     }
     await run(noted(s, one))
     applied.push(one.version)

@@ -4,6 +4,8 @@ import { feedFunctions } from './feed-functions.ts'
 import { lockNamespace, sharedFunctions } from './functions.ts'
 import { type InstallOptions, installSchema } from './migrate.ts'
 import { retentionFunctions } from './retention-functions.ts'
+import type { StatementKind } from './statement.ts'
+import { described } from './statement.ts'
 import { migrations } from './tables.ts'
 
 /** What goes when our schema goes. */
@@ -57,17 +59,14 @@ export function uninstall(connection: PostgresConnection, options: InstallOption
  * put into our schema, and columns, views, functions and the like elsewhere that are built on something in it.
  */
 export function foreignObjects(s: string): string {
-  const made = (kind: string, statements: readonly string[]): string =>
-    statements
-      .flatMap(
-        (one) =>
-          new RegExp(`create (?:or replace )?(?:${kind}) (?:if not exists )?${s}\\.(\\w+)`).exec(one)?.[1] ??
-          [],
-      )
-      .map((name) => `'${name}'`)
-      .join(', ')
-  const tables = migrations(s).flatMap(({ statements }) => statements)
-  const functions = [...sharedFunctions(s), ...feedFunctions(s), ...retentionFunctions(s)]
+  const statements = [
+    ...migrations(s).flatMap((one) => one.statements),
+    ...sharedFunctions(s),
+    ...feedFunctions(s),
+    ...retentionFunctions(s),
+  ].map(described)
+  const made = (...kinds: readonly StatementKind[]): string =>
+    statements.flatMap(({ kind, name }) => (kinds.includes(kind) ? `'${name}'` : [])).join(', ')
   return `with recursive member as (
   select d.classid, d.objid from pg_depend d
   where d.refclassid = 'pg_namespace'::regclass and d.refobjid = '${s}'::regnamespace and d.deptype = 'n'),
@@ -79,12 +78,12 @@ inside as (
 foreigner as (
   select m.classid, m.objid, 0 as objsubid from member m
   where not exists (select from pg_class c where m.classid = 'pg_class'::regclass and c.oid = m.objid
-      and c.relname in ('migration', ${made('table|sequence', tables)}))
+      and c.relname in ('migration', ${made('table', 'sequence')}))
     and not exists (select from pg_type t where m.classid = 'pg_type'::regclass and t.oid = m.objid
-      and t.typname in (${made('type', tables)}))
+      and t.typname in (${made('type')}))
     -- what is compiled has the digest of its schema behind its name
     and not exists (select from pg_proc p where m.classid = 'pg_proc'::regclass and p.oid = m.objid
-      and (p.proname ~ '_([0-9a-f]{8}|capture|capture_truncate)$' or p.proname in (${made('function', functions)})))
+      and (p.proname ~ '_([0-9a-f]{8}|capture|capture_truncate)$' or p.proname in (${made('function')})))
     and not exists (select from pg_depend d join inside i on (d.refclassid, d.refobjid) = (i.classid, i.objid)
       where (d.classid, d.objid) = (m.classid, m.objid) and d.deptype in ('i', 'a'))
   union

@@ -2,6 +2,7 @@ import type { Schema } from '../../../core/schema/define.ts'
 import { schemaDigest } from '../../../core/schema/digest.ts'
 import type { PostgresSession } from '../../connection.ts'
 import { compile, readTables } from '../migrate.ts'
+import type { Statement } from '../statement.ts'
 import { migrations } from '../tables.ts'
 import { error, type Finding, MIGRATE, warning } from './finding.ts'
 
@@ -113,7 +114,7 @@ async function checkFunctions(
     [schemaDigest(schema)],
   )
   if (compiled?.n === '0') return []
-  let statements: readonly string[]
+  let statements: readonly Statement[]
   try {
     statements = compile(schema, await readTables(session, schema, s), { namespace: s })
   } catch {
@@ -130,11 +131,12 @@ from pg_proc p where p.pronamespace = $1::text::regnamespace`,
   const missing: string[] = []
   const different: string[] = []
   const forbidden: string[] = []
-  for (const { name, body } of functionsOf(statements, s)) {
+  for (const { kind, name, body } of statements) {
+    if (kind !== 'function') continue
     const there = rows.filter((row) => row.name === name)
     if (there.length === 0) missing.push(name)
     else if (there.some(({ allowed }) => allowed === 'false')) forbidden.push(name)
-    else if (!changed && !there.some((row) => shape(row.body ?? '') === shape(body))) different.push(name)
+    else if (!changed && !there.some((row) => row.body === body)) different.push(name)
   }
   const findings: Finding[] = []
   const say = (names: string[], what: string, fix: string): void => {
@@ -151,17 +153,6 @@ from pg_proc p where p.pronamespace = $1::text::regnamespace`,
   )
   return findings
 }
-
-function functionsOf(statements: readonly string[], s: string): { name: string; body: string }[] {
-  return statements.flatMap((statement) => {
-    const found = new RegExp(`create or replace function ${s}\\."?(\\w+)"?\\s*\\(`).exec(statement)
-    const body = /(\$\w*\$)([\s\S]*)\1/.exec(statement)
-    return found?.[1] !== undefined && body?.[2] !== undefined ? [{ name: found[1], body: body[2] }] : []
-  })
-}
-
-/** `lockTimeoutMs` of whoever migrated is part of a body, and no difference. */
-const shape = (body: string): string => body.replace(/'\d+ms'/g, "'ms'")
 
 /** Writers that hold the feed back. */
 export async function checkFeed(session: PostgresSession, s: string): Promise<Finding[]> {

@@ -1,0 +1,88 @@
+/** What a statement of an installation makes, changes or drops. `data`: rows of postern's own tables. */
+export type StatementKind =
+  | 'schema'
+  | 'table'
+  | 'sequence'
+  | 'type'
+  | 'index'
+  | 'function'
+  | 'trigger'
+  | 'data'
+
+/**
+ * One statement of an installation, as a value: uninstall, dry runs, `postern sql`, migration files and `check` read
+ * what it is from here and never from its text.
+ */
+export interface Statement {
+  readonly kind: StatementKind
+  /** The object's name as the catalog has it: without schema and quotes. */
+  readonly name: string
+  /** The SQL to run, without a semicolon at its end. */
+  readonly text: string
+  /** Of a function: what the catalog keeps of it (`pg_proc.prosrc`). */
+  readonly body?: string
+  /** Of an index: how to build or drop it beside the traffic, which no transaction allows. */
+  readonly concurrently?: string
+  /** Of an index whose `text` runs beside the traffic: the same for within a transaction. */
+  readonly inTransaction?: string
+}
+
+/** A statement of any kind but a function or an index. */
+export const statement = (
+  kind: Exclude<StatementKind, 'function' | 'index'>,
+  name: string,
+  text: string,
+): Statement => ({ kind, name, text })
+
+/** The parts of a function from which its statement is put together. */
+export interface FunctionParts {
+  /** Postern's schema in the database. */
+  readonly schema: string
+  readonly name: string
+  /** One line that says what it is for. It stands before the statement. */
+  readonly comment: string
+  /** Parameters with their types, without the parentheses. */
+  readonly parameters: string
+  readonly returns: string
+  /** Language, volatility, security and settings. Default: `language plpgsql`. */
+  readonly attributes?: string
+  /** What stands between the dollar quotes. */
+  readonly body: string
+}
+
+/** The statement that makes or replaces a function. */
+export function functionStatement(parts: FunctionParts): Statement {
+  const { schema, name, comment, parameters, returns, attributes = 'language plpgsql', body } = parts
+  const text = `-- ${comment}
+create or replace function ${schema}."${name}"(${parameters}) returns ${returns}
+${attributes} as $postern$${body}$postern$`
+  return { kind: 'function', name, text, body }
+}
+
+/** The statement that builds an index; `definition` is what follows the index's name, for example `on t (a)`. */
+export const indexStatement = (name: string, definition: string): Statement => ({
+  kind: 'index',
+  name,
+  text: `create index ${name} ${definition}`,
+  concurrently: `create index concurrently if not exists ${name} ${definition}`,
+})
+
+/**
+ * A statement that is still written as plain text. Its kind and name are read from its first words; the compilers are
+ * to return `Statement` by themselves, and then this goes.
+ */
+export function described(given: string | Statement): Statement {
+  if (typeof given !== 'string') return given
+  const made =
+    /^(?:--[^\n]*\n)*(?:create(?: or replace)?|alter) (schema|table|sequence|type|index|function|trigger) (?:if not exists )?(?:\w+\.)?"?(\w+)"?/.exec(
+      given,
+    )
+  const kind = (made?.[1] ?? (given.startsWith('do ') ? 'trigger' : 'data')) as StatementKind
+  const name = made?.[2] ?? /^(?:insert into|delete from|update) (?:\w+\.)?(\w+)/.exec(given)?.[1] ?? ''
+  if (kind === 'function') {
+    const body = /(\$\w*\$)([\s\S]*)\1/.exec(given)?.[2]
+    return body === undefined ? { kind, name, text: given } : { kind, name, text: given, body }
+  }
+  if (kind === 'index') return indexStatement(name, given.slice(`create index ${name} `.length))
+  return { kind, name, text: given }
+}
