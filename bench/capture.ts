@@ -8,17 +8,18 @@ import { TENANT } from './schema.ts'
 
 /** The same table twice, one of them with capture triggers: what writers that bypass the endpoint pay for being logged. */
 const captured = defineSchema({
-  captured: model(
-    {
+  captured: model({
+    fields: {
       title: z.string().min(1),
       status: z.enum(['todo', 'doing', 'done']).default('todo'),
       amount: field.numeric().optional(),
       updatedAt: field.timestamp().optional(),
       archivedAt: field.timestamp().optional(),
     },
-    {},
-    { touch: 'updatedAt', capture: true },
-  ),
+    mutable: true,
+    touch: 'updatedAt',
+    capture: true,
+  }),
 })
 
 /** Rows of one statement of many. */

@@ -24,7 +24,9 @@ export async function* modelSections(database: BenchDatabase): AsyncGenerator<Se
     await pool.query(
       `insert into model0 select 'row-' || n, '${TENANT}', 'title' from generate_series(0, 999) n`,
     )
-    const schema = defineSchema(Object.fromEntries(names.map((one) => [one, model({ title: z.string() })])))
+    const schema = defineSchema(
+      Object.fromEntries(names.map((one) => [one, model({ fields: { title: z.string() }, mutable: true })])),
+    )
     const started = performance.now()
     await pgAdapter(pool, schema).migrate()
     const migrated = performance.now()

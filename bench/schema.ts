@@ -2,17 +2,17 @@ import { defineSchema, field, model, z } from 'postern'
 
 /** One model of a usual size: what every contestant writes and reads. */
 export const schema = defineSchema({
-  items: model(
-    {
+  items: model({
+    fields: {
       title: z.string().min(1),
       status: z.enum(['todo', 'doing', 'done']).default('todo'),
       amount: field.numeric().optional(),
       updatedAt: field.timestamp().optional(),
       archivedAt: field.timestamp().optional(),
     },
-    {},
-    { touch: 'updatedAt' },
-  ),
+    mutable: true,
+    touch: 'updatedAt',
+  }),
 })
 
 export const TENANT = 'org_1'

@@ -2,15 +2,16 @@ import { defineSchema, model, relation, z } from 'postern'
 
 /** What the endpoint may read and write: these two tables, these columns, and nothing else of the database. */
 export const schema = defineSchema({
-  tasks: model(
-    {
+  tasks: model({
+    fields: {
       title: z.string().min(1),
       status: z.enum(['todo', 'doing', 'done']).default('todo'),
       projectId: z.string().optional(),
     },
-    { project: relation.belongsTo('projects', 'projectId') },
-  ),
-  projects: model({ name: z.string() }, {}, { policy: { by: 'none' } }),
+    relations: { project: relation.belongsTo('projects', 'projectId') },
+    mutable: true,
+  }),
+  projects: model({ fields: { name: z.string() }, mutable: true, policy: { by: 'none' } }),
 })
 
 /** The application's own tables, as its own migrations would have made them. */

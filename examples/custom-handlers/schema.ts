@@ -1,11 +1,10 @@
 import { defineSchema, model, z } from 'postern'
 
 export const schema = defineSchema({
-  tickets: model(
-    { subject: z.string().min(1), state: z.enum(['open', 'closed']).default('open') },
-    {},
-    { mutable: ['CREATE', 'UPDATE'] },
-  ),
+  tickets: model({
+    fields: { subject: z.string().min(1), state: z.enum(['open', 'closed']).default('open') },
+    mutable: ['CREATE', 'UPDATE'],
+  }),
 })
 
 /** `version` grows with every change of a row: it is what this application gives out as the row's stamp. */

@@ -1,7 +1,7 @@
 import { defineSchema, model, z } from 'postern'
 
 export const schema = defineSchema({
-  notes: model({ text: z.string().min(1), pinned: z.boolean().default(false) }),
+  notes: model({ fields: { text: z.string().min(1), pinned: z.boolean().default(false) }, mutable: true }),
 })
 
 export const tables = `

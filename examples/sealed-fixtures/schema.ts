@@ -1,8 +1,11 @@
 import { defineSchema, model, z } from 'postern'
 
 export const schema = defineSchema({
-  products: model({ name: z.string(), stock: z.int() }),
-  orders: model({ productId: z.string(), state: z.enum(['open', 'paid']).default('open') }),
+  products: model({ fields: { name: z.string(), stock: z.int() }, mutable: true }),
+  orders: model({
+    fields: { productId: z.string(), state: z.enum(['open', 'paid']).default('open') },
+    mutable: true,
+  }),
 })
 
 export const tables = `

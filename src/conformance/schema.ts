@@ -13,8 +13,8 @@ export const NAME_MAX = 40
  */
 export const conformanceSchema = defineSchema({
   /** An ordinary model: rows of a tenant, whose column the shape does not even declare. */
-  items: model(
-    {
+  items: model({
+    fields: {
       title: z.string().min(1),
       status: z.enum(['todo', 'doing', 'done']).default('todo'),
       rank: z.int32().optional(),
@@ -24,24 +24,34 @@ export const conformanceSchema = defineSchema({
       updatedAt: field.timestamp().optional(),
       archivedAt: field.timestamp().optional(),
     },
-    { shared: relation.belongsTo('shared', 'sharedId'), parts: relation.hasMany('parts', 'itemId') },
-    { table: 'conformance_items', touch: 'updatedAt', readOnly: ['origin'] },
-  ),
+    relations: {
+      shared: relation.belongsTo('shared', 'sharedId'),
+      parts: relation.hasMany('parts', 'itemId'),
+    },
+    mutable: true,
+    table: 'conformance_items',
+    touch: 'updatedAt',
+    readOnly: ['origin'],
+  }),
   /** Rows whose tenant is their parent's. */
-  parts: model(
-    { itemId: z.string(), name: z.string().max(NAME_MAX), weight: z.int32().optional() },
-    { item: relation.belongsTo('items', 'itemId') },
-    { table: 'conformance_parts', policy: { by: 'parent', fk: 'itemId', parent: 'items' } },
-  ),
+  parts: model({
+    fields: { itemId: z.string(), name: z.string().max(NAME_MAX), weight: z.int32().optional() },
+    relations: { item: relation.belongsTo('items', 'itemId') },
+    mutable: true,
+    table: 'conformance_parts',
+    policy: { by: 'parent', fk: 'itemId', parent: 'items' },
+  }),
   /** Rows of nobody. */
-  shared: model(
-    { name: z.string() },
-    { items: relation.hasMany('items', 'sharedId') },
-    { table: 'conformance_shared', policy: { by: 'none' } },
-  ),
+  shared: model({
+    fields: { name: z.string() },
+    relations: { items: relation.hasMany('items', 'sharedId') },
+    mutable: true,
+    table: 'conformance_shared',
+    policy: { by: 'none' },
+  }),
   /** Every kind of value, each optional. The tenant's column is a field here. */
-  values: model(
-    {
+  values: model({
+    fields: {
       organizationId: z.string().optional(),
       text: z.string().optional(),
       flag: z.boolean().optional(),
@@ -60,31 +70,40 @@ export const conformanceSchema = defineSchema({
       bigs: z.array(field.bigint().nullable()).optional(),
       mood: z.enum(['calm', 'wild', 'très content']).optional(),
     },
-    {},
-    { table: 'conformance_values' },
-  ),
+    mutable: true,
+    table: 'conformance_values',
+  }),
   /** Constraints of the database that the schema knows nothing of. */
-  rules: model(
-    {
+  rules: model({
+    fields: {
       code: z.string().optional(),
       size: z.int32().optional(),
       slot: z.int32().optional(),
       owner: z.string().optional(),
       sharedId: z.string().optional(),
     },
-    {},
-    { table: 'conformance_rules' },
-  ),
+    mutable: true,
+    table: 'conformance_rules',
+  }),
   /** Can only be created. */
-  entries: model({ line: z.string() }, {}, { table: 'conformance_entries', mutable: ['CREATE'] }),
+  entries: model({ fields: { line: z.string() }, table: 'conformance_entries', mutable: ['CREATE'] }),
   /** A key that is a number, made by the database when a create sends none. */
-  counters: model({ id: field.bigint(), value: z.int32().default(0) }, {}, { table: 'conformance_counters' }),
+  counters: model({
+    fields: { id: field.bigint(), value: z.int32().default(0) },
+    mutable: true,
+    table: 'conformance_counters',
+  }),
   /** Writes that bypass the endpoint are logged too, where the store can. */
-  watched: model({ title: z.string() }, {}, { table: 'conformance_watched', capture: true }),
+  watched: model({
+    fields: { title: z.string() },
+    mutable: true,
+    table: 'conformance_watched',
+    capture: true,
+  }),
   /** Commits that touch it can be held at their very end, see `PausePoint`. */
-  gated: model(
-    { title: z.string(), value: z.int32().default(0), note: z.string().optional() },
-    {},
-    { table: 'conformance_gated' },
-  ),
+  gated: model({
+    fields: { title: z.string(), value: z.int32().default(0), note: z.string().optional() },
+    mutable: true,
+    table: 'conformance_gated',
+  }),
 })

@@ -79,8 +79,8 @@ describe('names', () => {
   })
   const petsOfAll = pgTable('pets', { id: text().primaryKey(), ownerName: text() })
   const schema = defineSchema({
-    people: model({ fullName: z.string(), nickName: z.string().optional() }),
-    pets: model({ ownerName: z.string().optional() }, {}, { policy: { by: 'none' } }),
+    people: model({ fields: { fullName: z.string(), nickName: z.string().optional() }, mutable: true }),
+    pets: model({ fields: { ownerName: z.string().optional() }, mutable: true, policy: { by: 'none' } }),
   })
 
   beforeAll(() =>
@@ -133,15 +133,13 @@ describe('names', () => {
 
   test('what the schema says by itself goes before what Drizzle says', async () => {
     const own = defineSchema({
-      people: model(
-        { fullName: z.string(), nickName: z.string().optional() },
-        {},
-        {
-          table: 'people',
-          columns: { id: 'id', nickName: 'nick_name' },
-          policy: { by: 'column', column: 'organization_id' },
-        },
-      ),
+      people: model({
+        fields: { fullName: z.string(), nickName: z.string().optional() },
+        mutable: true,
+        table: 'people',
+        columns: { id: 'id', nickName: 'nick_name' },
+        policy: { by: 'column', column: 'organization_id' },
+      }),
     })
     const source = drizzleAdapter(withCasing(), own, { ...options(), tables: { people } })
     await source.migrate()
@@ -155,7 +153,7 @@ describe('names', () => {
 
   test('a table or column that the database does not have is found by check and by migrate, not by a write', async () => {
     const gone = pgTable('people', { id: text().primaryKey(), fullName: text('whole_name') })
-    const wrong = defineSchema({ people: model({ fullName: z.string() }) })
+    const wrong = defineSchema({ people: model({ fields: { fullName: z.string() }, mutable: true }) })
     const source = drizzleAdapter(drizzle(pool), wrong, { ...options(), tables: { people: gone } })
     await expect(source.migrate()).rejects.toMatchObject({
       code: 'source_adapter_misconfigured',
@@ -199,8 +197,8 @@ describe('values that Drizzle makes', () => {
   })
   const optional = <T extends z.ZodType>(type: T) => type.optional()
   const schema = defineSchema({
-    things: model(
-      {
+    things: model({
+      fields: {
         name: z.string(),
         at: optional(field.timestamp()),
         big: optional(field.bigint()),
@@ -213,9 +211,9 @@ describe('values that Drizzle makes', () => {
         level: z.string().optional(),
         updatedAt: optional(field.timestamp()),
       },
-      {},
-      { policy: { by: 'none' } },
-    ),
+      mutable: true,
+      policy: { by: 'none' },
+    }),
   })
   const db = () => drizzle(pool, { casing: 'snake_case', schema: { things } })
 
@@ -275,7 +273,9 @@ describe('values that Drizzle makes', () => {
   })
 
   test('columns that the schema does not show get what Drizzle gives them', async () => {
-    const narrow = defineSchema({ things: model({ name: z.string() }, {}, { policy: { by: 'none' } }) })
+    const narrow = defineSchema({
+      things: model({ fields: { name: z.string() }, mutable: true, policy: { by: 'none' } }),
+    })
     const source = drizzleAdapter(db(), narrow, options())
     await source.migrate()
     const at = door(narrow, source)
@@ -319,7 +319,11 @@ describe('values that Drizzle makes', () => {
         .$defaultFn(() => sql`1 + 1`),
     })
     const narrow = defineSchema({
-      things: model({ name: z.string(), revision: z.int32().optional() }, {}, { policy: { by: 'none' } }),
+      things: model({
+        fields: { name: z.string(), revision: z.int32().optional() },
+        mutable: true,
+        policy: { by: 'none' },
+      }),
     })
     const source = drizzleAdapter(drizzle(pool), narrow, { ...options(), tables: { things: clever } })
     await source.migrate()

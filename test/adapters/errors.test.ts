@@ -15,10 +15,13 @@ import { type Library, type LibraryOptions, libraries, type Opened } from './lib
 
 const schema = defineSchema({
   items: model({
-    name: z.string().nullable(),
-    code: z.string().optional(),
-    size: z.int().optional(),
-    parentId: z.string().optional(),
+    fields: {
+      name: z.string().nullable(),
+      code: z.string().optional(),
+      size: z.int().optional(),
+      parentId: z.string().optional(),
+    },
+    mutable: true,
   }),
 })
 

@@ -10,7 +10,9 @@ import { freshDatabase } from '../support/db.ts'
 import { ask, signingKey } from '../support/source.ts'
 import { embedded, type Library, type LibraryOptions, libraries, type Opened, type Run } from './libraries.ts'
 
-const schema = defineSchema({ orders: model({ total: z.int32() }, {}, { policy: { by: 'none' } }) })
+const schema = defineSchema({
+  orders: model({ fields: { total: z.int32() }, mutable: true, policy: { by: 'none' } }),
+})
 
 const tables = `
 create table orders (id text primary key, total int not null);

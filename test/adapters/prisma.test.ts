@@ -82,20 +82,23 @@ const create = (name: string, id: string | undefined, input: object) => ({
 /** What one writes by hand; nothing in it says how a table or a column is called. */
 const schema = defineSchema({
   person: model({
-    name: z.string(),
-    role: z.enum(['M', 'A // not a comment']).optional(),
-    token: field.uuid().optional(),
-    sortKey: z.string().optional(),
-    score: z.number().optional(),
-    balance: field.numeric().optional(),
-    big: field.bigint().optional(),
-    active: z.boolean().optional(),
-    motto: z.string().optional(),
-    settings: field.json().optional(),
-    tags: z.array(z.string()).optional(),
-    birthday: field.date().optional(),
-    joinedAt: field.timestamp().optional(),
-    seenAt: field.timestamp().optional(),
+    fields: {
+      name: z.string(),
+      role: z.enum(['M', 'A // not a comment']).optional(),
+      token: field.uuid().optional(),
+      sortKey: z.string().optional(),
+      score: z.number().optional(),
+      balance: field.numeric().optional(),
+      big: field.bigint().optional(),
+      active: z.boolean().optional(),
+      motto: z.string().optional(),
+      settings: field.json().optional(),
+      tags: z.array(z.string()).optional(),
+      birthday: field.date().optional(),
+      joinedAt: field.timestamp().optional(),
+      seenAt: field.timestamp().optional(),
+    },
+    mutable: true,
   }),
 })
 
@@ -141,7 +144,11 @@ describe('names and values', () => {
 
   test('columns that the schema does not show get what Prisma gives them', async () => {
     const narrow = defineSchema({
-      person: model({ name: z.string(), motto: z.string().optional() }, {}, { readOnly: ['motto'] }),
+      person: model({
+        fields: { name: z.string(), motto: z.string().optional() },
+        mutable: true,
+        readOnly: ['motto'],
+      }),
     })
     const source = prismaAdapter(prisma, narrow, { ...options(), generators })
     await source.migrate()
@@ -192,7 +199,9 @@ describe('names and values', () => {
       ['Post', {}],
       ['articles', { models: { articles: 'Post' } }],
     ] as const) {
-      const own = defineSchema({ [name]: model({ id: z.int(), ...shape }, {}, free) })
+      const own = defineSchema({
+        [name]: model({ fields: { id: z.int(), ...shape }, mutable: true, ...free }),
+      })
       const source = prismaAdapter(prisma, own as Schema, { ...options(), ...more })
       const { statements } = await source.migrate()
       expect(statements.map(({ text }) => text).join()).toContain('app.post')

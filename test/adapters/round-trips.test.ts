@@ -6,7 +6,9 @@ import { ask, signingKey } from '../support/source.ts'
 import { wire } from '../support/wire.ts'
 import { libraries } from './libraries.ts'
 
-const schema = defineSchema({ items: model({ name: z.string() }, {}, { policy: { by: 'none' } }) })
+const schema = defineSchema({
+  items: model({ fields: { name: z.string() }, mutable: true, policy: { by: 'none' } }),
+})
 
 test.each(libraries)('$name: a commit is one round trip, however many operations it has', async (library) => {
   await using database = await freshDatabase()

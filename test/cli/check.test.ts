@@ -11,13 +11,17 @@ import { type OpenSource, openSource } from '../support/postgres-source.ts'
 import { type Project, project } from './support.ts'
 
 const schema = defineSchema({
-  notes: model({ text: z.string(), score: field.numeric().optional() }, {}, { capture: true }),
-  drafts: model({ text: z.string() }, {}, { mutable: ['CREATE', 'DELETE'] }),
+  notes: model({
+    fields: { text: z.string(), score: field.numeric().optional() },
+    mutable: true,
+    capture: true,
+  }),
+  drafts: model({ fields: { text: z.string() }, mutable: ['CREATE', 'DELETE'] }),
 })
 const asText = `import { defineSchema, field, model, z } from 'postern'
 export const schema = defineSchema({
-  notes: model({ text: z.string(), score: field.numeric().optional() }, {}, { capture: true }),
-  drafts: model({ text: z.string() }, {}, { mutable: ['CREATE', 'DELETE'] }),
+  notes: model({ fields: { text: z.string(), score: field.numeric().optional() }, mutable: true, capture: true }),
+  drafts: model({ fields: { text: z.string() }, mutable: ['CREATE', 'DELETE'] }),
 })
 `
 // Nobody has anything by default, as careful operators have it.

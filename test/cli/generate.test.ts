@@ -6,11 +6,11 @@ import { project, root } from './support.ts'
 
 const schema = `import { defineSchema, field, model, z } from 'postern'
 export const schema = defineSchema({
-  tasks: model({
+  tasks: model({ fields: {
     title: z.string().min(1), status: z.enum(['to do', "it's done"]).default('to do'), size: z.int().optional(),
     total: field.numeric(), big: field.bigint(), at: field.timestamp().nullable(), meta: field.json(), done: z.boolean(),
     tags: z.array(z.string()), moods: z.array(z.enum(['a', 'b'])), kind: z.literal('task'),
-  }),
+  }, mutable: true }),
 })
 `
 

@@ -12,7 +12,7 @@ import { freshDatabase } from '../support/db.ts'
 import { caller } from '../support/postgres-source.ts'
 import { type Project, project } from './support.ts'
 
-const schema = defineSchema({ tasks: model({ title: z.string() }, {}, { capture: true }) })
+const schema = defineSchema({ tasks: model({ fields: { title: z.string() }, mutable: true, capture: true }) })
 let database: Awaited<ReturnType<typeof freshDatabase>>
 let pool: pg.Pool
 let app: Project
@@ -25,7 +25,7 @@ beforeAll(async () => {
   )
   app = project({
     'postern.config.ts': `import { defineSchema, model, z } from 'postern'
-export const schema = defineSchema({ tasks: model({ title: z.string() }, {}, { capture: true }) })
+export const schema = defineSchema({ tasks: model({ fields: { title: z.string() }, mutable: true, capture: true }) })
 `,
   })
 })

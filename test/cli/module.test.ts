@@ -15,7 +15,7 @@ const files = {
 }`,
   'src/schema.ts': `import { defineSchema, model, z } from 'postern'
 import { Status } from './status'
-export const schema = defineSchema({ tasks: model({ title: z.string(), status: z.enum([Status.Todo, 'done']) }) })
+export const schema = defineSchema({ tasks: model({ fields: { title: z.string(), status: z.enum([Status.Todo, 'done']) }, mutable: true }) })
 `,
   'src/status.ts': `export enum Status { Todo = 'todo' }
 `,

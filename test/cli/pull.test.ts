@@ -58,8 +58,8 @@ test('a database of many types becomes a schema that check passes, and that comm
   expect(pulled.stdout).toContain('7 models, tenant in organization_id')
   expect(pulled.stdout).toContain('left out: public.memberships, a primary key of several columns')
   const text = readFileSync(join(app.directory, 'schema.ts'), 'utf8')
-  expect(text.slice(text.indexOf('  tasks: model('))).toBe(`  tasks: model(
-    {
+  expect(text.slice(text.indexOf('  tasks: model('))).toBe(`  tasks: model({
+    fields: {
       id: field.uuid().optional(),
       title: z.string(),
       status: z.enum(['to do', 'it\\'s done']).default('to do'),
@@ -74,17 +74,16 @@ test('a database of many types becomes a schema that check passes, and that comm
       createdAt: field.timestamp().optional(),
       updatedAt: field.timestamp(),
     },
-    {
+    relations: {
       comments: relation.hasMany('comments', 'taskId'),
       author: relation.belongsTo('people', 'authorId'),
       reviewer: relation.belongsTo('people', 'reviewerId'),
     },
-    {
-      columns: { weirdName: 'weird-Name' },
-      readOnly: ['doubled'],
-      touch: 'updatedAt',
-    },
-  ),
+    columns: { weirdName: 'weird-Name' },
+    mutable: ['CREATE', 'UPDATE', 'DELETE'],
+    readOnly: ['doubled'],
+    touch: 'updatedAt',
+  }),
   // public.loose is left out: no primary key
   // public.memberships is left out: a primary key of several columns
 })

@@ -1,3 +1,3 @@
 import { defineSchema, model, z } from 'postern'
 
-export const schema = defineSchema({ tasks: model({ title: z.string() }) })
+export const schema = defineSchema({ tasks: model({ fields: { title: z.string() }, mutable: true }) })

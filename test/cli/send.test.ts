@@ -11,7 +11,7 @@ import { toNode } from '../../src/node/index.ts'
 import { type OpenSource, openSource } from '../support/postgres-source.ts'
 import { command, postern, root } from './support.ts'
 
-const schema = defineSchema({ tasks: model({ title: z.string() }) })
+const schema = defineSchema({ tasks: model({ fields: { title: z.string() }, mutable: true }) })
 const tables = 'create table tasks (id text primary key, organization_id text not null, title text not null)'
 const key = 'sk_of_the_sender'
 let open: OpenSource

@@ -14,7 +14,10 @@ import { blocksOf, fileOf, root } from './markdown.ts'
 
 // What docs/operations.md says to type is typed here, by the roles that it names.
 const schema = defineSchema({
-  tasks: model({ title: z.string().min(1), status: z.enum(['todo', 'doing', 'done']).default('todo') }),
+  tasks: model({
+    fields: { title: z.string().min(1), status: z.enum(['todo', 'doing', 'done']).default('todo') },
+    mutable: true,
+  }),
 })
 const signingKey = 'sk_test_of_the_operations_page'
 const [security = '', retention = ''] = blocksOf('docs/operations.md')

@@ -14,18 +14,19 @@ import {
 
 const captured = (capture: boolean) =>
   defineSchema({
-    folders: model(
-      { name: z.string(), size: z.int().optional(), archivedAt: field.timestamp().optional() },
-      {},
-      { capture },
-    ),
-    files: model(
-      { folderId: z.string(), name: z.string(), ownerId: z.string().optional() },
-      {},
-      { capture, policy: { by: 'parent', fk: 'folderId', parent: 'folders' } },
-    ),
-    owners: model({ name: z.string() }, {}, { capture, policy: { by: 'none' } }),
-    plain: model({ name: z.string() }, {}, { policy: { by: 'none' } }),
+    folders: model({
+      fields: { name: z.string(), size: z.int().optional(), archivedAt: field.timestamp().optional() },
+      mutable: true,
+      capture,
+    }),
+    files: model({
+      fields: { folderId: z.string(), name: z.string(), ownerId: z.string().optional() },
+      mutable: true,
+      capture,
+      policy: { by: 'parent', fk: 'folderId', parent: 'folders' },
+    }),
+    owners: model({ fields: { name: z.string() }, mutable: true, capture, policy: { by: 'none' } }),
+    plain: model({ fields: { name: z.string() }, mutable: true, policy: { by: 'none' } }),
   })
 const schema = captured(true)
 
@@ -346,7 +347,12 @@ describe.each(majors)('Postgres %i: writes around the endpoint', (major) => {
     await using open = await openSource({
       major,
       schema: defineSchema({
-        parts: model({ id: field.bigint(), name: z.string() }, {}, { policy: { by: 'none' }, capture: true }),
+        parts: model({
+          fields: { id: field.bigint(), name: z.string() },
+          mutable: true,
+          policy: { by: 'none' },
+          capture: true,
+        }),
       }),
       tables: `create table parts (id bigint primary key, name text not null) partition by range (id);
         create table parts_low partition of parts for values from (0) to (100);

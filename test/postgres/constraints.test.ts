@@ -14,8 +14,8 @@ import {
 } from '../support/postgres-source.ts'
 
 const schema = defineSchema({
-  accounts: model(
-    {
+  accounts: model({
+    fields: {
       email: z.string().optional(),
       nickname: z.string().optional(),
       balance: field.numeric().optional(),
@@ -27,10 +27,11 @@ const schema = defineSchema({
       serial: z.int().optional(),
       code: z.string().optional(),
     },
-    {},
-    { policy: { by: 'none' }, columns: { nickname: 'nick_name' } },
-  ),
-  bookings: model({ room: z.string(), day: z.string() }, {}, { policy: { by: 'none' } }),
+    mutable: true,
+    policy: { by: 'none' },
+    columns: { nickname: 'nick_name' },
+  }),
+  bookings: model({ fields: { room: z.string(), day: z.string() }, mutable: true, policy: { by: 'none' } }),
 })
 
 const tables = `
@@ -291,11 +292,12 @@ describe('hooks: the application’s own rules inside the commit', () => {
 
 describe.each(majors)('Postgres %i: rows that refer to rows of their own model', (major) => {
   const schema = defineSchema({
-    nodes: model(
-      { name: z.string(), parentId: z.string().optional() },
-      { parent: relation.belongsTo('nodes', 'parentId') },
-      { policy: { by: 'none' } },
-    ),
+    nodes: model({
+      fields: { name: z.string(), parentId: z.string().optional() },
+      relations: { parent: relation.belongsTo('nodes', 'parentId') },
+      mutable: true,
+      policy: { by: 'none' },
+    }),
   })
   const tables =
     'create table nodes (id text primary key, name text not null, parent_id text references nodes)'

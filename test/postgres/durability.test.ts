@@ -9,8 +9,8 @@ import { type PgServer, startPostgres } from '../support/pg-server.ts'
 import { type Caller, caller } from '../support/postgres-source.ts'
 
 const schema = defineSchema({
-  tasks: model({ title: z.string() }, {}, { policy: { by: 'none' } }),
-  captured: model({ title: z.string() }, {}, { policy: { by: 'none' }, capture: true }),
+  tasks: model({ fields: { title: z.string() }, mutable: true, policy: { by: 'none' } }),
+  captured: model({ fields: { title: z.string() }, mutable: true, policy: { by: 'none' }, capture: true }),
 })
 
 /** A server as careless as one can be configured, and then it crashes: what was acknowledged must be there. */

@@ -17,13 +17,16 @@ import {
  */
 const schema = defineSchema({
   items: model({
-    title: z.string(),
-    body: z.string().optional(),
-    slug: z.string().optional(),
-    ownerId: z.string().optional(),
-    views: field.bigint().optional(),
+    fields: {
+      title: z.string(),
+      body: z.string().optional(),
+      slug: z.string().optional(),
+      ownerId: z.string().optional(),
+      views: field.bigint().optional(),
+    },
+    mutable: true,
   }),
-  owners: model({ name: z.string() }),
+  owners: model({ fields: { name: z.string() }, mutable: true }),
 })
 
 const tables = `

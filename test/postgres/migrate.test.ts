@@ -102,7 +102,7 @@ describe.each(majors)('Postgres %i: migrate', (major) => {
   /** As an installation that was made before the index of a tenant's feed. */
   const withoutIndex = (open: Pick<OpenSource, 'sql'>) =>
     open.sql('drop index postern.outbox_tenant; delete from postern.migration where version = 3')
-  const captured = defineSchema({ items: model({ a: z.int() }, {}, { capture: true }) })
+  const captured = defineSchema({ items: model({ fields: { a: z.int() }, mutable: true, capture: true }) })
   const items = 'create table items (id text primary key, organization_id text not null, a int not null)'
 
   test('an upgrade meets a writer that holds a captured table: it waits, and both end well', async () => {
@@ -167,9 +167,15 @@ describe.each(majors)('Postgres %i: migrate', (major) => {
   })
 
   test('a changed schema is a clear refusal until it is migrated; the version before it goes on beside it', async () => {
-    const v1 = defineSchema({ things: model({ name: z.string() }, {}, { policy: { by: 'none' } }) })
+    const v1 = defineSchema({
+      things: model({ fields: { name: z.string() }, mutable: true, policy: { by: 'none' } }),
+    })
     const v2 = defineSchema({
-      things: model({ name: z.string(), size: z.int().optional() }, {}, { policy: { by: 'none' } }),
+      things: model({
+        fields: { name: z.string(), size: z.int().optional() },
+        mutable: true,
+        policy: { by: 'none' },
+      }),
     })
     await using open = await openSource({
       schema: v1,
@@ -228,55 +234,57 @@ describe('a schema that does not fit its table', () => {
   const cases: [string, Schema, string, RegExp][] = [
     [
       'no table',
-      defineSchema({ things: model({ a: z.string() }, {}, none) }),
+      defineSchema({ things: model({ fields: { a: z.string() }, mutable: true, ...none }) }),
       'select 1',
       /things: there is no table things/,
     ],
     [
       'no table in that schema',
-      defineSchema({ things: model({ a: z.string() }, {}, { ...none, table: 'app.things' }) }),
+      defineSchema({
+        things: model({ fields: { a: z.string() }, mutable: true, ...none, table: 'app.things' }),
+      }),
       'create table things (id text primary key, a text)',
       /things: there is no table app\.things/,
     ],
     [
       'no column for a field',
-      defineSchema({ things: model({ dueAt: z.string() }, {}, none) }),
+      defineSchema({ things: model({ fields: { dueAt: z.string() }, mutable: true, ...none }) }),
       'create table things (id text primary key, "dueAt" text)',
       /things: .*no column due_at \(field dueAt\)/,
     ],
     [
       'no tenant column',
-      defineSchema({ things: model({ a: z.string() }) }),
+      defineSchema({ things: model({ fields: { a: z.string() }, mutable: true }) }),
       'create table things (id text primary key, a text)',
       /things: .*no column organization_id \(the tenant\)/,
     ],
     [
       'no primary key',
-      defineSchema({ things: model({ a: z.string() }, {}, none) }),
+      defineSchema({ things: model({ fields: { a: z.string() }, mutable: true, ...none }) }),
       'create table things (id text, a text)',
       /things: id is not the primary key of public\.things \(that is: none\)/,
     ],
     [
       'another primary key',
-      defineSchema({ things: model({ a: z.string() }, {}, none) }),
+      defineSchema({ things: model({ fields: { a: z.string() }, mutable: true, ...none }) }),
       'create table things (id text, a text primary key)',
       /things: id is not the primary key of public\.things \(that is: a\)/,
     ],
     [
       'a primary key of two columns',
-      defineSchema({ things: model({ a: z.string() }, {}, none) }),
+      defineSchema({ things: model({ fields: { a: z.string() }, mutable: true, ...none }) }),
       'create table things (id text, a text, primary key (id, a))',
       /things: id is not the primary key .*id, a/,
     ],
     [
       'a primary key in several spellings',
-      defineSchema({ things: model({ a: z.string() }, {}, none) }),
+      defineSchema({ things: model({ fields: { a: z.string() }, mutable: true, ...none }) }),
       'create table things (id char(8) primary key, a text)',
       /things: a primary key of type (character|bpchar) is not supported/,
     ],
     ...['char(8)', 'numeric'].map((type): [string, Schema, string, RegExp] => [
       `a tenant column in several spellings: ${type}`,
-      defineSchema({ things: model({ a: z.string() }) }),
+      defineSchema({ things: model({ fields: { a: z.string() }, mutable: true }) }),
       `create table things (id text primary key, organization_id ${type} not null, a text)`,
       /things: a tenant column of type (character|bpchar|numeric) is not supported \(text, /,
     ]),
@@ -286,56 +294,58 @@ describe('a schema that does not fit its table', () => {
       ['tenant column', 'id text primary key, organization_id loosely not null'],
     ].map(([what, columns]): [string, Schema, string, RegExp] => [
       `a ${what} under a collation that takes different texts for equal: ${columns}`,
-      defineSchema({ things: model({ a: z.string() }) }),
+      defineSchema({ things: model({ fields: { a: z.string() }, mutable: true }) }),
       `create collation loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
        create domain loosely as text collate loose; create table things (${columns}, a text)`,
       new RegExp(`things: a ${what} under a non-deterministic collation`),
     ]),
     [
       'a view that would be written',
-      defineSchema({ things: model({ a: z.string() }, {}, none) }),
+      defineSchema({ things: model({ fields: { a: z.string() }, mutable: true, ...none }) }),
       'create table base (id text primary key, a text); create view things as select * from base',
       /things: public\.things is no table; make the model read only/,
     ],
     [
       'a flag over a text column',
-      defineSchema({ things: model({ done: z.boolean() }, {}, none) }),
+      defineSchema({ things: model({ fields: { done: z.boolean() }, mutable: true, ...none }) }),
       'create table things (id text primary key, done text)',
       /things.*done.*text/,
     ],
     [
       'a whole number over a text column',
-      defineSchema({ things: model({ size: z.int() }, {}, none) }),
+      defineSchema({ things: model({ fields: { size: z.int() }, mutable: true, ...none }) }),
       'create table things (id text primary key, size text)',
       /things.*size.*text/,
     ],
     [
       'a time over a date column, which would drop the time of day',
-      defineSchema({ things: model({ at: field.timestamp() }, {}, none) }),
+      defineSchema({ things: model({ fields: { at: field.timestamp() }, mutable: true, ...none }) }),
       'create table things (id text primary key, at date)',
       /things.*at.*date/,
     ],
     [
       'bytes over a text column',
-      defineSchema({ things: model({ data: field.bytes() }, {}, none) }),
+      defineSchema({ things: model({ fields: { data: field.bytes() }, mutable: true, ...none }) }),
       'create table things (id text primary key, data text)',
       /things.*data.*text/,
     ],
     [
       'an array over a column of one value',
-      defineSchema({ things: model({ tags: z.array(z.string()) }, {}, none) }),
+      defineSchema({ things: model({ fields: { tags: z.array(z.string()) }, mutable: true, ...none }) }),
       'create table things (id text primary key, tags text)',
       /things.*tags.*text/,
     ],
     [
       'a text over an array column',
-      defineSchema({ things: model({ tags: z.string() }, {}, none) }),
+      defineSchema({ things: model({ fields: { tags: z.string() }, mutable: true, ...none }) }),
       'create table things (id text primary key, tags text[])',
       /things.*tags.*text\[\]/,
     ],
     [
       'an archive field over a column that holds no time',
-      defineSchema({ things: model({ archivedAt: z.string().optional() }, {}, none) }),
+      defineSchema({
+        things: model({ fields: { archivedAt: z.string().optional() }, mutable: true, ...none }),
+      }),
       'create table things (id text primary key, archived_at boolean)',
       /things.*archived_?[aA]t.*boolean/,
     ],
@@ -351,7 +361,9 @@ describe('a schema that does not fit its table', () => {
 
   test('a whole number over a bigint column, and a number over a numeric one, page like any other', async () => {
     await using open = await openSource({
-      schema: defineSchema({ things: model({ big: z.int(), exact: z.number() }, {}, none) }),
+      schema: defineSchema({
+        things: model({ fields: { big: z.int(), exact: z.number() }, mutable: true, ...none }),
+      }),
       tables: 'create table things (id text primary key, big bigint not null, exact numeric not null)',
     })
     await open.commit(
@@ -372,8 +384,8 @@ describe('a schema that does not fit its table', () => {
 describe('tables as applications have them', () => {
   test('names that need quotes, columns called like our variables, defaults with dollars, quotes and line breaks', async () => {
     const schema = defineSchema({
-      order: model(
-        {
+      order: model({
+        fields: {
           select: z.string().optional(),
           price: z.string().optional(),
           _id: z.string().optional(),
@@ -382,13 +394,11 @@ describe('tables as applications have them', () => {
           t: z.string().optional(),
           position: z.string().optional(),
         },
-        {},
-        {
-          policy: { by: 'column', column: 'Tenant ID' },
-          table: 'Weird "App".Order Lines',
-          columns: { id: 'Order ID', price: 'the $$ "price"' },
-        },
-      ),
+        mutable: true,
+        policy: { by: 'column', column: 'Tenant ID' },
+        table: 'Weird "App".Order Lines',
+        columns: { id: 'Order ID', price: 'the $$ "price"' },
+      }),
     })
     await using open = await openSource({
       schema,
@@ -426,13 +436,26 @@ describe('tables as applications have them', () => {
 
   test('identity, serial, generated and partitioned: the database makes what it makes, input sets what it may', async () => {
     const schema = defineSchema({
-      always: model({ id: field.bigint(), name: z.string() }, {}, { policy: { by: 'none' } }),
-      mixed: model(
-        { seq: z.int().optional(), number: z.int().optional(), double: z.int().optional(), name: z.string() },
-        {},
-        { policy: { by: 'none' } },
-      ),
-      parts: model({ id: field.bigint(), name: z.string() }, {}, { policy: { by: 'none' } }),
+      always: model({
+        fields: { id: field.bigint(), name: z.string() },
+        mutable: true,
+        policy: { by: 'none' },
+      }),
+      mixed: model({
+        fields: {
+          seq: z.int().optional(),
+          number: z.int().optional(),
+          double: z.int().optional(),
+          name: z.string(),
+        },
+        mutable: true,
+        policy: { by: 'none' },
+      }),
+      parts: model({
+        fields: { id: field.bigint(), name: z.string() },
+        mutable: true,
+        policy: { by: 'none' },
+      }),
     })
     await using open = await openSource({
       schema,
@@ -471,16 +494,16 @@ describe('tables as applications have them', () => {
   test('what input may never set: key, tenant, generated and read-only columns', async () => {
     await using open = await openSource({
       schema: defineSchema({
-        things: model(
-          {
+        things: model({
+          fields: {
             name: z.string(),
             organizationId: z.string().optional(),
             total: z.int().optional(),
             by: z.string().optional(),
           },
-          {},
-          { readOnly: ['total', 'by'] },
-        ),
+          mutable: true,
+          readOnly: ['total', 'by'],
+        }),
       }),
       tables: `create table things (id text primary key, organization_id text not null, name text not null,
         total int generated always as (length(name)) stored, by text default 'the database')`,
@@ -507,8 +530,8 @@ describe('tables as applications have them', () => {
   test('a model that is read only is read, and has no function that writes', async () => {
     await using open = await openSource({
       schema: defineSchema({
-        countries: model({ name: z.string() }, {}, { policy: { by: 'none' }, mutable: false }),
-        notes: model({ text: z.string() }, {}, { policy: { by: 'none' }, mutable: ['CREATE'] }),
+        countries: model({ fields: { name: z.string() }, policy: { by: 'none' }, mutable: false }),
+        notes: model({ fields: { text: z.string() }, policy: { by: 'none' }, mutable: ['CREATE'] }),
       }),
       tables: `create table base (id text primary key, name text not null); create table notes (id text primary key, text text not null);
         insert into base values ('no', 'Norway'); create view countries as select * from base`,
@@ -530,11 +553,11 @@ describe('tables as applications have them', () => {
     for (const count of [60, 500]) {
       const names = Array.from({ length: count }, (_, n) => `f${n}`)
       const schema = defineSchema({
-        wide: model(
-          Object.fromEntries(names.map((name) => [name, z.string().optional()])),
-          {},
-          { policy: { by: 'none' } },
-        ),
+        wide: model({
+          fields: Object.fromEntries(names.map((name) => [name, z.string().optional()])),
+          mutable: true,
+          policy: { by: 'none' },
+        }),
       })
       await using open = await openSource({
         schema,
@@ -592,13 +615,13 @@ test('schemas in which nothing can be written, or nothing but rows made and drop
   await using open = await bare(`create table joins (id text primary key, organization_id text not null);
     create table labels (id text primary key, "toString" text); insert into labels values ('l', 'seen')`)
   const columns = { toString: 'toString' } as const
-  const labels = model({ toString: z.string() }, {}, { columns, policy: { by: 'none' }, mutable: false })
+  const labels = model({ fields: { toString: z.string() }, columns, policy: { by: 'none' }, mutable: false })
   const readable = defineSchema({ labels })
   await pgAdapter(open.pool, readable).migrate()
   const read = await caller(pgAdapter(open.pool, readable), readable).load('labels', 'l')
   expect(read.row).toEqual({ id: 'l', toString: 'seen' })
 
-  const schema = defineSchema({ joins: model({}) })
+  const schema = defineSchema({ joins: model({ fields: {}, mutable: true }) })
   expect([...(schema.models.get('joins')?.mutable ?? [])]).toEqual(['CREATE', 'DELETE'])
   await pgAdapter(open.pool, schema).migrate()
   const { commit } = caller(pgAdapter(open.pool, schema), schema)
@@ -612,7 +635,7 @@ test('schemas in which nothing can be written, or nothing but rows made and drop
 
   // without a name of its own for it, the column follows the casing; what objects inherit is none
   expect(
-    defineSchema({ one: model({ toString: z.string() }) })
+    defineSchema({ one: model({ fields: { toString: z.string() }, mutable: true }) })
       .models.get('one')
       ?.fields.get('toString'),
   ).toMatchObject({ column: 'to_string', default: undefined })

@@ -3,12 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OpenSource, openSource } from '../support/postgres-source.ts'
 
 const schema = defineSchema({
-  projects: model({ brief: z.string() }, {}, { policy: { by: 'none' } }),
-  tasks: model(
-    { projectId: z.string() },
-    { project: relation.belongsTo('projects', 'projectId') },
-    { policy: { by: 'none' } },
-  ),
+  projects: model({ fields: { brief: z.string() }, mutable: true, policy: { by: 'none' } }),
+  tasks: model({
+    fields: { projectId: z.string() },
+    relations: { project: relation.belongsTo('projects', 'projectId') },
+    mutable: true,
+    policy: { by: 'none' },
+  }),
 })
 
 describe('a page has a bound in bytes', () => {

@@ -13,7 +13,7 @@ import {
 } from '../support/postgres-source.ts'
 
 const schema = defineSchema({
-  items: model({ a: z.int(), b: z.int() }, {}, { capture: true }),
+  items: model({ fields: { a: z.int(), b: z.int() }, mutable: true, capture: true }),
 })
 const tables = `create table items (id text primary key, organization_id text not null default 'org_1', a int not null, b int not null)`
 

@@ -8,22 +8,24 @@ import { majors, openSource } from '../support/postgres-source.ts'
 
 /** Small, and with each thing that SQL is written for: tenants by column and by parent, exact values, capture. */
 const schema = defineSchema({
-  tasks: model(
-    {
+  tasks: model({
+    fields: {
       title: z.string().min(1),
       status: z.enum(['todo', 'doing', 'done']).default('todo'),
       estimate: field.numeric().optional(),
       updatedAt: field.timestamp().optional(),
       archivedAt: field.timestamp().optional(),
     },
-    { comments: relation.hasMany('comments', 'taskId') },
-    { touch: 'updatedAt' },
-  ),
-  comments: model(
-    { taskId: z.string(), body: z.string() },
-    {},
-    { policy: { by: 'parent', fk: 'taskId', parent: 'tasks' }, capture: true },
-  ),
+    relations: { comments: relation.hasMany('comments', 'taskId') },
+    mutable: true,
+    touch: 'updatedAt',
+  }),
+  comments: model({
+    fields: { taskId: z.string(), body: z.string() },
+    mutable: true,
+    policy: { by: 'parent', fk: 'taskId', parent: 'tasks' },
+    capture: true,
+  }),
 })
 
 const tables = `

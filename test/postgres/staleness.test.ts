@@ -415,8 +415,8 @@ describe.each(majors)('Postgres %i: a decision made on old state', (major) => {
 
 describe('a schema that calls its key a plain string, over a column that folds spellings', () => {
   const loose = defineSchema({
-    notes: model({ id: z.string(), text: z.string() }, {}, { policy: { by: 'none' } }),
-    pages: model({ id: z.string(), text: z.string() }, {}, { policy: { by: 'none' } }),
+    notes: model({ fields: { id: z.string(), text: z.string() }, mutable: true, policy: { by: 'none' } }),
+    pages: model({ fields: { id: z.string(), text: z.string() }, mutable: true, policy: { by: 'none' } }),
   })
   const uuid = 'abcdefab-cdef-4abc-8def-abcdefabcdef'
 

@@ -304,7 +304,11 @@ describe.each(majors)('Postgres %i: tenants', (major) => {
 
 describe('rows whose tenant stands in other types of column', () => {
   const numbered = defineSchema({
-    invoices: model({ total: field.numeric() }, {}, { policy: { by: 'column', column: 'account_id' } }),
+    invoices: model({
+      fields: { total: field.numeric() },
+      mutable: true,
+      policy: { by: 'column', column: 'account_id' },
+    }),
   })
 
   test('a tenant of a bigint column is one tenant, in whatever spelling it comes', async () => {

@@ -3,11 +3,11 @@ import { defineSchema, field, model, z } from '../../src/index.ts'
 import { freshKey, majors, type OpenSource, openSource, refused, traces } from '../support/postgres-source.ts'
 
 const schema = defineSchema({
-  items: model(
-    { name: z.string(), version: z.int().optional(), archivedAt: field.timestamp().optional() },
-    {},
-    { readOnly: ['version'] },
-  ),
+  items: model({
+    fields: { name: z.string(), version: z.int().optional(), archivedAt: field.timestamp().optional() },
+    mutable: true,
+    readOnly: ['version'],
+  }),
 })
 
 const tables = `

@@ -3,8 +3,8 @@ import { defineSchema, field, model, relation, z } from '../../src/index.ts'
 
 /** A schema with one model of each policy, and one of every kind of field that tests need. */
 export const schema = defineSchema({
-  tasks: model(
-    {
+  tasks: model({
+    fields: {
       title: z.string().min(1),
       status: z.enum(['todo', 'doing', 'done']).default('todo'),
       effort: field.bigint().optional(),
@@ -12,15 +12,17 @@ export const schema = defineSchema({
       projectId: z.string().optional(),
       organizationId: z.string().optional(),
     },
-    { project: relation.belongsTo('projects', 'projectId') },
-    { defaults: { id: () => `task_${crypto.randomUUID()}` } },
-  ),
-  projects: model(
-    { name: z.string() },
-    { tasks: relation.hasMany('tasks', 'projectId') },
-    { policy: { by: 'none' } },
-  ),
-  countries: model({ name: z.string() }, {}, { policy: { by: 'none' }, mutable: false }),
+    relations: { project: relation.belongsTo('projects', 'projectId') },
+    mutable: true,
+    defaults: { id: () => `task_${crypto.randomUUID()}` },
+  }),
+  projects: model({
+    fields: { name: z.string() },
+    relations: { tasks: relation.hasMany('tasks', 'projectId') },
+    mutable: true,
+    policy: { by: 'none' },
+  }),
+  countries: model({ fields: { name: z.string() }, policy: { by: 'none' }, mutable: false }),
 })
 
 export const signingKey = 'sk_test_the_key_of_these_tests'

@@ -2,8 +2,8 @@ import { defineSchema, field, model, z } from '../../src/index.ts'
 
 /** A field of every kind over a column of every type that an application may have under it. */
 export const specimens = defineSchema({
-  specimens: model(
-    {
+  specimens: model({
+    fields: {
       text: z.string().optional(),
       varchar: z.string().optional(),
       char: z.string().optional(),
@@ -47,12 +47,10 @@ export const specimens = defineSchema({
       blobs: z.array(field.bytes()).optional(),
       nested: z.array(z.object({ a: z.int() })).optional(),
     },
-    {},
-    {
-      policy: { by: 'none' },
-      columns: { uuidAsText: 'uuid_as_text', domainText: 'domain_text', domainNumeric: 'domain_numeric' },
-    },
-  ),
+    mutable: true,
+    policy: { by: 'none' },
+    columns: { uuidAsText: 'uuid_as_text', domainText: 'domain_text', domainNumeric: 'domain_numeric' },
+  }),
 })
 
 export const specimenTables = `

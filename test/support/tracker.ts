@@ -2,13 +2,14 @@ import { defineSchema, field, model, relation, z } from '../../src/index.ts'
 
 /** An application as customers have them: a model of each policy, keys of each type, constraints of each kind. */
 export const tracker = defineSchema({
-  projects: model(
-    { name: z.string() },
-    { tasks: relation.hasMany('tasks', 'projectId') },
-    { policy: { by: 'none' } },
-  ),
-  tasks: model(
-    {
+  projects: model({
+    fields: { name: z.string() },
+    relations: { tasks: relation.hasMany('tasks', 'projectId') },
+    mutable: true,
+    policy: { by: 'none' },
+  }),
+  tasks: model({
+    fields: {
       title: z.string().min(1),
       status: z.enum(['todo', 'doing', 'done']).default('todo'),
       projectId: z.string().optional(),
@@ -21,28 +22,30 @@ export const tracker = defineSchema({
       updatedAt: field.timestamp().optional(),
       archivedAt: field.timestamp().optional(),
     },
-    {
+    relations: {
       project: relation.belongsTo('projects', 'projectId'),
       comments: relation.hasMany('comments', 'taskId'),
     },
-    { touch: 'updatedAt' },
-  ),
-  comments: model(
-    { taskId: z.string(), body: z.string() },
-    { reactions: relation.hasMany('reactions', 'commentId') },
-    { policy: { by: 'parent', fk: 'taskId', parent: 'tasks' } },
-  ),
-  reactions: model(
-    { commentId: z.string(), emoji: z.string() },
-    {},
-    { policy: { by: 'parent', fk: 'commentId', parent: 'comments' } },
-  ),
-  counters: model({ id: field.bigint(), value: z.int() }),
-  documents: model(
-    { id: field.uuid(), title: z.string() },
-    {},
-    { policy: { by: 'column', column: 'workspace_id' } },
-  ),
+    mutable: true,
+    touch: 'updatedAt',
+  }),
+  comments: model({
+    fields: { taskId: z.string(), body: z.string() },
+    relations: { reactions: relation.hasMany('reactions', 'commentId') },
+    mutable: true,
+    policy: { by: 'parent', fk: 'taskId', parent: 'tasks' },
+  }),
+  reactions: model({
+    fields: { commentId: z.string(), emoji: z.string() },
+    mutable: true,
+    policy: { by: 'parent', fk: 'commentId', parent: 'comments' },
+  }),
+  counters: model({ fields: { id: field.bigint(), value: z.int() }, mutable: true }),
+  documents: model({
+    fields: { id: field.uuid(), title: z.string() },
+    mutable: true,
+    policy: { by: 'column', column: 'workspace_id' },
+  }),
 })
 
 export const trackerTables = `

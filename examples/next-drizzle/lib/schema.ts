@@ -2,7 +2,10 @@ import { defineSchema, model, z } from 'postern'
 
 export const schema = defineSchema({
   tasks: model({
-    title: z.string().min(1),
-    status: z.enum(['todo', 'doing', 'done']).default('todo'),
+    fields: {
+      title: z.string().min(1),
+      status: z.enum(['todo', 'doing', 'done']).default('todo'),
+    },
+    mutable: true,
   }),
 })

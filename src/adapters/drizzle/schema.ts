@@ -93,7 +93,12 @@ function definitionOf(
   const relations = Object.entries(declared).filter(
     ([, { type, field: at }]) => type === 'hasMany' || at in shape,
   )
-  const options = { ...own, primaryKey: primaryKey(name, table), readOnly: [...generated, ...readOnly] }
+  const options = {
+    mutable: true,
+    ...own,
+    primaryKey: primaryKey(name, table),
+    readOnly: [...generated, ...readOnly],
+  }
   return {
     shape,
     relations: { ...Object.fromEntries(relations), ...further },

@@ -82,7 +82,7 @@ function definitionOf(
     const found = one.kind === 'object' ? relationOf(model, one, exposed, data) : undefined
     if (found !== undefined && (found.type === 'hasMany' || found.field in shape)) declared[one.name] = found
   }
-  const options = { ...own, primaryKey: key.name } as ModelOptions
+  const options = { mutable: true, ...own, primaryKey: key.name } as ModelOptions
   return { shape, relations: { ...declared, ...relations }, options }
 }
 

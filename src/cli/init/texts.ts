@@ -9,8 +9,11 @@ export const exampleSchema = `import { defineSchema, model, z } from 'postern'
 // or let \`npx postern pull\` write it.
 export const schema = defineSchema({
   tasks: model({
-    title: z.string().min(1),
-    status: z.enum(['todo', 'doing', 'done']).default('todo'),
+    fields: {
+      title: z.string().min(1),
+      status: z.enum(['todo', 'doing', 'done']).default('todo'),
+    },
+    mutable: true,
   }),
 })
 `

@@ -41,23 +41,23 @@ function modelText(model: PulledModel, absent: ReadonlySet<string>): string {
     .filter(({ name: at, column }) => !(at === 'id' && ['text', 'varchar'].includes(column.base)))
     .map(({ name: at, column }) => `      ${keyText(at)}: ${fieldText(column, table.labels[column.name])},`)
   const hidden = omitted.map(({ column, why }) => `    ${comment(`${column.name} is left out: ${why}`)}`)
-  const shape =
-    lines.length + hidden.length === 0 ? '    {},' : ['    {', ...lines, ...hidden, '    },'].join('\n')
   const related = relations.map((one) => {
     const text = `${keyText(one.name)}: relation.${one.type}(${quoted(one.model)}, ${quoted(one.field)}),`
     return absent.has(one.model) && !absent.has(name) ? `      // ${text}` : `      ${text}`
   })
-  const options = optionLines(model)
-  const rest =
-    options.length > 0 || related.length > 0
-      ? [
-          related.length === 0 ? '    {},' : ['    {', ...related, '    },'].join('\n'),
-          ...(options.length === 0 ? [] : ['    {', ...options, '    },']),
-        ]
-      : []
   const note = policy.by === 'none' ? [absent.has(name) ? ABSENT : NOBODYS] : []
-  return [...note, `  ${keyText(name)}: model(`, shape, ...rest, '  ),'].join('\n')
+  return [
+    ...note,
+    `  ${keyText(name)}: model({`,
+    ...block('fields', [...lines, ...hidden]),
+    ...(related.length === 0 ? [] : block('relations', related)),
+    ...optionLines(model),
+    '  }),',
+  ].join('\n')
 }
+
+const block = (name: string, lines: readonly string[]): string[] =>
+  lines.length === 0 ? [`    ${name}: {},`] : [`    ${name}: {`, ...lines, '    },']
 
 const NOBODYS =
   '  // No tenant was found here: every signed caller may read all rows. Say whose they are, or leave it so.'
@@ -77,7 +77,7 @@ function optionLines(model: PulledModel): string[] {
   }
   const keyField = fields.find(({ column }) => column === key)
   if (keyField !== undefined && keyField.name !== 'id') lines.push(`primaryKey: ${quoted(keyField.name)}`)
-  if (policy.by === 'none') lines.push("policy: { by: 'none' }", 'mutable: false')
+  if (policy.by === 'none') lines.push("policy: { by: 'none' }")
   else if (policy.by === 'parent') {
     lines.push(`policy: { by: 'parent', fk: ${quoted(policy.fk)}, parent: ${quoted(policy.parent)} }`)
   } else if (policy.column !== 'organization_id') {
@@ -93,10 +93,8 @@ function optionLines(model: PulledModel): string[] {
     ...(settable ? ['UPDATE'] : []),
     ...(isTenant ? [] : ['DELETE']),
   ]
-  if (policy.by !== 'none' && mutable.length < 3) {
-    lines.push(
-      mutable.length === 0 ? 'mutable: false' : `mutable: [${mutable.map((one) => quoted(one)).join(', ')}]`,
-    )
+  if (policy.by !== 'none' && mutable.length > 0) {
+    lines.push(`mutable: [${mutable.map((one) => quoted(one)).join(', ')}]`)
   }
   if (made.length > 0) lines.push(`readOnly: [${made.map(({ name: at }) => quoted(at)).join(', ')}]`)
   const touch = fields.find(
@@ -104,5 +102,5 @@ function optionLines(model: PulledModel): string[] {
       /^(updatedAt|updated|modifiedAt)$/.test(at) && ['timestamptz', 'timestamp'].includes(column.base),
   )
   if (touch !== undefined && policy.by !== 'none') lines.push(`touch: ${quoted(touch.name)}`)
-  return lines.map((line) => `      ${line},`)
+  return lines.map((line) => `    ${line},`)
 }

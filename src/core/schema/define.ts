@@ -84,7 +84,7 @@ export type ModelName<S extends Schema> = keyof S['definitions'] & string
  * @throws TypeError naming model and field, when a declaration contradicts itself.
  * @example
  * export const schema = defineSchema({
- *   tasks: model({ title: z.string().min(1) }, {}, { policy: { by: 'column' } }),
+ *   tasks: model({ fields: { title: z.string().min(1) }, mutable: true, policy: { by: 'column' } }),
  * })
  */
 export function defineSchema<const D extends Record<string, unknown>>(
@@ -157,8 +157,8 @@ function resolveModel(name: string, definition: ModelDefinition, schema: SchemaO
 }
 
 function allowed(mutable: ModelOptions['mutable'], archivable: boolean): readonly OperationType[] {
-  if (mutable === false) return []
-  if (mutable !== undefined && mutable !== true) return mutable
+  if (mutable === undefined || mutable === false) return []
+  if (mutable !== true) return mutable
   return operationTypes.filter((type) => archivable || (type !== 'ARCHIVE' && type !== 'UNARCHIVE'))
 }
 

@@ -10,7 +10,7 @@ const text = (kind: Kind) => z.string().register(kindRegistry, { kind })
  * objects) need no helper.
  *
  * @example
- * const invoices = model({ total: field.numeric(), views: field.bigint().default('0'), paidAt: field.timestamp().optional() })
+ * const invoices = model({ fields: { total: field.numeric(), views: field.bigint().default('0'), paidAt: field.timestamp().optional() }, mutable: true })
  */
 export const field = {
   /** A 64-bit integer; travels as a string, because JSON numbers lose digits past 2^53. */

@@ -21,7 +21,10 @@ export type Shape = Record<string, z.ZodType>
 export interface ModelOptions<S extends Shape = Shape> {
   /** Whose rows these are. Default `{ by: 'column', column: 'organization_id' }`. */
   policy?: Policy
-  /** Which operations are allowed. `true` (default): all; `false`: read only; or a list. Without a writable field, no UPDATE. */
+  /**
+   * Which operations callers may send. Default `false`: the model is read only. `true` allows all of them, a list only
+   * those that it names. A model without a writable field allows no UPDATE.
+   */
   mutable?: boolean | readonly OperationType[]
   /** The table, `name` or `schema.name`. Default: the model's name in the schema's casing. */
   table?: string
@@ -54,19 +57,28 @@ export interface ModelDefinition<
   readonly options: ModelOptions<S>
 }
 
+/** What `model()` takes: the fields, the relations and the options of one model. */
+export interface ModelDeclaration<S extends Shape, R extends Record<string, Relation>>
+  extends ModelOptions<S> {
+  /** Field name to zod type. The primary key `id` and the tenant column may be left out. */
+  readonly fields: S
+  /** Relation name to `relation.belongsTo(...)` or `relation.hasMany(...)`. Default: none. */
+  readonly relations?: R
+}
+
 /**
- * Declares one model: its fields (zod types), relations and options.
+ * Declares one model: its fields (zod types), relations and options. A model is read only unless `mutable` says
+ * otherwise.
  *
- * @param shape field name to zod type. The primary key `id` and the tenant column may be left out.
- * @param relations see `relation`.
- * @param options see `ModelOptions`.
  * @example
- * const tasks = model({ title: z.string().min(1), done: z.boolean().default(false) }, {}, { policy: { by: 'none' } })
+ * const tasks = model({
+ *   fields: { title: z.string().min(1), done: z.boolean().default(false) },
+ *   mutable: ['CREATE', 'UPDATE'],
+ * })
  */
 export function model<S extends Shape, R extends Record<string, Relation> = Record<never, Relation>>(
-  shape: S,
-  relations?: R,
-  options?: ModelOptions<S>,
+  declaration: ModelDeclaration<S, R>,
 ): ModelDefinition<S, R> {
-  return { shape, relations: relations ?? ({} as R), options: options ?? {} }
+  const { fields, relations, ...options } = declaration
+  return { shape: fields, relations: relations ?? ({} as R), options: options as ModelOptions<S> }
 }

@@ -11,8 +11,8 @@ export interface Relation {
  * Relations between models.
  *
  * @example
- * const tasks = model({ projectId: z.string() }, { project: relation.belongsTo('projects', 'projectId') })
- * const projects = model({ name: z.string() }, { tasks: relation.hasMany('tasks', 'projectId') })
+ * const tasks = model({ fields: { projectId: z.string() }, relations: { project: relation.belongsTo('projects', 'projectId') }, mutable: true })
+ * const projects = model({ fields: { name: z.string() }, relations: { tasks: relation.hasMany('tasks', 'projectId') }, mutable: true })
  */
 export const relation = {
   /** This model's `field` holds the primary key of a row of `model`. */

@@ -9,8 +9,8 @@ import { freshDatabase, type TestDatabase } from '../../support/db.ts'
 import { ask, signingKey } from '../../support/source.ts'
 
 const schema = defineSchema({
-  notes: model({ text: z.string(), slug: z.string() }),
-  audits: model({ note: z.string() }),
+  notes: model({ fields: { text: z.string(), slug: z.string() }, mutable: true }),
+  audits: model({ fields: { note: z.string() }, mutable: true }),
 })
 
 const exporter = new InMemorySpanExporter()

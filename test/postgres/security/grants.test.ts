@@ -15,17 +15,26 @@ import { openPool } from './door.ts'
 
 const models = (capture: boolean) =>
   defineSchema({
-    notes: model({ text: z.string(), archivedAt: field.timestamp().optional() }, {}, { capture }),
-    lines: model(
-      { noteId: z.string(), text: z.string() },
-      {},
-      { capture, policy: { by: 'parent', fk: 'noteId', parent: 'notes' } },
-    ),
-    numbers: model({ id: field.bigint(), value: z.int(), serial: z.int().optional() }, {}, { capture }),
+    notes: model({
+      fields: { text: z.string(), archivedAt: field.timestamp().optional() },
+      mutable: true,
+      capture,
+    }),
+    lines: model({
+      fields: { noteId: z.string(), text: z.string() },
+      mutable: true,
+      capture,
+      policy: { by: 'parent', fk: 'noteId', parent: 'notes' },
+    }),
+    numbers: model({
+      fields: { id: field.bigint(), value: z.int(), serial: z.int().optional() },
+      mutable: true,
+      capture,
+    }),
     // locks rows of which it may change nothing
-    drafts: model({ text: z.string() }, {}, { mutable: ['CREATE', 'DELETE'], capture }),
-    flags: model({ archivedAt: field.timestamp().optional() }, {}, { mutable: ['ARCHIVE'], capture }),
-    lists: model({ text: z.string() }, {}, { mutable: false, table: 'reference.lists' }),
+    drafts: model({ fields: { text: z.string() }, mutable: ['CREATE', 'DELETE'], capture }),
+    flags: model({ fields: { archivedAt: field.timestamp().optional() }, mutable: ['ARCHIVE'], capture }),
+    lists: model({ fields: { text: z.string() }, mutable: false, table: 'reference.lists' }),
   })
 
 // A database that gives nobody anything by default, as careful operators set them up.

@@ -5,7 +5,9 @@ import { defineSchema, model, z } from '../../../src/index.ts'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
 import { commit, key, type OpenEndpoint, openEndpoint, openPool } from './door.ts'
 
-const schema = defineSchema({ pages: model({ text: z.string(), number: z.int().optional() }) })
+const schema = defineSchema({
+  pages: model({ fields: { text: z.string(), number: z.int().optional() }, mutable: true }),
+})
 const tables = `create table pages (id text primary key, organization_id text not null, text text not null, number int);
 insert into pages select 'p' || n, 'org_1', repeat('a', 20000), n from generate_series(1, 300) n`
 

@@ -5,8 +5,8 @@ import { signedRequest } from '../../support/source.ts'
 import { commit, key, type OpenEndpoint, openEndpoint, org } from './door.ts'
 
 const schema = defineSchema({
-  items: model(
-    {
+  items: model({
+    fields: {
       name: z.string(),
       price: z.int().optional(),
       // the schema does not say that the database makes these two by itself
@@ -15,12 +15,12 @@ const schema = defineSchema({
       createdBy: z.string().optional(),
       organizationId: z.string().optional(),
     },
-    {},
-    { readOnly: ['createdBy'] },
-  ),
+    mutable: true,
+    readOnly: ['createdBy'],
+  }),
   // the shape leaves key and tenant out
-  bare: model({ name: z.string() }, {}, { columns: { name: 'label' } }),
-  logs: model({ text: z.string() }, {}, { mutable: ['CREATE'] }),
+  bare: model({ fields: { name: z.string() }, mutable: true, columns: { name: 'label' } }),
+  logs: model({ fields: { text: z.string() }, mutable: ['CREATE'] }),
 })
 
 const tables = `

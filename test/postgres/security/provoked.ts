@@ -5,8 +5,8 @@ export const CANARY = 'CANARY-4f1d'
 
 /** A model whose writes, and a view whose rows, fail with the SQLSTATE that the test names. */
 export const provoked = defineSchema({
-  items: model({ code: z.string().optional(), text: z.string().optional() }),
-  broken: model({ text: z.string().optional() }, {}, { mutable: false }),
+  items: model({ fields: { code: z.string().optional(), text: z.string().optional() }, mutable: true }),
+  broken: model({ fields: { text: z.string().optional() }, mutable: false }),
 })
 
 export const provokedTables = `

@@ -14,17 +14,20 @@ const VALUE = 'CANARY-91c3'
 
 const schema = defineSchema({
   things: model({
-    name: z.string().optional(),
-    short: z.string().optional(),
-    small: z.int().optional(),
-    amount: field.numeric().optional(),
-    color: z.string().optional(),
-    address: z.string().optional(),
-    span: z.string().optional(),
-    clock: z.string().optional(),
-    other: z.string().optional(),
-    indexed: z.string().optional(),
-    behave: z.string().optional(),
+    fields: {
+      name: z.string().optional(),
+      short: z.string().optional(),
+      small: z.int().optional(),
+      amount: field.numeric().optional(),
+      color: z.string().optional(),
+      address: z.string().optional(),
+      span: z.string().optional(),
+      clock: z.string().optional(),
+      other: z.string().optional(),
+      indexed: z.string().optional(),
+      behave: z.string().optional(),
+    },
+    mutable: true,
   }),
 })
 

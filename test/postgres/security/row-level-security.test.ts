@@ -10,12 +10,14 @@ import { freshKey } from '../../support/postgres-source.ts'
 import { commit, type OpenEndpoint, openEndpoint, openPool, org, sameBut } from './door.ts'
 
 const schema = defineSchema({
-  notes: model({ text: z.string(), author: z.string().optional() }, {}, { capture: true }),
-  lines: model(
-    { noteId: z.string(), text: z.string() },
-    { note: relation.belongsTo('notes', 'noteId') },
-    { capture: true, policy: { by: 'parent', fk: 'noteId', parent: 'notes' } },
-  ),
+  notes: model({ fields: { text: z.string(), author: z.string().optional() }, mutable: true, capture: true }),
+  lines: model({
+    fields: { noteId: z.string(), text: z.string() },
+    relations: { note: relation.belongsTo('notes', 'noteId') },
+    mutable: true,
+    capture: true,
+    policy: { by: 'parent', fk: 'noteId', parent: 'notes' },
+  }),
 })
 
 /** The customer's own policies: the tenant, and beyond what we know of, notes that only their author sees. */

@@ -21,12 +21,13 @@ import { defineSchema, field, model, relation, z } from '../../../src/index.ts'
  * kind of value and every policy is among them.
  */
 export const schema = defineSchema({
-  projects: model(
-    { name: z.string(), budget: field.numeric().optional() },
-    { tasks: relation.hasMany('tasks', 'projectId') },
-  ),
-  tasks: model(
-    {
+  projects: model({
+    fields: { name: z.string(), budget: field.numeric().optional() },
+    relations: { tasks: relation.hasMany('tasks', 'projectId') },
+    mutable: true,
+  }),
+  tasks: model({
+    fields: {
       title: z.string().min(1),
       status: z.enum(['todo', 'in progress', 'done']).default('todo'),
       code: z.string().optional(),
@@ -47,24 +48,26 @@ export const schema = defineSchema({
       updatedAt: field.timestamp().optional(),
       archivedAt: field.timestamp().optional(),
     },
-    {
+    relations: {
       project: relation.belongsTo('projects', 'projectId'),
       comments: relation.hasMany('comments', 'taskId'),
     },
-    { touch: 'updatedAt' },
-  ),
-  comments: model(
-    { taskId: z.string(), body: z.string(), likes: z.int32().optional() },
-    { task: relation.belongsTo('tasks', 'taskId') },
-    { policy: { by: 'parent', fk: 'taskId', parent: 'tasks' } },
-  ),
-  labels: model(
-    { id: z.int(), name: z.string(), color: z.string().optional() },
-    {},
-    { policy: { by: 'none' } },
-  ),
-  countries: model({ name: z.string() }, {}, { policy: { by: 'none' }, mutable: false }),
-  notes: model({ id: field.uuid(), n: z.int32(), body: z.string().optional() }),
+    mutable: true,
+    touch: 'updatedAt',
+  }),
+  comments: model({
+    fields: { taskId: z.string(), body: z.string(), likes: z.int32().optional() },
+    relations: { task: relation.belongsTo('tasks', 'taskId') },
+    mutable: true,
+    policy: { by: 'parent', fk: 'taskId', parent: 'tasks' },
+  }),
+  labels: model({
+    fields: { id: z.int(), name: z.string(), color: z.string().optional() },
+    mutable: true,
+    policy: { by: 'none' },
+  }),
+  countries: model({ fields: { name: z.string() }, policy: { by: 'none' }, mutable: false }),
+  notes: model({ fields: { id: field.uuid(), n: z.int32(), body: z.string().optional() }, mutable: true }),
 })
 
 export const countryRows = [

@@ -5,8 +5,15 @@ import { defineSchema, field, model, z } from '../../../src/index.ts'
  * entries, so a second application is a second row, and counts each write of a counter by itself.
  */
 export const journal = defineSchema({
-  entries: model({ id: field.bigint(), mark: z.string(), note: z.string().optional() }),
-  counters: model({ value: z.int(), writes: z.int().optional() }, {}, { readOnly: ['writes'] }),
+  entries: model({
+    fields: { id: field.bigint(), mark: z.string(), note: z.string().optional() },
+    mutable: true,
+  }),
+  counters: model({
+    fields: { value: z.int(), writes: z.int().optional() },
+    mutable: true,
+    readOnly: ['writes'],
+  }),
 })
 
 export const journalTables = `

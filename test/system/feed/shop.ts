@@ -8,16 +8,19 @@ export const ROWS = 2000
  * versions 1, 2, 3, ... without a gap. `parts` is captured, `notes` is logged by the application (`recordChange`).
  */
 export const shop = defineSchema({
-  parts: model(
-    { name: z.string(), version: z.int().optional() },
-    {},
-    { policy: { by: 'none' }, readOnly: ['version'], capture: true },
-  ),
-  notes: model(
-    { name: z.string(), version: z.int().optional() },
-    {},
-    { policy: { by: 'none' }, readOnly: ['version'] },
-  ),
+  parts: model({
+    fields: { name: z.string(), version: z.int().optional() },
+    mutable: true,
+    policy: { by: 'none' },
+    readOnly: ['version'],
+    capture: true,
+  }),
+  notes: model({
+    fields: { name: z.string(), version: z.int().optional() },
+    mutable: true,
+    policy: { by: 'none' },
+    readOnly: ['version'],
+  }),
 })
 
 const table = (name: string): string => `

@@ -2,9 +2,9 @@ import { defineSchema, model, z } from '../../../src/index.ts'
 
 /** What histories are about: rows of tenants, rows of nobody, and counters. Few of each, so that clients meet. */
 export const world = defineSchema({
-  items: model({ a: z.int(), b: z.int() }, {}, { capture: true }),
-  shared: model({ a: z.int(), b: z.int() }, {}, { policy: { by: 'none' } }),
-  counters: model({ value: z.int() }),
+  items: model({ fields: { a: z.int(), b: z.int() }, mutable: true, capture: true }),
+  shared: model({ fields: { a: z.int(), b: z.int() }, mutable: true, policy: { by: 'none' } }),
+  counters: model({ fields: { value: z.int() }, mutable: true }),
 })
 
 /**

@@ -159,7 +159,9 @@ test('a relay that begins now sends nothing of before', async () => {
 
 test('the events of a model that only a newer version of the application knows are delivered too', async () => {
   await using open = await openNotes()
-  const older = defineSchema({ lists: model({ name: z.string() }, {}, { policy: { by: 'none' } }) })
+  const older = defineSchema({
+    lists: model({ fields: { name: z.string() }, mutable: true, policy: { by: 'none' } }),
+  })
   await pgAdapter(open.pool, older).migrate()
   await write(open, 'n1')
   const running = startRelay(open, { source: pgAdapter(open.pool, older) })

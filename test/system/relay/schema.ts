@@ -1,8 +1,8 @@
 import { defineSchema, field, model, z } from '../../../src/index.ts'
 
 export const notes = defineSchema({
-  notes: model({ text: z.string(), meta: field.json().optional() }),
-  lists: model({ name: z.string() }, {}, { policy: { by: 'none' } }),
+  notes: model({ fields: { text: z.string(), meta: field.json().optional() }, mutable: true }),
+  lists: model({ fields: { name: z.string() }, mutable: true, policy: { by: 'none' } }),
 })
 
 export const noteTables = `

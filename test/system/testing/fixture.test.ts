@@ -184,7 +184,9 @@ test('a changed input makes attach fail with what changed and what to do; sealin
 test('schema, values, code version and major are each part of the fingerprint; the order of members is not', async () => {
   const print = (options: Parameters<typeof shop>[0]) => shop({ name: 'one', ...options }).fingerprint()
   const { defineSchema, model, z } = await import('../../../src/index.ts')
-  const other = defineSchema({ orders: model({ title: z.string() }) }) as unknown as typeof schema
+  const other = defineSchema({
+    orders: model({ fields: { title: z.string() }, mutable: true }),
+  }) as unknown as typeof schema
   const values = { a: 1, b: [2] }
   const prints = await Promise.all([
     print({}),

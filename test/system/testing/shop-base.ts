@@ -2,7 +2,10 @@ import { defineSchema, model, z } from '../../../src/index.ts'
 import type { BaseDatabase } from '../../../src/testing/index.ts'
 
 export const schema = defineSchema({
-  orders: model({ title: z.string(), state: z.enum(['open', 'paid']).default('open') }),
+  orders: model({
+    fields: { title: z.string(), state: z.enum(['open', 'paid']).default('open') },
+    mutable: true,
+  }),
 })
 
 export const org = { organizationId: 'org_1' }

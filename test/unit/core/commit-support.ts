@@ -15,12 +15,13 @@ import { relation } from '../../../src/core/schema/relation.ts'
 
 /** One model of each policy, and what a commit can do to a row. */
 export const schema = defineSchema({
-  projects: model(
-    { name: z.string(), budget: field.numeric().optional(), settings: field.json().optional() },
-    { tasks: relation.hasMany('tasks', 'projectId') },
-  ),
-  tasks: model(
-    {
+  projects: model({
+    fields: { name: z.string(), budget: field.numeric().optional(), settings: field.json().optional() },
+    relations: { tasks: relation.hasMany('tasks', 'projectId') },
+    mutable: true,
+  }),
+  tasks: model({
+    fields: {
       id: z.string(),
       organizationId: z.string().optional(),
       projectId: z.string(),
@@ -31,19 +32,25 @@ export const schema = defineSchema({
       archivedAt: field.timestamp().optional(),
       updatedAt: field.timestamp(),
     },
-    {
+    relations: {
       project: relation.belongsTo('projects', 'projectId'),
       comments: relation.hasMany('comments', 'taskId'),
     },
-    { touch: 'updatedAt', capture: true },
-  ),
-  comments: model(
-    { taskId: z.string(), text: z.string() },
-    {},
-    { policy: { by: 'parent', fk: 'taskId', parent: 'tasks' } },
-  ),
-  settings: model({ id: z.string(), value: z.string().optional() }, {}, { policy: { by: 'none' } }),
-  counters: model({ id: field.bigint(), n: z.int() }, {}, { policy: { by: 'none' } }),
+    mutable: true,
+    touch: 'updatedAt',
+    capture: true,
+  }),
+  comments: model({
+    fields: { taskId: z.string(), text: z.string() },
+    mutable: true,
+    policy: { by: 'parent', fk: 'taskId', parent: 'tasks' },
+  }),
+  settings: model({
+    fields: { id: z.string(), value: z.string().optional() },
+    mutable: true,
+    policy: { by: 'none' },
+  }),
+  counters: model({ fields: { id: field.bigint(), n: z.int() }, mutable: true, policy: { by: 'none' } }),
 })
 
 export type Json = Record<string, unknown>

@@ -14,8 +14,8 @@ import type { Json } from '../core/commit-support.ts'
 import { callerOf, schema } from '../core/commit-support.ts'
 
 const things = defineSchema({
-  things: model(
-    {
+  things: model({
+    fields: {
       id: z.int(),
       text: z.string().optional(),
       whole: z.int().optional(),
@@ -30,9 +30,9 @@ const things = defineSchema({
       tags: z.array(z.string()).optional(),
       json: field.json().optional(),
     },
-    {},
-    { policy: { by: 'none' } },
-  ),
+    mutable: true,
+    policy: { by: 'none' },
+  }),
 })
 
 async function list(rows: RowValue[], query: Json = {}) {

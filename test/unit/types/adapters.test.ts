@@ -34,7 +34,7 @@ import type { Prisma, PrismaClient } from '../../adapters/prisma/generated/clien
  * transaction. Nothing here runs: `npm run typecheck` is the test.
  */
 
-const schema = defineSchema({ tasks: model({ title: z.string() }) })
+const schema = defineSchema({ tasks: model({ fields: { title: z.string() }, mutable: true }) })
 const never = <T>(): T => undefined as T
 const compiled = (_: () => unknown): void => {}
 

@@ -4,12 +4,15 @@ import { defineSchema, field, model, type Row, z } from '../../../src/index.ts'
 
 const schema = defineSchema({
   tasks: model({
-    title: z.string(),
-    body: z.string().optional(),
-    due: field.timestamp().nullable(),
-    note: z.string().nullish(),
-    done: z.boolean().default(false),
-    rest: z.unknown(),
+    fields: {
+      title: z.string(),
+      body: z.string().optional(),
+      due: field.timestamp().nullable(),
+      note: z.string().nullish(),
+      done: z.boolean().default(false),
+      rest: z.unknown(),
+    },
+    mutable: true,
   }),
 })
 
