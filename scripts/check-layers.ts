@@ -14,7 +14,7 @@ interface Room {
 
 // No framework, no ORM, nothing of Node but what Bun and Deno share.
 const plain = ['zod', 'canonicalize', 'node:buffer', 'node:crypto']
-const shared = ['src/core/errors.ts', 'src/core/adapter.ts', 'src/core/schema/']
+const shared = ['src/core/errors.ts', 'src/core/callback.ts', 'src/core/adapter.ts', 'src/core/schema/']
 const core = [...shared, 'src/core/protocol/', 'src/core/rules/', 'src/core/signature/', 'src/core/endpoint/']
 const postgres = ['src/postgres/']
 const adapters = ['src/adapters/memory/', 'src/adapters/']
@@ -23,12 +23,13 @@ const adapters = ['src/adapters/memory/', 'src/adapters/']
 const rooms: Room[] = [
   { path: 'src/core/errors.ts', below: [], packages: plain },
   { path: 'src/core/schema/', below: [], packages: plain },
+  { path: 'src/core/callback.ts', below: ['src/core/errors.ts'], packages: plain },
   { path: 'src/core/adapter.ts', below: ['src/core/schema/'], packages: plain },
   { path: 'src/core/protocol/', below: shared, packages: plain },
   { path: 'src/core/rules/', below: [...shared, 'src/core/protocol/'], packages: plain },
   {
     path: 'src/core/signature/',
-    below: ['src/core/errors.ts', 'src/core/protocol/'],
+    below: ['src/core/errors.ts', 'src/core/callback.ts', 'src/core/protocol/'],
     packages: [...plain, 'jose'],
   },
   { path: 'src/core/endpoint/', below: core.slice(0, -1), packages: plain },

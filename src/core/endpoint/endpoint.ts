@@ -1,4 +1,5 @@
 import type { Adapter, CommitAnswer, Scope } from '../adapter.ts'
+import { settled, typeName } from '../callback.ts'
 import { PosternError } from '../errors.ts'
 import { decodeJson } from '../protocol/json.ts'
 import { type ProtocolRequest, parseRequest } from '../protocol/request.ts'
@@ -41,7 +42,7 @@ export function createEndpoint<S extends Schema, Auth = unknown>(
   options: EndpointOptions<S, Auth>,
 ): Endpoint {
   const limits = resolveLimits(options.limits)
-  const keys = keyLookup(options)
+  const keys = keyLookup(options, limits.callbackTimeoutMs)
   const observer = createObserver(options)
   const byHand = options.adapter === undefined && options.adapters === undefined
   const setting = { schema: options.schema, limits, ownCursors: byHand }
@@ -61,7 +62,7 @@ export function createEndpoint<S extends Schema, Auth = unknown>(
     const ring = found instanceof Promise ? await found : found
     const signer = await verifyRequest(ring, request.headers, bytes, {
       toleranceSeconds: limits.toleranceSeconds,
-      now: options.now,
+      now: options.now && clock(options.now),
     })
     trace.keyId = signer.keyId
     // Only now: a place held by an unsigned, slow body would be a way to shut everyone out.
@@ -100,23 +101,36 @@ export function createEndpoint<S extends Schema, Auth = unknown>(
   ): Promise<CommitAnswer> {
     const claimed = boundScope(body.scope, bound)
     const { resolveScopes, authorize } = options
-    const scope = resolveScopes ? await resolvedScope(resolveScopes, body, claimed, bound, verified) : claimed
+    const scope = resolveScopes
+      ? await resolvedScope(resolveScopes, body, claimed, bound, verified, limits.callbackTimeoutMs)
+      : claimed
     const tenant = scope.organizationId ?? null
     trace.tenant = tenant
     const work = prepareWork(body, { tenant, scope, requestId: verified.requestId }, setting)
     trace.work = work
-    const auth = authorize && (await granted(authorize, work, body, verified))
-    const result = byHand
-      ? await runHandler(options as AnyHandlers, options.schema, work, { ...verified, auth, scope, tenant })
-      : await callAdapter(await pickedAdapter(scope, verified), work)
+    const auth = authorize && (await granted(authorize, work, body, verified, limits.callbackTimeoutMs))
+    const adapter = byHand ? undefined : await pickedAdapter(scope, verified)
+    const call = (): Promise<CommitAnswer> =>
+      adapter === undefined
+        ? runHandler(options as AnyHandlers, options.schema, work, { ...verified, auth, scope, tenant })
+        : callAdapter(adapter, work)
+    const result = await settled(work.type, call, limits.callbackTimeoutMs, (message) =>
+      work.type === 'commit'
+        ? new PosternError('commit_outcome_unknown', message)
+        : new PosternError('source_unavailable', message),
+    )
     observer.succeeded(trace, work, result.replayed)
     return result
   }
 
   async function pickedAdapter(scope: Scope, verified: VerifiedContext): Promise<Adapter> {
     const found = adapterFor(options, scope)
-    confined(options, found, verified.request)
-    return typeof found === 'function' ? await found({ ...verified, scope }) : found
+    await confined(options, found, verified.request, limits.callbackTimeoutMs)
+    if (typeof found !== 'function') return found
+    const picked = await settled('adapter', () => found({ ...verified, scope }), limits.callbackTimeoutMs)
+    if (typeof picked?.load === 'function' && typeof picked.commit === 'function') return picked
+    const message = `The function \`adapter\` must give an adapter, not ${typeName(picked)}.`
+    throw new PosternError('source_adapter_misconfigured', message)
   }
 
   const fetch = async (request: Request): Promise<Response> => {
@@ -140,8 +154,9 @@ async function granted(
   work: Work,
   body: ProtocolRequest,
   verified: VerifiedContext,
+  timeoutMs: number,
 ): Promise<unknown> {
-  const auth = await authorize({
+  const asked = {
     ...verified,
     type: work.type,
     body,
@@ -149,7 +164,8 @@ async function granted(
     models: modelsOf(work),
     id: work.type === 'load' ? work.request.id : undefined,
     operations: work.type === 'commit' ? work.request.operations.map(plainOperation) : [],
-  })
+  }
+  const auth = await settled('authorize', () => authorize(asked), timeoutMs)
   if (auth === false) throw new PosternError('source_forbidden')
   return auth
 }
@@ -168,9 +184,16 @@ function adapterFor({ adapter, adapters }: Adapters, { mode }: Scope): Adapter |
 }
 
 /** A request that names a test session must not reach the live store because its mode does not say so too. */
-function confined({ adapter, adapters }: Adapters, found: Adapter | PickAdapter, request: Request) {
+async function confined(
+  { adapter, adapters }: Adapters,
+  found: Adapter | PickAdapter,
+  request: Request,
+  timeoutMs: number,
+): Promise<void> {
   for (const one of [adapter, ...Object.values(adapters ?? {})]) {
-    if (typeof one !== 'function' || one === found || !one.claims?.(request)) continue
+    if (typeof one !== 'function' || one === found || one.claims === undefined) continue
+    // Awaited: of an async function the promise itself would claim every request.
+    if (!(await settled('claims', () => one.claims?.(request), timeoutMs))) continue
     throw new PosternError('source_forbidden', 'This request is for the adapter of another mode.', {
       details: { pointer: '/scope/mode' },
     })
@@ -182,11 +205,20 @@ async function callAdapter(adapter: Adapter, work: Work): Promise<CommitAnswer> 
     work.type === 'commit'
       ? await adapter.commit(work.request)
       : { body: await read(adapter, work), replayed: false }
-  if (typeof answer.body === 'string') return answer
+  if (typeof answer?.body === 'string' && typeof answer.replayed === 'boolean') return answer
+  const expected = work.type === 'commit' ? '{ body, replayed } with a JSON text as body' : 'a JSON text'
   throw new PosternError(
     'source_adapter_misconfigured',
-    `The adapter's ${work.type} must answer with a JSON text.`,
+    `The adapter's ${work.type} must answer with ${expected}.`,
   )
+}
+
+/** A clock of the application's: what is not a time must not say how old a signature is. */
+const clock = (now: () => number) => (): number => {
+  const ms: unknown = now()
+  if (typeof ms === 'number' && Number.isFinite(ms)) return ms
+  const message = `The option \`now\` must give milliseconds since 1970, not ${typeName(ms)}.`
+  throw new PosternError('source_adapter_misconfigured', message)
 }
 
 function read(adapter: Adapter, work: Exclude<Work, { type: 'commit' }>): Promise<string> {

@@ -19,9 +19,19 @@ export interface Failure {
  * caller learns that it happened, since a driver's message quotes SQL and rows.
  */
 export function failureOf(error: unknown): Failure {
+  try {
+    return spoken(error) ?? unspoken()
+  } catch {
+    // A proxy, or an object whose members throw when they are read.
+    return unspoken()
+  }
+}
+
+function spoken(error: unknown): Failure | undefined {
   if (isSourceError(error)) {
     const { status, retryable } = errors[error.code]
-    const { code, message, detailsJson, retryAfter } = error
+    const { code, message, detailsJson } = error
+    const retryAfter = Number.isFinite(error.retryAfter) ? error.retryAfter : undefined
     const refusal = status < 500 || error.code === 'source_busy' ? error : undefined
     return { code, status, message, retryable, detailsJson, retryAfter, refusal }
   }
@@ -37,6 +47,10 @@ export function failureOf(error: unknown): Failure {
       refusal: error,
     }
   }
+  return undefined
+}
+
+function unspoken(): Failure {
   const { status, retryable, meaning } = errors.internal_error
   const shown = { detailsJson: undefined, retryAfter: undefined, refusal: undefined }
   return { code: 'internal_error', status, message: meaning, retryable, ...shown }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { settled } from '../callback.ts'
 import { PosternError } from '../errors.ts'
 import type { KeyInput, KeyRing } from '../signature/keys.ts'
 import { createKeyRing } from '../signature/keys.ts'
@@ -17,14 +18,17 @@ export type KeyLookup = (request: Request) => KeyRing | Promise<KeyRing>
  *
  * @throws TypeError when the options name no way to get a key, or several; and as `createKeyRing`
  */
-export function keyLookup(options: Pick<EndpointOptions, 'signingKey' | 'keys' | 'resolveKeys'>): KeyLookup {
+export function keyLookup(
+  options: Pick<EndpointOptions, 'signingKey' | 'keys' | 'resolveKeys'>,
+  timeoutMs?: number,
+): KeyLookup {
   const ways = (['signingKey', 'keys', 'resolveKeys'] as const).filter((name) => name in options)
   const given = ways.filter((name) => options[name] !== undefined)
   if (ways.length === 0)
     throw new TypeError('A data source needs its keys: give `signingKey`, `keys` or `resolveKeys`.')
   if (given.length > 1)
     throw new TypeError(`Give one of ${given.map((name) => `\`${name}\``).join(', ')}, not all.`)
-  if (options.resolveKeys !== undefined) return resolvedKeys(options.resolveKeys)
+  if (options.resolveKeys !== undefined) return resolvedKeys(options.resolveKeys, timeoutMs)
   const input = options.signingKey ?? options.keys
   if (input === undefined) {
     return () => {
@@ -35,14 +39,15 @@ export function keyLookup(options: Pick<EndpointOptions, 'signingKey' | 'keys' |
   return () => ring
 }
 
-function resolvedKeys(resolveKeys: ResolveKeys): KeyLookup {
+function resolvedKeys(resolveKeys: ResolveKeys, timeoutMs: number | undefined): KeyLookup {
   const rings = new Map<string, KeyRing>()
   return async (request) => {
-    const input = await resolveKeys({ headers: request.headers, url: request.url })
+    const asked = { headers: request.headers, url: request.url }
+    const input = await settled('resolveKeys', () => resolveKeys(asked), timeoutMs)
     // The same answer as for a wrong key: it must not tell which tenants exist.
     if (input == null || (Array.isArray(input) && input.length === 0))
       throw new PosternError('source_signature_invalid')
-    const name = createHash('sha256').update(JSON.stringify(input)).digest('base64')
+    const name = nameOf(input)
     const ring = rings.get(name) ?? prepare(input)
     // Set again in any case: the map keeps its order of use, oldest first.
     rings.delete(name)
@@ -52,12 +57,23 @@ function resolvedKeys(resolveKeys: ResolveKeys): KeyLookup {
   }
 }
 
+function nameOf(input: KeyInput): string {
+  try {
+    return createHash('sha256').update(JSON.stringify(input)).digest('base64')
+  } catch (cause) {
+    throw unusable(cause)
+  }
+}
+
 function prepare(input: KeyInput): KeyRing {
   try {
     return createKeyRing(input)
   } catch (cause) {
-    throw new PosternError('source_adapter_misconfigured', 'The keys that resolveKeys gave cannot be used.', {
-      cause,
-    })
+    throw unusable(cause)
   }
 }
+
+const unusable = (cause: unknown): PosternError =>
+  new PosternError('source_adapter_misconfigured', 'The keys that resolveKeys gave cannot be used.', {
+    cause,
+  })

@@ -1,3 +1,4 @@
+import { CALLBACK_TIMEOUT_MS, isWait, LONGEST_WAIT_MS } from '../callback.ts'
 import type { QueryLimits } from '../protocol/query.ts'
 
 /** How much one request, and all requests at once, may ask of this process. Give only those that differ. */
@@ -24,6 +25,12 @@ export interface Limits extends QueryLimits {
   readonly eventsMax: number
   /** Verified requests under way at once in this endpoint; one more is `source_busy`. Default 100. */
   readonly inFlight: number
+  /**
+   * Milliseconds that each function of the application's may take: `resolveKeys`, `resolveScopes`, `authorize`, an
+   * adapter that is picked, each call of an adapter or a handler. Then the answer is `source_unavailable`, of a commit
+   * `commit_outcome_unknown`. Default 30,000.
+   */
+  readonly callbackTimeoutMs: number
   /** Seconds that webhook-timestamp may be from this clock, either way, both ends included. Default 300. */
   readonly toleranceSeconds: number
 }
@@ -41,6 +48,7 @@ export const defaultLimits: Limits = {
   eventsDefault: 100,
   eventsMax: 1_000,
   inFlight: 100,
+  callbackTimeoutMs: CALLBACK_TIMEOUT_MS,
   toleranceSeconds: 300,
 }
 
@@ -56,6 +64,8 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
     if (value === undefined) continue
     if (!Number.isSafeInteger(value) || value < 1)
       throw new TypeError(`limits.${name} must be a whole number from 1`)
+    if (name.endsWith('Ms') && !isWait(value))
+      throw new TypeError(`limits.${name} must be at most ${LONGEST_WAIT_MS} milliseconds`)
     limits[name] = value
   }
   const resolved = limits as unknown as Limits

@@ -1,5 +1,5 @@
-import type { Rejection } from '../errors.ts'
-import { PosternError } from '../errors.ts'
+import { notify } from '../callback.ts'
+import { errors, type PosternError, type Rejection } from '../errors.ts'
 import type { RequestType } from '../protocol/request.ts'
 import { type Failure, failureOf } from './failure.ts'
 import { modelsOf, type Work } from './work.ts'
@@ -67,7 +67,10 @@ export interface Tracer {
   startActiveSpan<T>(name: string, work: (span: Span) => T): T
 }
 
-/** Ways to watch an endpoint. Nothing here is waited for, and nothing thrown here reaches a caller. */
+/**
+ * Ways to watch an endpoint. Nothing here is waited for, and nothing that is thrown, rejected or never settled here
+ * reaches a caller: a failure of a hook is logged, one of the logger is written to the console, once an endpoint.
+ */
 export interface Observation {
   /** After each commit that was answered, replays too. */
   readonly onCommit?: ((outcome: CommitOutcome) => unknown) | undefined
@@ -79,7 +82,7 @@ export interface Observation {
   readonly logger?: Logger | undefined
   /**
    * One span for each verified request, named `postern.load`, `.list`, `.commit` or `.events`: see `openTelemetry` of
-   * `postern/opentelemetry`. A tracer's own failures are not caught.
+   * `postern/opentelemetry`. A request whose tracer fails is answered without a span.
    */
   readonly tracer?: Tracer | undefined
 }
@@ -100,31 +103,41 @@ const SPAN_ERROR = 2
 /** Counts, logs and calls the hooks of one endpoint. */
 export function createObserver(options: Observation) {
   const answered = { load: counter(), list: counter(), commit: counter(), events: counter() }
-  const errors = new Map<string, number>()
+  const failures = new Map<string, number>()
   let requests = 0
   let inFlight = 0
   let operations = 0
   let replays = 0
   const { logger } = options
 
-  const log = (level: 'info' | 'warn' | 'error', fields: object, message: string): void => {
+  const toldOf = new Set<string>()
+  /** For what no logger can be told. Once for each name: a logger that is down fails at every request. */
+  const complain = (name: string): void => {
+    if (toldOf.has(name)) return
+    toldOf.add(name)
     try {
-      logger?.[level](fields, message)
+      console.warn(`postern: ${name} failed; this is said once.`)
     } catch {
-      // A logger that throws has nobody left to tell.
+      // A console that was replaced by one that throws.
     }
   }
 
-  /** Neither a throw nor a rejection of a hook may change an answer or end the process. */
-  const call = (hook: string, run: () => unknown): void => {
-    const failed = (): void => log('error', { hook }, `postern: the hook ${hook} failed`)
-    try {
-      const result = run()
-      if (result instanceof Promise) result.catch(failed)
-    } catch {
-      failed()
-    }
+  const log = (level: 'info' | 'warn' | 'error', fields: object, message: string): void => {
+    if (logger === undefined) return
+    notify(
+      'logger',
+      () => logger[level](fields, message),
+      () => complain('the logger'),
+    )
   }
+
+  const hookFailed = (hook: string): void => {
+    if (logger === undefined) complain(`the hook ${hook}`)
+    else log('error', { hook }, `postern: the hook ${hook} failed`)
+  }
+
+  /** Neither a throw nor a rejection of a hook may change an answer or end the process. */
+  const call = (hook: string, run: () => unknown): void => notify(hook, run, () => hookFailed(hook))
 
   const outcome = (trace: Trace, status: number, code: string | undefined): RequestOutcome => ({
     requestId: trace.requestId,
@@ -167,30 +180,54 @@ export function createObserver(options: Observation) {
       type: RequestType,
       run: () => Promise<T>,
     ): Promise<T> {
-      if (options.tracer === undefined) return run()
-      return options.tracer.startActiveSpan(`postern.${type}`, async (span) => {
-        span.setAttribute('postern.request_id', trace.requestId)
+      const { tracer } = options
+      if (tracer === undefined) return run()
+      const set = (change: () => unknown): void => notify('tracer', change, () => hookFailed('tracer'))
+      let started: Promise<T> | undefined
+      const inside = async (span: Span): Promise<T> => {
+        set(() => span.setAttribute('postern.request_id', trace.requestId))
         try {
           const answer = await run()
-          if (type === 'commit') span.setAttribute('postern.replayed', answer.replayed)
-          span.setAttribute('postern.outcome', 'ok')
+          if (type === 'commit') set(() => span.setAttribute('postern.replayed', answer.replayed))
+          set(() => span.setAttribute('postern.outcome', 'ok'))
           return answer
         } catch (error) {
           // Never recordException: messages of drivers hold row values.
           const { code, refusal } = failureOf(error)
-          span.setAttribute('postern.outcome', refusal === undefined ? 'failed' : 'refused')
-          span.setAttribute('error.type', code)
+          set(() => span.setAttribute('postern.outcome', refusal === undefined ? 'failed' : 'refused'))
+          set(() => span.setAttribute('error.type', code))
           // A caller's error is no error of this server.
-          if (refusal === undefined) span.setStatus({ code: SPAN_ERROR })
+          if (refusal === undefined) set(() => span.setStatus({ code: SPAN_ERROR }))
           throw error
         } finally {
           const { work } = trace
-          // Names of the schema, once they are known to be: what the caller wrote is not.
-          if (work !== undefined) span.setAttribute('postern.models', modelsOf(work).join(','))
-          if (work?.type === 'commit') span.setAttribute('postern.operations', work.request.operations.length)
-          span.end()
+          if (work !== undefined) {
+            // Names of the schema, once they are known to be: what the caller wrote is not.
+            set(() => span.setAttribute('postern.models', modelsOf(work).join(',')))
+            if (work.type === 'commit')
+              set(() => span.setAttribute('postern.operations', work.request.operations.length))
+          }
+          set(() => span.end())
         }
-      })
+      }
+      // The answer is that of the work, whatever a tracer makes of it; and the work is done once, however often a
+      // tracer calls its function.
+      const once = (span: Span): Promise<T> => {
+        started ??= inside(span)
+        return started
+      }
+      try {
+        // What it gives is the work's own promise, or follows it: a rejection is the work's, and is answered.
+        const given: unknown = tracer.startActiveSpan(`postern.${type}`, once)
+        if (given !== started) notify('tracer', () => given)
+      } catch {
+        hookFailed('tracer')
+      }
+      if (started === undefined) {
+        hookFailed('tracer')
+        started = run()
+      }
+      return started
     },
 
     succeeded(trace: Trace, work: Work, replayed: boolean): void {
@@ -211,7 +248,7 @@ export function createObserver(options: Observation) {
     },
 
     failed(trace: Trace, failure: Failure, error: unknown): void {
-      errors.set(failure.code, (errors.get(failure.code) ?? 0) + 1)
+      failures.set(failure.code, (failures.get(failure.code) ?? 0) + 1)
       const result = outcome(trace, failure.status, failure.code)
       if (failure.refusal !== undefined) {
         const { refusal } = failure
@@ -220,7 +257,7 @@ export function createObserver(options: Observation) {
         return
       }
       // Messages of drivers hold row values; ours do not, and some of them name the fix.
-      const reason = error instanceof PosternError ? { reason: error.message } : {}
+      const reason = failure.message === errors.internal_error.meaning ? {} : { reason: failure.message }
       log('error', { ...result, ...reason }, `postern: failed, ${failure.code}`)
       if (options.onError) call('onError', () => options.onError?.(error, result))
     },
@@ -233,7 +270,7 @@ export function createObserver(options: Observation) {
         answered: copies as Record<RequestType, { count: number; totalMs: number }>,
         operations,
         replays,
-        errors: Object.fromEntries(errors),
+        errors: Object.fromEntries(failures),
       }
     },
   }

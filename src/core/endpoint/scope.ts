@@ -1,4 +1,5 @@
 import type { Scope } from '../adapter.ts'
+import { isRecord, settled, typeName } from '../callback.ts'
 import { PosternError } from '../errors.ts'
 import type { ProtocolRequest, RequestType } from '../protocol/request.ts'
 import type { VerifiedContext } from './context.ts'
@@ -16,8 +17,10 @@ export async function resolvedScope(
   claimed: Scope,
   bound: string | undefined,
   verified: VerifiedContext,
+  timeoutMs?: number,
 ): Promise<Scope> {
-  const resolved = await resolveScopes({ ...verified, body, scope: claimed })
+  const asked = { ...verified, body, scope: claimed }
+  const resolved = await settled('resolveScopes', () => resolveScopes(asked), timeoutMs)
   if (resolved == null) throw new PosternError('source_forbidden')
   const types = grantedTypes(resolved)
   if (types === undefined) return boundScope(checked(resolved as Scope), bound)
@@ -35,13 +38,19 @@ export function boundScope(scope: Scope, bound: string | undefined): Scope {
   })
 }
 
+const TYPES: readonly unknown[] = ['load', 'list', 'commit', 'events']
+
 function grantedTypes(resolved: NonNullable<ResolvedScopes>): ReadonlySet<RequestType> | undefined {
-  if (resolved instanceof Set) return resolved
-  return Array.isArray(resolved) ? new Set(resolved) : undefined
+  if (!(resolved instanceof Set) && !Array.isArray(resolved)) return undefined
+  const types = new Set(resolved as Iterable<RequestType>)
+  for (const type of types) if (!TYPES.includes(type)) throw misshapen('the types load, list, commit, events')
+  return types
 }
 
 /** An empty text, or a number out of a database, would be a tenant of its own to some queries and none to others. */
 function checked(scope: Scope): Scope {
+  // `true` is no grant: read as a scope it would name no tenant at all.
+  if (!isRecord(scope)) throw misshapen(`a scope, a set or an array of request types, not ${typeName(scope)}`)
   const { organizationId } = scope
   if (organizationId === undefined) return scope
   if (organizationId === null) {
@@ -49,5 +58,8 @@ function checked(scope: Scope): Scope {
     return rest
   }
   if (typeof organizationId === 'string' && organizationId !== '') return scope
-  throw new PosternError('source_adapter_misconfigured', 'resolveScopes must give organizationId as a text.')
+  throw misshapen('organizationId as a text that is not empty')
 }
+
+const misshapen = (expected: string): PosternError =>
+  new PosternError('source_adapter_misconfigured', `resolveScopes must give ${expected}.`)
