@@ -1,31 +1,25 @@
 /** One circle for each group of nodes that reach each other, as a path; empty when the graph has none. */
 export function circlesOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
   const circles: string[][] = []
-  const found = new Set<string>()
+  const told = new Set<string>()
   for (const start of graph.keys()) {
-    if (found.has(start)) continue
-    const circle = shortestWayBack(graph, start)
-    if (!circle) continue
+    if (told.has(start)) continue
+    const ways = waysFrom(graph, start)
+    const last = [...ways.keys()].find((node) => graph.get(node)?.includes(start))
+    if (last === undefined) continue
+    const circle = [last]
+    while (circle[0] !== start) circle.unshift(ways.get(circle[0] as string) as string)
     circles.push(circle)
-    for (const node of circle) found.add(node)
+    for (const node of ways.keys()) if (waysFrom(graph, node).has(start)) told.add(node)
   }
   return circles
 }
 
-function shortestWayBack(graph: ReadonlyMap<string, readonly string[]>, start: string): string[] | undefined {
-  const cameFrom = new Map<string, string>()
-  const queue = [start]
-  for (const node of queue) {
-    for (const next of graph.get(node) ?? []) {
-      if (next === start) {
-        const path = [node]
-        while (path[0] !== start) path.unshift(cameFrom.get(path[0] as string) as string)
-        return path
-      }
-      if (cameFrom.has(next)) continue
-      cameFrom.set(next, node)
-      queue.push(next)
-    }
+/** Every node that `start` reaches, itself among them, with the node before it on a shortest way. */
+function waysFrom(graph: ReadonlyMap<string, readonly string[]>, start: string): Map<string, string> {
+  const ways = new Map([[start, start]])
+  for (const node of ways.keys()) {
+    for (const next of graph.get(node) ?? []) if (!ways.has(next)) ways.set(next, node)
   }
-  return undefined
+  return ways
 }

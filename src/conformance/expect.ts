@@ -30,7 +30,7 @@ export const expect: Expect = {
 }
 
 /** Whether two JSON values are the same, whatever the order of members. */
-export function equalJson(one: unknown, other: unknown): boolean {
+function equalJson(one: unknown, other: unknown): boolean {
   if (Object.is(one, other) || (one === 0 && other === 0)) return true
   if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false
   if (Array.isArray(one) !== Array.isArray(other)) return false

@@ -5,7 +5,7 @@ import { model } from '../core/schema/model.ts'
 import { relation } from '../core/schema/relation.ts'
 
 /** The longest name that `parts` may have, by the schema's own rule. */
-export const NAME_MAX = 40
+const NAME_MAX = 40
 
 /**
  * The models that every check runs on. An adapter is made with this schema, on a store that has the tables of

@@ -110,7 +110,7 @@ export function effectSink(
   }
 }
 
-export async function capturedPushes(database: Pick<OpenDatabase, 'connection'>): Promise<CapturedPush[]> {
+async function capturedPushes(database: Pick<OpenDatabase, 'connection'>): Promise<CapturedPush[]> {
   const rows = await database.connection.query(
     `select jsonb_build_object('at', to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
   'events', events, 'answer', answer, 'error', error)::text as push from postern_testing.effect order by id`,

@@ -7,7 +7,7 @@ import { isCopyName } from './names.ts'
 export const SESSION_HEADER = 'x-test-session'
 
 /** Where the key is looked for when no option gives it. */
-export const KEY_VARIABLE = 'POSTERN_TEST_SESSION_KEY'
+const KEY_VARIABLE = 'POSTERN_TEST_SESSION_KEY'
 
 const ISSUER = 'postern:test-session'
 const MIN_KEY = 32

@@ -51,7 +51,7 @@ function positionOf({ model, orderBy }: ListRequest, after: { value: unknown; id
 }
 
 /** Whether a condition holds for a value, with SQL's three-valued meaning: a comparison with null is never true. */
-export function holds({ field, operator, value }: Condition, found: unknown): boolean {
+function holds({ field, operator, value }: Condition, found: unknown): boolean {
   switch (operator) {
     case 'IS':
       return found === value

@@ -74,7 +74,7 @@ function createValues(model: PrismaModel, data: PrismaDataModel, generators: Pri
 }
 
 /** What `@default(...)` stands for; undefined where the database makes the value, or nobody. */
-export function makerOf(
+function makerOf(
   model: PrismaModel,
   field: PrismaField,
   data: PrismaDataModel,

@@ -77,15 +77,3 @@ export function readFeedCursor(cursor: string, tenant: string | null): FeedPosit
 }
 
 const isPosition = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
-
-/**
- * The position after which a follower continues.
- *
- * @throws PosternError `cursor_invalid` when it was not issued by this log to this tenant, `cursor_expired` when
- *   the log's incarnation changed since (restore, failover): positions may have been used again.
- */
-export function openFeedCursor(cursor: string, epoch: string, tenant: string | null): number {
-  const at = readFeedCursor(cursor, tenant)
-  if (at.epoch !== epoch) throw new PosternError('cursor_expired')
-  return at.position
-}

@@ -8,7 +8,7 @@ import { operationTypes } from '../schema/model.ts'
 import { pointer, toIssue } from './request.ts'
 
 /** Stamps stay below 2^48: that is the room a position has in the feed's registry. */
-export const MAX_STAMP = 2 ** 48 - 1
+const MAX_STAMP = 2 ** 48 - 1
 
 const modes: Record<string, OnStale> = {
   reject: 'reject',

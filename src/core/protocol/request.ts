@@ -9,7 +9,7 @@ import { issuesError, PosternError } from '../errors.ts'
  */
 
 /** Printable ASCII, 1 to 255: what a header, a log line and a text column all keep as it is. */
-export const keyPattern = /^[\x20-\x7e]{1,255}$/
+const keyPattern = /^[\x20-\x7e]{1,255}$/
 
 /** Names of tenants and participants; long enough for anyone's ids, short enough for an index. */
 const name = z.string().min(1).max(255)

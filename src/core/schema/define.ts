@@ -247,8 +247,3 @@ function cased(name: string, casing: 'snake' | 'same'): string {
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
     .toLowerCase()
 }
-
-/** The field of a name, or undefined: a lookup that inherited properties cannot answer. */
-export const fieldOf = (model: Model, name: string): Field | undefined => model.fields.get(name)
-
-export type { Kind }

@@ -2,7 +2,7 @@ import { PosternError } from '../errors.ts'
 import { readEnvelope, type SignatureEntry, signedContent } from './envelope.ts'
 import type { KeyRing, Match, PreparedKey } from './keys.ts'
 
-export { type Envelope, readEnvelope, type SignatureEntry } from './envelope.ts'
+export { readEnvelope } from './envelope.ts'
 
 const DEFAULT_TOLERANCE_SECONDS = 300
 

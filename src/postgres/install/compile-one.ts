@@ -182,7 +182,7 @@ export function archiving(bound: BoundModel, type: OperationType): string {
 }
 
 /** Whether an operation that came late touches none of the fields that changed meanwhile. */
-export function mayMerge(bound: BoundModel, type: OperationType): string {
+function mayMerge(bound: BoundModel, type: OperationType): string {
   if (type === 'DELETE' || type === 'CREATE') return 'false'
   const mine =
     type === 'UPDATE' ? 'array(select jsonb_object_keys(_input))' : `array['${bound.model.archive?.name}']`

@@ -3,7 +3,7 @@ import { PosternError } from '../../core/errors.ts'
 import type { Call } from './plan.ts'
 
 /** Under which prefix the caller looks for its markers, as `@abloatai/ablo` does. */
-export const ECHO_PREFIX = 'ablo'
+const ECHO_PREFIX = 'ablo'
 /** Bytes of a marker at most, as there. */
 const MAX_BYTES = 256 * 1024
 

@@ -17,7 +17,7 @@ const MANY =
   '($1::text, $2::text, $3::text, $4::text, $5::text::jsonb, $6::text::jsonb, $7::text::jsonb, $8::text::int, $9::text::jsonb, $10::text, $11::text, $12::text::boolean)'
 
 /** The log's spelling of the tenant: '' for none, because a key column takes no null. */
-export const tenantText = (tenant: string | null): string => tenant ?? ''
+const tenantText = (tenant: string | null): string => tenant ?? ''
 
 /**
  * The call that takes the idempotency key, or gives the answer that stands under it. Whoever holds the key may hang

@@ -60,7 +60,7 @@ export async function proveByHistories(
 }
 
 /** A short soak. */
-export async function proveBySoak(plant: Plant, seed: number): Promise<Proof> {
+async function proveBySoak(plant: Plant, seed: number): Promise<Proof> {
   const report = await soak(
     {
       commits: 1_500,

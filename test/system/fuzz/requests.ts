@@ -5,7 +5,7 @@ import { tracker } from '../../support/tracker.ts'
 /** Requests as somebody sends them who has a key, knows the schema, and means no good. */
 
 /** The tenant that the fuzzer writes under. */
-export const OWN = '11111111-1111-4111-8111-111111111111'
+const OWN = '11111111-1111-4111-8111-111111111111'
 
 interface Ids {
   readonly own: readonly string[]

@@ -8,7 +8,7 @@ import { type Attempt, attack, createTarget, type Target } from '../../unit/core
 export type Dice = (below: number) => number
 
 /** mulberry32: small, fast, and good enough to choose where to break something. */
-export function dice(seed: number): Dice {
+function dice(seed: number): Dice {
   let state = seed >>> 0
   return (below) => {
     state = (state + 0x6d2b79f5) >>> 0

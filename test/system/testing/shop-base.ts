@@ -10,7 +10,7 @@ export const schema = defineSchema({
 
 export const org = { organizationId: 'org_1' }
 
-export const tables = `create table orders (
+const tables = `create table orders (
   id text primary key, organization_id text not null, title text not null, state text not null
 )`
 
