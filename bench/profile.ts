@@ -1,6 +1,6 @@
 import { pgConnection } from '../src/adapters/pg.ts'
 import { schemaDigest } from '../src/core/schema/digest.ts'
-import { functionName } from '../src/postgres/install/migrate.ts'
+import { functionName } from '../src/postgres/naming.ts'
 import { readManifest } from '../src/postgres/runtime/manifest.ts'
 import { type Call, callMany, callOne } from '../src/postgres/runtime/plan.ts'
 import type { BenchDatabase } from './database.ts'

@@ -17,7 +17,7 @@ const succeeds = (command: string, args: string[]): boolean =>
   spawnSync(command, args, { stdio: 'inherit', shell }).status === 0
 
 const failures: string[] = []
-for (const check of ['typecheck', 'lint', 'check:layers', 'check:dead']) {
+for (const check of ['typecheck', 'lint', 'check:layers', 'check:dead', 'check:sql']) {
   console.log(`\n> ${check}`)
   if (!succeeds('npm', ['run', '--silent', check])) failures.push(check)
 }

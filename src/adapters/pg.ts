@@ -3,8 +3,8 @@ import type { Schema } from '../core/schema/define.ts'
 import type { PostgresAdapter, PostgresAdapterOptions } from '../postgres/adapter.ts'
 import { postgresAdapter } from '../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession } from '../postgres/connection.ts'
-import { toPosternError } from '../postgres/runtime/sqlstate.ts'
 import { oneByOne } from '../postgres/runtime/turns.ts'
+import { toPosternError } from '../postgres/sqlstate.ts'
 
 /** What is called of a node-postgres client. */
 export interface PgClient {

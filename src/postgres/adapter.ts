@@ -5,10 +5,13 @@ import { schemaDigest } from '../core/schema/digest.ts'
 import type { Change, FeedStatus, PruneOptions, PruneReport } from './admin/operate.ts'
 import { acknowledge, feedStatus, prune, recordChange } from './admin/operate.ts'
 import type { PostgresConnection } from './connection.ts'
+import { readCommitted } from './connection.ts'
 import type { Finding } from './install/check/index.ts'
 import { check } from './install/check/index.ts'
-import type { InstallOptions, MigrationReport } from './install/migrate.ts'
-import { DEFAULT_LOCK_TIMEOUT_MS, functionName, installSchema, migrate } from './install/migrate.ts'
+import type { MigrationReport } from './install/migrate.ts'
+import { migrate } from './install/migrate.ts'
+import type { InstallOptions } from './naming.ts'
+import { DEFAULT_LOCK_TIMEOUT_MS, functionName, installSchema } from './naming.ts'
 import type { CommitContext } from './runtime/commit.ts'
 import { commitOnce, settle } from './runtime/commit.ts'
 import { echoPayload } from './runtime/echo.ts'
@@ -20,7 +23,7 @@ import { readManifest } from './runtime/manifest.ts'
 import { withParts } from './runtime/parts.ts'
 import { events, list, load } from './runtime/read.ts'
 import type { Settings } from './runtime/settings.ts'
-import { sqlstateOf, toPosternError } from './runtime/sqlstate.ts'
+import { toPosternError } from './sqlstate.ts'
 
 /** Options of every adapter on Postgres. */
 export interface PostgresAdapterOptions<Tx = unknown> extends InstallOptions {
@@ -103,14 +106,11 @@ export function postgresAdapter<Tx>(
       echoPayload(given.echo)
       const request = fitCommit(at.models, given)
       const context: CommitContext = { schema: s, functionName: names, manifest: at, lockTimeoutMs }
-      const apart = () => commitApart(connection, request, context, hooks ?? {}, settings(request))
       try {
-        if (hooks !== undefined || options.settings !== undefined || !at.readCommitted) return await apart()
-        return await commitOnce(connection, request, context).catch((error: unknown) => {
-          // another default isolation than at the start
-          if (sqlstateOf(error) !== 'PN501') throw error
-          return apart()
-        })
+        if (hooks !== undefined || options.settings !== undefined) {
+          return await commitApart(connection, request, context, hooks ?? {}, settings(request))
+        }
+        return await commitOnce(readCommitted(connection as PostgresConnection), request, context)
       } catch (error) {
         return await settle(error, connection, request, context)
       }

@@ -1,9 +1,10 @@
 import { PosternError } from '../core/errors.ts'
-import type { PostgresConnection, TextRow } from '../postgres/connection.ts'
-import { installSchema } from '../postgres/install/migrate.ts'
+import type { TextRow } from '../postgres/connection.ts'
+import { readCommitted } from '../postgres/connection.ts'
+import { installSchema } from '../postgres/naming.ts'
 import type { AdapterParts } from '../postgres/runtime/parts.ts'
 import { partsOf } from '../postgres/runtime/parts.ts'
-import { toPosternError } from '../postgres/runtime/sqlstate.ts'
+import { toPosternError } from '../postgres/sqlstate.ts'
 
 /** Where a relay stands in the log; see `FeedPosition`. */
 export interface RelayCursor {
@@ -90,25 +91,12 @@ export function relayDatabase(source: object): RelayDatabase {
   return { run: runner(parts), s: installSchema(parts.options) }
 }
 
-function runner({ connection }: AdapterParts): Run {
-  let plain: Promise<boolean> | undefined
-  return async (text, values) => {
-    plain ??= readCommitted(connection)
-    try {
-      if (await plain) return await connection.query(text, values)
-      return await connection.transaction((session) => session.query(text, values), {
-        isolation: 'read committed',
-      })
-    } catch (error) {
-      plain = undefined
+const runner = ({ connection }: AdapterParts): Run => {
+  const session = readCommitted(connection, true)
+  return (text, values) =>
+    session.query(text, values).catch((error: unknown) => {
       throw toPosternError(error, false)
-    }
-  }
-}
-
-async function readCommitted(connection: PostgresConnection): Promise<boolean> {
-  const [row] = await connection.query(`select current_setting('default_transaction_isolation') as level`, [])
-  return row?.level === 'read committed'
+    })
 }
 
 /** The name under which a relay's cursor holds pruning back. */

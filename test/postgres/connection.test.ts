@@ -199,7 +199,7 @@ describe('a pool', () => {
     await using open = await openSource({
       schema: tracker,
       tables: trackerTables,
-      pool: { max: 1, connectionTimeoutMillis: 50 },
+      pool: { max: 1, connectionTimeoutMillis: 1000 },
     })
     await open.load('tasks', 'warms-up')
     const taken = await open.pool.connect()

@@ -11,6 +11,6 @@ export function edited(
   })
   return {
     ...wrap(connection),
-    transaction: (work, options) => connection.transaction((session, tx) => work(wrap(session), tx), options),
+    transaction: (work) => connection.transaction((session, tx) => work(wrap(session), tx)),
   }
 }

@@ -4,8 +4,8 @@ import type { Model } from '../../core/schema/define.ts'
 import { canonicalId } from '../../core/schema/kind.ts'
 import type { OperationType } from '../../core/schema/model.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../connection.ts'
+import { readCommitted } from '../connection.ts'
 import type { FunctionName } from '../runtime/plan.ts'
-import { sqlstateOf } from '../runtime/sqlstate.ts'
 
 /** What an operator looks at: how far the feed is, and what holds it. */
 export interface FeedStatus {
@@ -94,19 +94,9 @@ export async function prune(
   if (!(steps >= 0)) {
     throw new PosternError('source_adapter_misconfigured', `prune: steps ${steps}: use a number from 0 on`)
   }
-  let apart = false
-  const call = async (text: string): Promise<TextRow> => {
-    const run = async (session: PostgresSession): Promise<TextRow> =>
-      (await session.query(text, [String(window)]))[0] ?? {}
-    const within = () => connection.transaction(run, { isolation: 'read committed' })
-    if (apart) return within()
-    return run(connection).catch((error: unknown) => {
-      // a database whose default is another isolation
-      if (sqlstateOf(error) !== 'PN501') throw error
-      apart = true
-      return within()
-    })
-  }
+  const session = readCommitted(connection)
+  const call = async (text: string): Promise<TextRow> =>
+    (await session.query(text, [String(window)]))[0] ?? {}
   let events = 0
   let keys = 0
   for (let left = steps, more = true; more && left > 0; left -= 1) {

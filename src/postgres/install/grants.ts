@@ -1,6 +1,6 @@
 import type { Model, Schema } from '../../core/schema/define.ts'
-import type { InstallOptions } from './migrate.ts'
-import { installSchema } from './migrate.ts'
+import type { InstallOptions } from '../naming.ts'
+import { installSchema } from '../naming.ts'
 
 /** How much the role may do beyond answering requests. */
 export interface GrantOptions extends Pick<InstallOptions, 'namespace'> {

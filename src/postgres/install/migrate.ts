@@ -1,38 +1,29 @@
 import { PosternError, Rejection } from '../../core/errors.ts'
-import type { Model, Schema } from '../../core/schema/define.ts'
+import type { Schema } from '../../core/schema/define.ts'
 import { schemaDigest } from '../../core/schema/digest.ts'
 import type { PostgresConnection, PostgresSession } from '../connection.ts'
 import type { BoundModel } from '../model/bound-model.ts'
 import type { Table } from '../model/catalog.ts'
 import { readTable } from '../model/catalog.ts'
 import { bindTable } from '../model/column-types.ts'
-import { sqlstateOf } from '../runtime/sqlstate.ts'
+import type { InstallOptions } from '../naming.ts'
+import { DEFAULT_LOCK_TIMEOUT_MS, functionName, installSchema } from '../naming.ts'
+import { lockNamespace, locks } from '../signals.ts'
+import { sharedFunctions } from '../sql/index.ts'
+import { sqlstateOf } from '../sqlstate.ts'
 import { compileCapture, compileRecord } from './compile-capture.ts'
 import { compileCommit } from './compile-commit.ts'
 import { compileMany } from './compile-many.ts'
 import type { CompileOptions } from './compile-one.ts'
 import { compileOne } from './compile-one.ts'
-import { feedFunctions } from './feed-functions.ts'
-import { lockNamespace, sharedFunctions } from './functions.ts'
-import { retentionFunctions } from './retention-functions.ts'
 import type { Statement } from './statement.ts'
 import { described, statement } from './statement.ts'
 import type { Migration } from './tables.ts'
 import { migrations } from './tables.ts'
 
-export const DEFAULT_LOCK_TIMEOUT_MS = 5000
-
 /** While `migrate` waits for a table, every commit on it waits behind: shorter than the patience of a commit. */
 const MIGRATE_LOCK_TIMEOUT_MS = 2000
 const MIGRATE_ATTEMPTS = 10
-
-/** Where our tables and functions are, and what is compiled into them. */
-export interface InstallOptions {
-  /** Our own schema in the database. Default `postern`. Lower-case letters, digits and _. */
-  namespace?: string
-  /** Longest wait of a commit for a lock, in milliseconds. Default 5,000; the answer is then `source_busy`. */
-  lockTimeoutMs?: number
-}
 
 /** Options of `migrate`. */
 export interface MigrateOptions extends InstallOptions {
@@ -48,26 +39,6 @@ export interface MigrationReport {
   readonly digest: string
   /** Every statement in order, as run. */
   readonly statements: readonly Statement[]
-}
-
-export function installSchema(options: InstallOptions = {}): string {
-  const name = options.namespace ?? 'postern'
-  if (!/^[a-z_][a-z0-9_]{0,30}$/.test(name) || name.startsWith('pg_')) {
-    throw new PosternError(
-      'source_adapter_misconfigured',
-      `schema ${name}: use lower-case letters, digits and _, at most 31`,
-    )
-  }
-  return name
-}
-
-/** How a compiled function is called: the digest lets several versions of an application run side by side. */
-export function functionName(s: string, digest: string, model: Model | null, verb: string): string {
-  const plain = model === null ? verb : `${model.name}_${verb}`
-  // Postgres cuts names over 63 bytes in silence; two long models must not become one
-  if (plain.length > 50)
-    throw new PosternError('source_adapter_misconfigured', `model ${model?.name}: the name is too long`)
-  return `${s}."${plain}_${digest}"`
 }
 
 /** Everything that must be in the database for `schema`, as statements; nothing is run. `tables` comes from the catalogue. */
@@ -87,11 +58,7 @@ export function compile(
     lockTimeout: `${options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS}ms`,
     name: (bound, verb) => functionName(s, digest, bound.model, verb),
   }
-  const statements: (string | Statement)[] = [
-    ...sharedFunctions(s),
-    ...feedFunctions(s),
-    ...retentionFunctions(s),
-  ]
+  const statements: (string | Statement)[] = [...sharedFunctions(s)]
   for (const bound of models.values()) {
     statements.push(...compileOne(bound, compileOptions), ...compileMany(bound, compileOptions))
     statements.push(compileRecord(bound, compileOptions), ...compileCapture(bound, compileOptions))
@@ -162,25 +129,22 @@ async function migrateOnce(
 ): Promise<MigrationReport> {
   const s = installSchema(options)
   let report: MigrationReport | undefined
-  const work = connection.transaction(
-    async (session) => {
-      // two processes that start together: the second finds everything done
-      await session.query(`select pg_advisory_xact_lock(${lockNamespace(s)}, 0)::text`, [])
-      await session.query(`select set_config('lock_timeout', '${MIGRATE_LOCK_TIMEOUT_MS}ms', true)`, [])
-      const statements: Statement[] = [...beforehand]
-      const run = async (one: Statement): Promise<void> => {
-        await session.query(one.text, [])
-        statements.push(one)
-      }
-      const applied = await migrateTables(session, run, s, options.dryRun === true)
-      const tables = await readTables(session, schema, s)
-      for (const one of compile(schema, tables, options)) await run(one)
-      report = { applied, digest: schemaDigest(schema), statements }
-      if (options.dryRun === true) throw new Rejection('dry_run', 'Nothing is kept of a dry run.')
-      return report
-    },
-    { isolation: 'read committed' },
-  )
+  const work = connection.transaction(async (session) => {
+    // two processes that start together: the second finds everything done
+    await session.query(`select pg_advisory_xact_lock(${locks.install(s)})::text`, [])
+    await session.query(`select set_config('lock_timeout', '${MIGRATE_LOCK_TIMEOUT_MS}ms', true)`, [])
+    const statements: Statement[] = [...beforehand]
+    const run = async (one: Statement): Promise<void> => {
+      await session.query(one.text, [])
+      statements.push(one)
+    }
+    const applied = await migrateTables(session, run, s, options.dryRun === true)
+    const tables = await readTables(session, schema, s)
+    for (const one of compile(schema, tables, options)) await run(one)
+    report = { applied, digest: schemaDigest(schema), statements }
+    if (options.dryRun === true) throw new Rejection('dry_run', 'Nothing is kept of a dry run.')
+    return report
+  })
   try {
     return await work
   } catch (error) {

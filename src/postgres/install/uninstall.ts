@@ -1,9 +1,8 @@
 import { PosternError } from '../../core/errors.ts'
 import type { PostgresConnection, PostgresSession } from '../connection.ts'
-import { feedFunctions } from './feed-functions.ts'
-import { lockNamespace, sharedFunctions } from './functions.ts'
-import { type InstallOptions, installSchema } from './migrate.ts'
-import { retentionFunctions } from './retention-functions.ts'
+import { type InstallOptions, installSchema } from '../naming.ts'
+import { locks } from '../signals.ts'
+import { sharedFunctions } from '../sql/index.ts'
 import type { StatementKind } from './statement.ts'
 import { described } from './statement.ts'
 import { migrations } from './tables.ts'
@@ -39,7 +38,7 @@ export function remains(connection: PostgresConnection, options: InstallOptions 
 export function uninstall(connection: PostgresConnection, options: InstallOptions = {}): Promise<Remains> {
   const s = installSchema(options)
   return connection.transaction(async (session) => {
-    await session.query(`select pg_advisory_xact_lock(${lockNamespace(s)}, 0)::text`, [])
+    await session.query(`select pg_advisory_xact_lock(${locks.install(s)})::text`, [])
     await mustBeThere(session, s)
     // a commit under way ends first; whoever comes later finds nothing
     await session.query(`lock table ${s}.ledger, ${s}.outbox in access exclusive mode`, [])
@@ -59,12 +58,7 @@ export function uninstall(connection: PostgresConnection, options: InstallOption
  * put into our schema, and columns, views, functions and the like elsewhere that are built on something in it.
  */
 export function foreignObjects(s: string): string {
-  const statements = [
-    ...migrations(s).flatMap((one) => one.statements),
-    ...sharedFunctions(s),
-    ...feedFunctions(s),
-    ...retentionFunctions(s),
-  ].map(described)
+  const statements = [...migrations(s).flatMap((one) => one.statements), ...sharedFunctions(s)].map(described)
   const made = (...kinds: readonly StatementKind[]): string =>
     statements.flatMap(({ kind, name }) => (kinds.includes(kind) ? `'${name}'` : [])).join(', ')
   return `with recursive member as (

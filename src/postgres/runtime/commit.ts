@@ -1,10 +1,7 @@
 import type { CommitAnswer, CommitRequest } from '../../core/adapter.ts'
 import { PosternError, Rejection } from '../../core/errors.ts'
 import type { PostgresConnection, PostgresSession } from '../connection.ts'
-import { withEcho } from './echo.ts'
-import type { Manifest } from './manifest.ts'
-import type { Call, FunctionName } from './plan.ts'
-import { callMany, callOne, reserveCall } from './plan.ts'
+import { readCommitted } from '../connection.ts'
 import {
   codeOf,
   isOutcomeUnknown,
@@ -12,7 +9,11 @@ import {
   sqlstateOf,
   toPosternError,
   wasNeverSent,
-} from './sqlstate.ts'
+} from '../sqlstate.ts'
+import { withEcho } from './echo.ts'
+import type { Manifest } from './manifest.ts'
+import type { Call, FunctionName } from './plan.ts'
+import { callMany, callOne, reserveCall } from './plan.ts'
 import { readAnswer } from './verdict.ts'
 
 export interface CommitContext {
@@ -97,7 +98,7 @@ const pause = (attempt: number): Promise<void> =>
  */
 export async function settle(
   error: unknown,
-  session: PostgresConnection,
+  connection: PostgresConnection,
   request: CommitRequest,
   context: CommitContext,
 ): Promise<CommitAnswer> {
@@ -105,12 +106,9 @@ export async function settle(
   const state = sqlstateOf(error)
   if (!isOutcomeUnknown(state) || wasNeverSent(error)) throw toPosternError(error, false)
   const { text, values } = reserveCall(request, context.schema, context.lockTimeoutMs)
-  const found = await session.query(text, values).catch((failure: unknown) => {
-    // a database whose default is not read committed: the ledger is looked at in a transaction that is
-    if (sqlstateOf(failure) !== 'PN501') return []
-    const look = (within: PostgresSession) => within.query(text, values)
-    return session.transaction(look, { isolation: 'read committed' }).catch(() => [])
-  })
+  const found = await readCommitted(connection)
+    .query(text, values)
+    .catch(() => [])
   const answer = found[0]?.answer
   if (answer != null) return readAnswer(answer, request, context.manifest.models)
   throw new PosternError('commit_outcome_unknown', undefined, { cause: error })

@@ -5,14 +5,12 @@ import type { PostgresSession } from '../connection.ts'
 import type { BoundModel, BoundModels, Definition } from '../model/bound-model.ts'
 import { bind } from '../model/bound-model.ts'
 import { pinned } from '../model/column-values.ts'
+import { MIGRATE_HINT, sqlstateOf } from '../sqlstate.ts'
 import type { Settings } from './settings.ts'
-import { MIGRATE_HINT, sqlstateOf } from './sqlstate.ts'
 
 /** What the running application knows of the database: the models as they were compiled, and its defaults. */
 export interface Manifest {
   readonly models: BoundModels
-  /** Whether a statement outside a transaction runs under read committed. */
-  readonly readCommitted: boolean
   /** The connection's own statement timeout in milliseconds; 0 when there is none. */
   readonly statementTimeoutMs: number
   /** Settings that a read of such a model must have, because the connection's own differ; see `pinned`. */
@@ -28,7 +26,7 @@ export async function readManifest(session: PostgresSession, schema: Schema, s: 
   const digest = schemaDigest(schema)
   const rows = await session
     .query(
-      `select m.name, m.definition::text as definition, current_setting('default_transaction_isolation') as isolation,
+      `select m.name, m.definition::text as definition,
   (select t.setting from pg_settings t where t.name = 'statement_timeout')::text as timeout,
   (current_setting('extra_float_digits')::int > 0 and current_setting('intervalstyle') = 'postgres'
     and current_setting('datestyle') like 'ISO%')::text as plain
@@ -60,7 +58,6 @@ from ${s}.model m where m.digest = $1::text`,
   }
   return {
     models,
-    readCommitted: (rows[0]?.isolation ?? 'read committed') === 'read committed',
     statementTimeoutMs: Number(rows[0]?.timeout ?? 0),
     pins: (model) => (model.pinned && rows[0]?.plain === 'false' ? pinned : {}),
   }

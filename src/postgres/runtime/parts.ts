@@ -1,6 +1,6 @@
 import type { Schema } from '../../core/schema/define.ts'
 import type { PostgresConnection } from '../connection.ts'
-import type { InstallOptions } from '../install/migrate.ts'
+import type { InstallOptions } from '../naming.ts'
 
 /** What a source was made of. The schema has the ORM's names in it. */
 export interface AdapterParts {

@@ -2,13 +2,13 @@ import type { EventsRequest, ListRequest, LoadRequest } from '../../core/adapter
 import { PosternError } from '../../core/errors.ts'
 import { readFeedCursor, sealFeedCursor } from '../../core/protocol/cursor.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../connection.ts'
+import { readCommitted } from '../connection.ts'
 import type { BoundModel } from '../model/bound-model.ts'
 import { fitId, fitTenant } from './fit.ts'
 import type { Manifest } from './manifest.ts'
 import { listCall, loadCall } from './query.ts'
 import type { Settings } from './settings.ts'
-import { applySettings, withSettings } from './settings.ts'
-import { sqlstateOf } from './sqlstate.ts'
+import { withSettings } from './settings.ts'
 
 export async function load(
   connection: PostgresConnection,
@@ -73,22 +73,9 @@ export async function events(
 from ${s}.events($1::text, $2::text::text[], $3::text, $4::text::bigint, $5::text::bigint, $6::text::int) f`,
       [tenant, models, start.epoch, String(start.position), String(start.base), String(request.limit)],
     )
-  // the page wants a snapshot of its own for each statement, whatever the database's default
-  const apart = (): Promise<readonly TextRow[]> =>
-    connection.transaction(
-      async (session) => {
-        await applySettings(session, settings)
-        return read(session)
-      },
-      { isolation: 'read committed' },
-    )
-  const plain = at.readCommitted && Object.keys(settings).length === 0
-  const [page] = await (plain
-    ? read(connection).catch((error: unknown) => {
-        if (sqlstateOf(error) !== 'PN501') throw error
-        return apart()
-      })
-    : apart())
+  const [page] = await (Object.keys(settings).length === 0
+    ? read(readCommitted(connection))
+    : withSettings(connection, settings, read))
   if (page?.verdict != null) throw new PosternError(page.verdict as 'cursor_expired' | 'cursor_invalid')
   const next = sealFeedCursor(page?.epoch as string, tenant, Number(page?.through), Number(page?.base))
   return `{"events":[${page?.events ?? ''}],"nextCursor":"${next}"}`

@@ -13,13 +13,10 @@ export function withSettings<T>(
   work: (session: PostgresSession) => Promise<T>,
 ): Promise<T> {
   if (Object.keys(settings).length === 0) return work(connection)
-  return connection.transaction(
-    async (session) => {
-      await applySettings(session, settings)
-      return work(session)
-    },
-    { isolation: 'read committed' },
-  )
+  return connection.transaction(async (session) => {
+    await applySettings(session, settings)
+    return work(session)
+  })
 }
 
 export async function applySettings(session: PostgresSession, settings: Settings): Promise<void> {

@@ -1,7 +1,7 @@
 import type { CommitAnswer, CommitRequest } from '../../core/adapter.ts'
 import { PosternError } from '../../core/errors.ts'
 import type { BoundModels } from '../model/bound-model.ts'
-import { codeOf } from './sqlstate.ts'
+import { codeOf } from '../sqlstate.ts'
 
 interface Verdict {
   code?: 'stale_context' | 'entity_not_found' | 'idempotency_conflict' | 'idempotency_key_expired'

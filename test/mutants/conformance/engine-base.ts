@@ -81,6 +81,6 @@ function planting(
   })
   return {
     query: session(real).query,
-    transaction: (work, options) => real.transaction((one, tx) => work(session(one), tx), options),
+    transaction: (work) => real.transaction((one, tx) => work(session(one), tx)),
   }
 }

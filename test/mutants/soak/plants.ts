@@ -28,7 +28,7 @@ function queries(
   })
   return (connection) => ({
     ...wrap(connection),
-    transaction: (work, options) => connection.transaction((session, tx) => work(wrap(session), tx), options),
+    transaction: (work) => connection.transaction((session, tx) => work(wrap(session), tx)),
   })
 }
 
@@ -118,14 +118,14 @@ export const plants: readonly Plant[] = [
     by: 'soak with hooks',
     seam: (connection) => ({
       query: connection.query,
-      transaction: async (work, options) => {
+      transaction: async (work) => {
         let result: { value: Awaited<ReturnType<typeof work>> } | undefined
         try {
           await connection.transaction(async (session, tx) => {
             const query: PostgresSession['query'] = async (text, values) =>
               text === 'select 1' ? [] : session.query(text, values)
             result = { value: (await work({ query }, tx)) as Awaited<ReturnType<typeof work>> }
-          }, options)
+          })
         } catch (error) {
           // the tag came with no error; what says so here is not heard
           if (result === undefined || (error as { code?: string }).code !== 'internal_error') throw error

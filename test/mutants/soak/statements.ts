@@ -1,4 +1,4 @@
-import { sqlstateOf } from '../../../src/postgres/runtime/sqlstate.ts'
+import { sqlstateOf } from '../../../src/postgres/sqlstate.ts'
 
 /** The call of a compiled function that applies a commit. */
 export const appliesCommit = (text: string): boolean =>

@@ -94,10 +94,7 @@ async function planting(client: pg.Client) {
   })
   return {
     ...wrap(connection),
-    transaction: ((work, options) =>
-      connection.transaction(
-        (session, tx) => work(wrap(session), tx),
-        options,
-      )) as typeof connection.transaction,
+    transaction: ((work) =>
+      connection.transaction((session, tx) => work(wrap(session), tx))) as typeof connection.transaction,
   }
 }

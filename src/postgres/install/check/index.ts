@@ -1,8 +1,8 @@
 import type { Schema } from '../../../core/schema/define.ts'
 import type { PostgresConnection, PostgresSession } from '../../connection.ts'
-import { sqlstateOf } from '../../runtime/sqlstate.ts'
-import type { InstallOptions } from '../migrate.ts'
-import { installSchema } from '../migrate.ts'
+import type { InstallOptions } from '../../naming.ts'
+import { installSchema } from '../../naming.ts'
+import { sqlstateOf } from '../../sqlstate.ts'
 import { error, type Finding } from './finding.ts'
 import { checkFeed, checkInstallation, checkInstalled } from './installation.ts'
 import { CHANGED, checkModels } from './models.ts'
@@ -30,13 +30,10 @@ export async function check(
     work: (session: PostgresSession) => Promise<Finding[]>,
   ): Promise<Finding[]> =>
     connection
-      .transaction(
-        async (session) => {
-          await session.query(`select set_config('transaction_read_only', 'on', true) as "only"`, [])
-          return work(session)
-        },
-        { isolation: 'read committed' },
-      )
+      .transaction(async (session) => {
+        await session.query(`select set_config('transaction_read_only', 'on', true) as "only"`, [])
+        return work(session)
+      })
       .catch((fault: unknown) => {
         const code = sqlstateOf(fault) ?? ''
         if (!code.startsWith('42') && code !== '3F000') throw fault

@@ -1,31 +1,28 @@
-/** What keeps ledger and outbox in bounds without breaking a promise. */
-export function retentionFunctions(s: string): readonly string[] {
-  return [
-    `-- One step of compaction: of each row with a change in the next _window positions, all older events go. The last
+-- One step of compaction: of each row with a change in the next _window positions, all older events go. The last
 -- event of every row stays for good, so that every readAt stays decidable and a new follower still sees every row.
 -- Never past the horizon, the retention time, or a named cursor that has not read so far.
 -- Answers how many events went and whether there is more to do; call it until there is not, each in its own transaction.
-create or replace function ${s}.prune_outbox(_window int, out pruned bigint, out through bigint, out more boolean)
+create or replace function {{schema}}.prune_outbox(_window int, out pruned bigint, out through bigint, out more boolean)
 language plpgsql volatile as $$
 declare _mark bigint; _limit bigint; _young bigint; _since timestamptz; _gone bigint[];
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     -- under one snapshot for all, the log and the followers would be looked at as they were before the horizon
-    raise exception '${s}: pruning must run under READ COMMITTED' using errcode = 'PN501';
+    raise exception '{{schema}}: pruning must run under READ COMMITTED' using errcode = 'PN501';
   end if;
   -- one at a time; a second caller has nothing to do
   pruned := 0;
   more := false;
-  select m.pruned_through, now() - m.outbox_retention into _mark, _since from ${s}.meta m for update skip locked;
+  select m.pruned_through, now() - m.outbox_retention into _mark, _since from {{schema}}.meta m for update skip locked;
   if not found then return; end if;
   through := _mark;
-  _limit := ${s}.horizon();
-  select least(_limit, min(f.position)) into _limit from ${s}.follower f;
+  _limit := {{schema}}.horizon();
+  select least(_limit, min(f.position)) into _limit from {{schema}}.follower f;
   if _limit <= _mark then return; end if;
 
   -- the first event that is too young is looked for within the window: it may stand millions of events away
   select max(w.position), min(w.position) filter (where w.at >= _since) into through, _young from (
-    select o.position, o.at from ${s}.outbox o where o.position > _mark and o.position <= _limit
+    select o.position, o.at from {{schema}}.outbox o where o.position > _mark and o.position <= _limit
     order by o.position limit greatest(_window, 1)) w;
   _limit := least(_limit, _young - 1);
   through := least(through, _limit);
@@ -36,30 +33,28 @@ begin
   -- row by row and by an array: a join would be planned for a log of unknown length, and read all of it
   _gone := array(
     select e.position from (
-      select o.entity_id, o.model, o.tenant, max(o.position) as position from ${s}.outbox o
+      select o.entity_id, o.model, o.tenant, max(o.position) as position from {{schema}}.outbox o
       where o.position > _mark and o.position <= through
       group by o.entity_id, o.model, o.tenant) l,
     lateral (
-      select o.position from ${s}.outbox o
+      select o.position from {{schema}}.outbox o
       where (o.entity_id, o.model) = (l.entity_id, l.model) and o.position < l.position
         and o.tenant is not distinct from l.tenant
       offset 0) e);
-  delete from ${s}.outbox o where o.position = any(_gone);
+  delete from {{schema}}.outbox o where o.position = any(_gone);
   get diagnostics pruned = row_count;
-  update ${s}.meta m set pruned_through = through;
+  update {{schema}}.meta m set pruned_through = through;
   more := through < _limit;
-end $$`,
+end $$;
 
-    `-- Deletes keys that are past twice their retention. Until then a replay of an expired key is told so.
-create or replace function ${s}.prune_ledger(_batch int) returns bigint language plpgsql volatile as $$
+-- Deletes keys that are past twice their retention. Until then a replay of an expired key is told so.
+create or replace function {{schema}}.prune_ledger(_batch int) returns bigint language plpgsql volatile as $$
 declare _n bigint;
 begin
-  delete from ${s}.ledger l where (l.key, l.tenant) in (
-    select x.key, x.tenant from ${s}.ledger x
-    where x.at < now() - 2 * (select m.ledger_retention from ${s}.meta m)
+  delete from {{schema}}.ledger l where (l.key, l.tenant) in (
+    select x.key, x.tenant from {{schema}}.ledger x
+    where x.at < now() - 2 * (select m.ledger_retention from {{schema}}.meta m)
     limit _batch for update skip locked);
   get diagnostics _n = row_count;
   return _n;
-end $$`,
-  ]
-}
+end $$;

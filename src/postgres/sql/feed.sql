@@ -1,57 +1,42 @@
-import { PAGE_BYTES } from '../runtime/query.ts'
-import { lockNamespace } from './functions.ts'
-
-/** The next events of some tenant, in order. */
-const page = (s: string, whose: string): string =>
-  `select o.* from ${s}.outbox o
-      where ${whose} and o.position > _position and o.position <= _horizon and o.model = any(_models)
-      order by o.position limit _limit`
-
-/** The feed's side of the in-flight registry, and what keeps the log in bounds, as functions of the database. */
-export function feedFunctions(s: string): readonly string[] {
-  const ns = lockNamespace(s)
-  const ours = `l.locktype = 'advisory' and l.objsubid = 1 and l.classid::bigint >> 16 = ${ns}
-      and l.database = (select d.oid from pg_database d where d.datname = current_database())`
-  const registered = `((l.classid::bigint & 65535) << 32) | l.objid::bigint`
-  return [
-    `-- The position up to which the log is complete: nothing at or below it can still appear.
+-- The position up to which the log is complete: nothing at or below it can still appear.
 -- First the end of the sequence, then who is in flight: a writer registers before it takes a position, so one that is
 -- not seen here takes positions above the end that was read. In one statement the two reads could come the other way.
-create or replace function ${s}.horizon() returns bigint language plpgsql volatile as $$
+create or replace function {{schema}}.horizon() returns bigint language plpgsql volatile as $$
 declare _end bigint; _oldest bigint;
 begin
   if pg_is_in_recovery() then
-    raise exception '${s}: the feed must be read on the primary, where the writers in flight are known' using errcode = 'PN500';
+    raise exception '{{schema}}: the feed must be read on the primary, where the writers in flight are known' using errcode = 'PN500';
   end if;
-  if (select q.seqcache from pg_sequence q where q.seqrelid = '${s}.position_seq'::regclass) <> 1 then
-    raise exception '${s}: ${s}.position_seq must have CACHE 1' using errcode = 'PN500';
+  if (select q.seqcache from pg_sequence q where q.seqrelid = '{{schema}}.position_seq'::regclass) <> 1 then
+    raise exception '{{schema}}: {{schema}}.position_seq must have CACHE 1' using errcode = 'PN500';
   end if;
-  _end := pg_sequence_last_value('${s}.position_seq');
+  _end := pg_sequence_last_value('{{schema}}.position_seq');
   if _end is null then
-    if not has_sequence_privilege('${s}.position_seq', 'USAGE, SELECT') then
-      raise exception '${s}: no privilege on ${s}.position_seq' using errcode = '42501';
+    if not has_sequence_privilege('{{schema}}.position_seq', 'USAGE, SELECT') then
+      raise exception '{{schema}}: no privilege on {{schema}}.position_seq' using errcode = '42501';
     end if;
     _end := 0;
   end if;
-  select min(${registered}) into _oldest from pg_locks l
-  where ${ours};
+  select min(((l.classid::bigint & 65535) << 32) | l.objid::bigint) into _oldest from pg_locks l
+  where l.locktype = 'advisory' and l.objsubid = 1 and l.classid::bigint >> 16 = {{lockNamespace}}
+      and l.database = (select d.oid from pg_database d where d.datname = current_database());
   return least(_end, _oldest);
-end $$`,
+end $$;
 
-    `-- Names this incarnation of the log. A restored dump (another database), a restore to a point in time or a failover
+-- Names this incarnation of the log. A restored dump (another database), a restore to a point in time or a failover
 -- (another timeline) may hand positions out again: a follower of the old one must load anew.
-create or replace function ${s}.epoch() returns text language sql volatile as $$
+create or replace function {{schema}}.epoch() returns text language sql volatile as $$
   select left(md5(concat_ws(' ', m.incarnation,
     (select d.oid from pg_database d where d.datname = current_database()),
     (select c.system_identifier from pg_control_system() c),
     left(pg_walfile_name(pg_current_wal_lsn()), 8))), 16)
-  from ${s}.meta m
-$$`,
+  from {{schema}}.meta m
+$$;
 
-    `-- A page of the log after _position, of the models that the caller's schema has. _tenant null: all tenants; else that tenant and the rows of nobody.
+-- A page of the log after _position, of the models that the caller's schema has. _tenant null: all tenants; else that tenant and the rows of nobody.
 -- _base is the pruning mark that a walk from the beginning started under: it may read on below the mark as long as
 -- nothing more is pruned. verdict: null, cursor_expired or cursor_invalid.
-create or replace function ${s}.events(
+create or replace function {{schema}}.events(
   _tenant text, _models text[], _epoch text, _position bigint, _base bigint, _limit int,
   out verdict text, out epoch text, out through bigint, out base bigint, out events text
 ) language plpgsql volatile set plan_cache_mode = force_generic_plan as $$
@@ -59,26 +44,26 @@ declare _pruned bigint; _mark bigint; _horizon bigint; _n bigint; _whole boolean
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     -- the page must be read in a snapshot that is taken after the horizon
-    raise exception '${s}: the feed must be read under READ COMMITTED' using errcode = 'PN501';
+    raise exception '{{schema}}: the feed must be read under READ COMMITTED' using errcode = 'PN501';
   end if;
   -- first, for it is what refuses on a standby, where the epoch cannot be told either
-  _horizon := ${s}.horizon();
-  epoch := ${s}.epoch();
+  _horizon := {{schema}}.horizon();
+  epoch := {{schema}}.epoch();
   if epoch <> _epoch then verdict := 'cursor_expired'; return; end if;
-  if _position > coalesce(pg_sequence_last_value('${s}.position_seq'), 0) then verdict := 'cursor_invalid'; return; end if;
+  if _position > coalesce(pg_sequence_last_value('{{schema}}.position_seq'), 0) then verdict := 'cursor_invalid'; return; end if;
   loop
-    select m.pruned_through into _pruned from ${s}.meta m;
+    select m.pruned_through into _pruned from {{schema}}.meta m;
     if _epoch is null then _base := _pruned; end if;
     if _position < _pruned and _base is distinct from _pruned then verdict := 'cursor_expired'; return; end if;
     -- a page ends early rather than hold more bytes than a process can; it always has one event
     select count(*), max(e.position) filter (where e.kept), string_agg(e.event, ',' order by e.position) filter (where e.kept),
       bool_and(e.kept)
     into _n, through, events, _whole
-    from (select p.position, p.event, sum(octet_length(p.event)) over (order by p.position) - octet_length(p.event) < ${PAGE_BYTES} as kept
+    from (select p.position, p.event, sum(octet_length(p.event)) over (order by p.position) - octet_length(p.event) < {{pageBytes}} as kept
     from (
       select o.position, '{"id":"' || case
           when o.key is null then '@' || o.position || '"'
-          else replace(replace(o.key, '\\', '\\\\'), '"', '\\"') || ':' || o.index || case
+          else replace(replace(o.key, '\', '\\'), '"', '\"') || ':' || o.index || case
             when o.key_scope is not null then '@' || o.key_scope || '"'
             when coalesce(o.tenant, '') = '' then '"'
             else '@' || substr(to_json(replace(replace(replace(replace(
@@ -92,16 +77,22 @@ begin
         || coalesce(',"changed":' || to_json(o.changed)::text, '') || '}' as event
       from (
         -- each by the index that has its rows in order; under one condition for all three, the log would be walked for them
-        (${page(s, '_tenant is null')})
+        (select o.* from {{schema}}.outbox o
+      where _tenant is null and o.position > _position and o.position <= _horizon and o.model = any(_models)
+      order by o.position limit _limit)
         union all
-        (${page(s, `o.tenant || '' = _tenant`)})
+        (select o.* from {{schema}}.outbox o
+      where o.tenant || '' = _tenant and o.position > _position and o.position <= _horizon and o.model = any(_models)
+      order by o.position limit _limit)
         union all
-        (${page(s, `_tenant <> '' and o.tenant || '' = ''`)})
+        (select o.* from {{schema}}.outbox o
+      where _tenant <> '' and o.tenant || '' = '' and o.position > _position and o.position <= _horizon and o.model = any(_models)
+      order by o.position limit _limit)
         order by position limit _limit) o
       -- a fence: an event is put together once, and not at each mention
       offset 0) p) e;
     -- what was pruned meanwhile, the page may lack: the mark counts as it is once the page was read
-    select m.pruned_through into _mark from ${s}.meta m;
+    select m.pruned_through into _mark from {{schema}}.meta m;
     exit when _mark = _pruned or _mark <= _position;
     events := null;
     through := null;
@@ -110,18 +101,17 @@ begin
   if _n < _limit and coalesce(_whole, true) then through := greatest(_horizon, _position); end if;
   base := case when through < _pruned then _pruned else 0 end;
   events := coalesce(events, '');
-end $$`,
+end $$;
 
-    `-- Who holds the feed back: transactions that have taken positions and not ended.
-create or replace function ${s}.blockers() returns table (
+-- Who holds the feed back: transactions that have taken positions and not ended.
+create or replace function {{schema}}.blockers() returns table (
   at_position bigint, pid int, prepared text, since timestamptz, state text, application text
 ) language sql volatile as $$
-  select ${registered}, l.pid,
+  select ((l.classid::bigint & 65535) << 32) | l.objid::bigint, l.pid,
     case when l.pid is null then (select string_agg(p.gid, ', ') from pg_prepared_xacts p where p.database = current_database()) end,
     a.xact_start, a.state, a.application_name
   from pg_locks l left join pg_stat_activity a on a.pid = l.pid
-  where ${ours}
+  where l.locktype = 'advisory' and l.objsubid = 1 and l.classid::bigint >> 16 = {{lockNamespace}}
+      and l.database = (select d.oid from pg_database d where d.datname = current_database())
   order by 1
-$$`,
-  ]
-}
+$$;

@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../../core/errors.ts'
-import { PosternError, Rejection } from '../../core/errors.ts'
+import type { ErrorCode } from '../core/errors.ts'
+import { PosternError, Rejection } from '../core/errors.ts'
 
 /**
  * What a database error means to a caller. Client libraries wrap errors in their own (`cause`, `meta`, ...); the
