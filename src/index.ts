@@ -59,12 +59,19 @@ export {
   defineSchema,
   type Field,
   type Model,
-  type ModelName,
-  type Row,
   type Schema,
 } from './core/schema/define.ts'
 export { field } from './core/schema/field.ts'
-export { type ModelOptions, model, type OperationType, type Policy } from './core/schema/model.ts'
+export type { CreateInput, FieldName, ModelName, Row, UpdateInput } from './core/schema/infer.ts'
+export {
+  type ModelDeclaration,
+  type ModelDefinition,
+  type ModelOptions,
+  type ModelTypes,
+  model,
+  type OperationType,
+  type Policy,
+} from './core/schema/model.ts'
 export { type Relation, relation } from './core/schema/relation.ts'
 export type { JwksEntry, KeyEntry, KeyInput, PublicKeyEntry, SecretKeyEntry } from './core/signature/keys.ts'
 export {

@@ -2,7 +2,8 @@ import type { z } from 'zod'
 import type { Operator, Scope } from '../core/adapter.ts'
 import type { ChangeEvent } from '../core/rules/event.ts'
 import type { StaleReport } from '../core/rules/staleness.ts'
-import type { ModelName, Row, Schema } from '../core/schema/define.ts'
+import type { Schema } from '../core/schema/define.ts'
+import type { ModelName, Row } from '../core/schema/infer.ts'
 import type { SigningInput } from '../core/signature/sign.ts'
 
 /** Options of `createClient`. Give `signingKey` or `sign`, not both. */

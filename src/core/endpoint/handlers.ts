@@ -1,6 +1,7 @@
 import type { CommitAnswer, Scope } from '../adapter.ts'
 import { PosternError } from '../errors.ts'
-import type { Model, ModelName, Row, Schema } from '../schema/define.ts'
+import type { Model, Schema } from '../schema/define.ts'
+import type { ModelName, Row } from '../schema/infer.ts'
 import type { VerifiedContext } from './context.ts'
 import { wireRow } from './handler-rows.ts'
 import { type PlainOperation, plainOperation, type Work } from './work.ts'

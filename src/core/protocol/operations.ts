@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { safeParse } from 'zod/v4/core'
 import type { OnStale, Operation } from '../adapter.ts'
 import type { Issue } from '../errors.ts'
 import { issuesError, PosternError } from '../errors.ts'
@@ -181,7 +182,7 @@ function checked(field: Field, value: unknown, place: string, issues: Issue[]): 
     return null
   }
   if (field.check === undefined) return value
-  const parsed = field.check.safeParse(value)
+  const parsed = safeParse(field.check, value)
   if (parsed.success) return parsed.data
   issues.push(...parsed.error.issues.map((issue) => toIssue(place, issue)))
   return null

@@ -1,7 +1,15 @@
 import { z } from 'zod'
+import { type $ZodType, parse, safeParse } from 'zod/v4/core'
 import type { Kind, KindInfo } from './kind.ts'
 import { kindOf, unwrap } from './kind.ts'
-import type { ModelDefinition, ModelOptions, OperationType, Policy, Shape } from './model.ts'
+import type {
+  AnyModelDefinition,
+  ModelDefinition,
+  ModelOptions,
+  OperationType,
+  Policy,
+  Shape,
+} from './model.ts'
 import { operationTypes } from './model.ts'
 import type { Relation } from './relation.ts'
 
@@ -13,7 +21,7 @@ export interface Field extends KindInfo {
    * The zod type that a value must pass besides being of the kind; undefined for zod's own bigint and date, which
    * want JavaScript values that JSON cannot carry.
    */
-  readonly check: z.ZodType | undefined
+  readonly check: $ZodType | undefined
   /** A create may leave it out. */
   readonly optional: boolean
   /** `null` is a value of it. */
@@ -54,7 +62,7 @@ export interface SchemaOptions {
   casing?: 'snake' | 'same'
 }
 
-type Definitions = Record<string, ModelDefinition<Shape, Record<string, Relation>>>
+type Definitions = Readonly<Record<string, AnyModelDefinition>>
 
 /** A set of models; see `defineSchema`. */
 export interface Schema<D extends Definitions = Definitions> {
@@ -63,20 +71,20 @@ export interface Schema<D extends Definitions = Definitions> {
   readonly definitions: D
 }
 
-/** A row of a model as it travels: bigint, numeric and timestamps are strings, and a missing value is null. */
-export type Row<S extends Schema, M extends keyof S['definitions'] & string> = {
-  [F in keyof S['definitions'][M]['shape'] | 'id']: F extends keyof S['definitions'][M]['shape']
-    ? F extends 'id'
-      ? NonNullable<z.output<S['definitions'][M]['shape'][F]>>
-      : OnWire<z.output<S['definitions'][M]['shape'][F]>>
-    : string
+/** A relation must lead to a model of the schema. */
+type KnownModels<D> = {
+  readonly [M in keyof D]: D[M] extends { readonly relations: infer R }
+    ? {
+        readonly relations: {
+          readonly [N in keyof R]: R[N] extends Relation<infer Type, infer Other, infer F>
+            ? Other extends keyof D
+              ? R[N]
+              : Relation<Type, keyof D & string, F>
+            : R[N]
+        }
+      }
+    : D[M]
 }
-
-/** JSON has no undefined: what a create may leave out is there as null when it is read. */
-type OnWire<T> = undefined extends T ? Exclude<T, undefined> | null : T
-
-/** The names of a schema's models. */
-export type ModelName<S extends Schema> = keyof S['definitions'] & string
 
 /**
  * Makes a schema: the allow-list of everything that the endpoint reads or writes.
@@ -87,16 +95,16 @@ export type ModelName<S extends Schema> = keyof S['definitions'] & string
  *   tasks: model({ fields: { title: z.string().min(1) }, mutable: true, policy: { by: 'column' } }),
  * })
  */
-export function defineSchema<const D extends Record<string, unknown>>(
-  definitions: D & { [M in keyof D]: D[M] extends ModelDefinition<infer _S, infer _R> ? D[M] : never },
+export function defineSchema<const D extends Definitions>(
+  definitions: D & KnownModels<D>,
   options: SchemaOptions = {},
-): Schema<D extends Definitions ? D : never> {
+): Schema<D> {
   const models = new Map<string, Model>()
-  for (const [name, definition] of Object.entries(definitions)) {
+  for (const [name, definition] of Object.entries<AnyModelDefinition>(definitions)) {
     models.set(name, resolveModel(name, definition as ModelDefinition, options))
   }
   for (const model of models.values()) checkReferences(model, models)
-  return { models, definitions } as unknown as Schema<D extends Definitions ? D : never>
+  return { models, definitions }
 }
 
 /** Schemas that came from the reference system declare times as plain strings. */
@@ -108,7 +116,7 @@ function resolveModel(name: string, definition: ModelDefinition, schema: SchemaO
   if (!NAME.test(name)) throw new TypeError(`model ${name}: a name is letters, digits and _`)
   const { shape, options } = definition
   const casing = schema.casing ?? 'snake'
-  const keyName = options.primaryKey ?? 'id'
+  const keyName = keyNameOf(name, options.primaryKey)
   const policy = resolvePolicy(options.policy)
   const columns = (options.columns ?? {}) as Record<string, string>
   const fields = new Map<string, Field>()
@@ -156,6 +164,14 @@ function resolveModel(name: string, definition: ModelDefinition, schema: SchemaO
   }
 }
 
+function keyNameOf(model: string, primaryKey: ModelOptions['primaryKey'] = 'id'): string {
+  if (typeof primaryKey === 'string') return primaryKey
+  const [only, ...others] = primaryKey
+  if (only === undefined || others.length > 0)
+    throw new TypeError(`${model}: a primary key of ${primaryKey.length} fields is not supported`)
+  return only
+}
+
 function allowed(mutable: ModelOptions['mutable'], archivable: boolean): readonly OperationType[] {
   if (mutable === undefined || mutable === false) return []
   if (mutable !== true) return mutable
@@ -166,7 +182,7 @@ function resolveField(
   model: string,
   name: string,
   column: string,
-  type: z.ZodType,
+  type: $ZodType,
   keyName: string,
   policy: ResolvedPolicy,
   options: ModelOptions,
@@ -185,8 +201,8 @@ function resolveField(
     column,
     check: ['bigint', 'date'].includes(unwrap(type)._zod.def.type) ? undefined : type,
     ...info,
-    optional: own !== undefined || touch || type.safeParse(undefined).success,
-    nullable: type.safeParse(null).success || isOptional(type),
+    optional: own !== undefined || touch || safeParse(type, undefined).success,
+    nullable: safeParse(type, null).success || isOptional(type),
     writable:
       name !== keyName &&
       !(policy.by === 'column' && policy.column === column) &&
@@ -197,15 +213,15 @@ function resolveField(
 }
 
 /** `.optional()` alone also accepts null: rows carry null for what was left out, and callers send rows back. */
-function isOptional(type: z.ZodType): boolean {
-  const def = type._zod.def as { type: string; innerType?: z.ZodType }
+function isOptional(type: $ZodType): boolean {
+  const def = type._zod.def as { type: string; innerType?: $ZodType }
   if (def.type === 'optional') return true
   return def.innerType === undefined ? false : isOptional(def.innerType)
 }
 
-function zodDefault(type: z.ZodType): (() => unknown) | undefined {
-  const def = type._zod.def as { type: string; innerType?: z.ZodType }
-  if (def.type === 'default' || def.type === 'prefault') return () => type.parse(undefined)
+function zodDefault(type: $ZodType): (() => unknown) | undefined {
+  const def = type._zod.def as { type: string; innerType?: $ZodType }
+  if (def.type === 'default' || def.type === 'prefault') return () => parse(type, undefined)
   return def.innerType === undefined ? undefined : zodDefault(def.innerType)
 }
 

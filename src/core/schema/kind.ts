@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { $ZodType } from 'zod/v4/core'
 
 /**
  * What a field holds, as far as the wire is concerned. JSON has fewer types than a database: the kind says how
@@ -39,10 +40,10 @@ const formats: Record<string, Kind> = {
 }
 
 /** Optional, nullable, default and the like wrap the type that says the kind. */
-export function unwrap(type: z.ZodType): z.ZodType {
+export function unwrap(type: $ZodType): $ZodType {
   let inner = type
   for (;;) {
-    const def = inner._zod.def as { type: string; innerType?: z.ZodType; in?: z.ZodType }
+    const def = inner._zod.def as { type: string; innerType?: $ZodType; in?: $ZodType }
     if (kindRegistry.get(inner) !== undefined) return inner
     if (def.type === 'pipe' && def.in !== undefined) inner = def.in
     else if (def.innerType !== undefined) inner = def.innerType
@@ -51,7 +52,7 @@ export function unwrap(type: z.ZodType): z.ZodType {
 }
 
 /** The kind of a zod type: what a `field.*` helper said, else what the type itself says. */
-export function kindOf(type: z.ZodType): KindInfo {
+export function kindOf(type: $ZodType): KindInfo {
   const inner = unwrap(type)
   const said = kindRegistry.get(inner)
   if (said !== undefined) return said
@@ -72,7 +73,7 @@ export function kindOf(type: z.ZodType): KindInfo {
     case 'template_literal':
       return { kind: literalKind(def) }
     case 'array': {
-      const { kind } = kindOf(def.element as z.ZodType)
+      const { kind } = kindOf(def.element as $ZodType)
       return kind === 'json' || kind === 'array' ? { kind: 'json' } : { kind: 'array', element: kind }
     }
     default:
@@ -80,7 +81,7 @@ export function kindOf(type: z.ZodType): KindInfo {
   }
 }
 
-function isInteger(type: z.ZodType): boolean {
+function isInteger(type: $ZodType): boolean {
   const def = type._zod.def as { format?: string }
   if (def.format !== undefined && formats[def.format] === 'integer') return true
   const bag = type._zod.bag as { format?: string }

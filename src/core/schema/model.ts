@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type { $ZodType } from 'zod/v4/core'
 import type { Relation } from './relation.ts'
 
 /** What an operation does to its row. ARCHIVE sets the model's `archive` field, UNARCHIVE empties it. */
@@ -15,7 +15,8 @@ export type Policy =
   | { readonly by: 'parent'; readonly fk: string; readonly parent: string }
   | { readonly by: 'none' }
 
-export type Shape = Record<string, z.ZodType>
+/** Fields by name. Any zod type of version 4, of `zod` or `zod/mini`. */
+export type Shape = Readonly<Record<string, $ZodType>>
 
 /** What a model says beside its fields and relations. Each member has a default. */
 export interface ModelOptions<S extends Shape = Shape> {
@@ -30,8 +31,10 @@ export interface ModelOptions<S extends Shape = Shape> {
   table?: string
   /** Columns whose name does not follow the casing rule. */
   columns?: Partial<Record<(keyof S & string) | 'id', string>>
-  /** The field that is the primary key. Default `id`, which need not be part of the shape. */
-  primaryKey?: string
+  /**
+   * The field that is the primary key, or several in their order. Default `id`, which need not be part of the fields.
+   */
+  primaryKey?: (keyof S & string) | 'id' | readonly (keyof S & string)[]
   /** Fields that are read but never written by input, for example generated columns. */
   readOnly?: readonly (keyof S & string)[]
   /** The timestamp field that ARCHIVE sets. Default `archivedAt` when the shape has it. */
@@ -47,23 +50,83 @@ export interface ModelOptions<S extends Shape = Shape> {
   capture?: boolean
 }
 
+/** What is known of a model at compile time beside its fields and relations. */
+export interface ModelTypes<
+  O extends OperationType = OperationType,
+  K extends string = never,
+  C extends boolean = boolean,
+  RO extends string = never,
+> {
+  /** The operations that it allows. */
+  readonly operations: O
+  /** The fields of its primary key. */
+  readonly key: K
+  /** Whether the primary key has several fields. */
+  readonly composite: C
+  /** Fields that input never sets. */
+  readonly readOnly: RO
+}
+
 /** What `model()` returns; `defineSchema` makes a `Model` of it. */
 export interface ModelDefinition<
   S extends Shape = Shape,
-  R extends Record<string, Relation> = Record<string, Relation>,
+  R extends Readonly<Record<string, Relation>> = Readonly<Record<string, Relation>>,
+  T extends ModelTypes<OperationType, string, boolean, string> = ModelTypes,
 > {
   readonly shape: S
   readonly relations: R
-  readonly options: ModelOptions<S>
+  readonly options: ModelOptions
+  /** Never there: it only carries types. */
+  readonly '~types'?: T
+}
+
+/**
+ * What every `ModelDefinition` is assignable to. Members whose types `model` infers are left out: TypeScript would
+ * infer them from here where a declaration does not have them.
+ */
+export type AnyModelDefinition = Pick<ModelDefinition, 'shape' | 'options'>
+
+/** What `mutable` comes to. ARCHIVE and UNARCHIVE need a field that they can set. */
+type Allowed<S, M, A> = M extends readonly (infer O extends OperationType)[]
+  ? O
+  : M extends true
+    ? 'CREATE' | 'UPDATE' | 'DELETE' | (Archives<S, A> extends true ? 'ARCHIVE' | 'UNARCHIVE' : never)
+    : never
+type Archives<S, A> = [A] extends [never] ? ('archivedAt' extends keyof S ? true : false) : true
+
+/** `belongsTo` must name a field of the model itself. */
+type OwnFields<S, R> = {
+  readonly [N in keyof R]: R[N] extends Relation<'belongsTo', infer Other, infer F>
+    ? F extends keyof S
+      ? R[N]
+      : Relation<'belongsTo', Other, keyof S & string>
+    : R[N]
 }
 
 /** What `model()` takes: the fields, the relations and the options of one model. */
-export interface ModelDeclaration<S extends Shape, R extends Record<string, Relation>>
-  extends ModelOptions<S> {
+export interface ModelDeclaration<
+  S extends Shape,
+  R extends Readonly<Record<string, Relation>>,
+  M extends boolean | readonly OperationType[] = boolean | readonly OperationType[],
+  K = ModelOptions<S>['primaryKey'],
+  A = keyof S & string,
+  RO extends string = keyof S & string,
+> extends Omit<ModelOptions<S>, 'mutable' | 'primaryKey' | 'archive' | 'readOnly'> {
   /** Field name to zod type. The primary key `id` and the tenant column may be left out. */
   readonly fields: S
   /** Relation name to `relation.belongsTo(...)` or `relation.hasMany(...)`. Default: none. */
-  readonly relations?: R
+  readonly relations?: R & OwnFields<S, R>
+  /**
+   * Which operations callers may send. Default `false`: the model is read only. `true` allows all of them, a list only
+   * those that it names. A model without a writable field allows no UPDATE.
+   */
+  readonly mutable?: M
+  /** The field that is the primary key, or several in their order. Default `id`, which need not be among the fields. */
+  readonly primaryKey?: K
+  /** The timestamp field that ARCHIVE sets. Default `archivedAt` when the fields have it. */
+  readonly archive?: A
+  /** Fields that are read but never written by input, for example generated columns. */
+  readonly readOnly?: readonly RO[]
 }
 
 /**
@@ -76,9 +139,25 @@ export interface ModelDeclaration<S extends Shape, R extends Record<string, Rela
  *   mutable: ['CREATE', 'UPDATE'],
  * })
  */
-export function model<S extends Shape, R extends Record<string, Relation> = Record<never, Relation>>(
-  declaration: ModelDeclaration<S, R>,
-): ModelDefinition<S, R> {
+export function model<
+  S extends Shape,
+  const R extends Readonly<Record<string, Relation>> = Record<never, Relation>,
+  const M extends boolean | readonly OperationType[] = false,
+  const K extends (keyof S & string) | 'id' | readonly (keyof S & string)[] = 'id',
+  const A extends keyof S & string = never,
+  const RO extends keyof S & string = never,
+>(
+  declaration: ModelDeclaration<S, R, M, K, A, RO>,
+): ModelDefinition<
+  S,
+  R,
+  ModelTypes<
+    Allowed<S, M, A>,
+    K extends readonly (infer N extends string)[] ? N : K & string,
+    K extends string ? false : true,
+    RO
+  >
+> {
   const { fields, relations, ...options } = declaration
-  return { shape: fields, relations: relations ?? ({} as R), options: options as ModelOptions<S> }
+  return { shape: fields, relations: relations ?? ({} as R), options: options as ModelOptions }
 }

@@ -1,6 +1,7 @@
 import { describe, expectTypeOf, test } from 'vitest'
 import type { Client, CommitOperation } from '../../../src/client/index.ts'
 import { createClient } from '../../../src/client/index.ts'
+import type { ModelName } from '../../../src/index.ts'
 import type { schema } from '../../support/source.ts'
 
 type S = typeof schema
@@ -12,7 +13,7 @@ describe('a client that knows the schema', () => {
     type Row = NonNullable<Awaited<ReturnType<typeof source.load<'tasks'>>>['row']>
     expectTypeOf<Row['status']>().toEqualTypeOf<'todo' | 'doing' | 'done'>()
     expectTypeOf<Row['id']>().toEqualTypeOf<string>()
-    expectTypeOf(source.load).parameter(0).toEqualTypeOf<'tasks' | 'projects' | 'countries'>()
+    expectTypeOf<ModelName<S>>().toEqualTypeOf<'tasks' | 'projects' | 'countries'>()
   })
 
   test('refuses fields and values that the schema does not have', () => {

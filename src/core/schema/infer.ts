@@ -1,0 +1,110 @@
+import type { $ZodType, input, output } from 'zod/v4/core'
+import type { Schema } from './define.ts'
+import type { ModelDefinition, ModelTypes } from './model.ts'
+import type { Relation } from './relation.ts'
+
+/*
+ * What a schema's type says about names, rows and inputs. Everything is derived from the declarations, so that a
+ * client, a handler and a hook agree on one row. A schema whose models are not known at compile time (`Schema` without
+ * a parameter) allows every name, and every value is `unknown`.
+ */
+
+/** The names of a schema's models. */
+export type ModelName<S extends Schema> = keyof S['definitions'] & string
+
+type ShapeOf<S extends Schema, M extends ModelName<S>> = S['definitions'][M]['shape']
+type RelationsOf<S extends Schema, M extends ModelName<S>> =
+  S['definitions'][M] extends ModelDefinition<infer _Shape, infer R, infer _Types>
+    ? R
+    : Readonly<Record<string, Relation>>
+type TypesOf<S extends Schema, M extends ModelName<S>> =
+  S['definitions'][M] extends ModelDefinition<infer _Shape, infer _Relations, infer T> ? T : ModelTypes
+
+/** The names of the fields that are the primary key. */
+type KeyName<S extends Schema, M extends ModelName<S>> = TypesOf<S, M>['key']
+
+/** The operations that a model allows. */
+export type AllowedOperation<S extends Schema, M extends ModelName<S>> = TypesOf<S, M>['operations']
+
+/** Makes messages show the members of a type in place of how it was computed. */
+type Shown<T> = { [K in keyof T]: T[K] } & {}
+
+/** A value as it is read: JSON has neither undefined nor `bigint` nor `Date`. */
+type Read<T> = unknown extends T ? T : T extends undefined ? null : T extends bigint | Date ? string : T
+
+/** A value as it is sent. What a create may leave out with `.optional()` may be null too: rows carry null there. */
+type Sent<F extends $ZodType> =
+  | SentValue<Exclude<input<F>, undefined>>
+  | (undefined extends output<F> ? null : never)
+type SentValue<T> = unknown extends T ? T : T extends bigint ? string | number : T extends Date ? string : T
+
+/** A row of a model as it travels: bigint, numeric and times are strings, and what was left out is null. */
+export type Row<S extends Schema, M extends ModelName<S>> = M extends unknown
+  ? string extends M
+    ? { [field: string]: unknown }
+    : {
+        [F in keyof ShapeOf<S, M> | KeyName<S, M>]: F extends keyof ShapeOf<S, M>
+          ? F extends KeyName<S, M>
+            ? NonNullable<Read<output<ShapeOf<S, M>[F]>>>
+            : Read<output<ShapeOf<S, M>[F]>>
+          : string
+      }
+  : never
+
+/** The names of a model's fields; any text where the schema is not known at compile time. */
+export type FieldName<S extends Schema, M extends ModelName<S>> = M extends unknown
+  ? string extends M
+    ? string
+    : keyof Row<S, M> & string
+  : never
+
+type Writable<S extends Schema, M extends ModelName<S>> = Exclude<
+  keyof ShapeOf<S, M> & string,
+  TypesOf<S, M>['readOnly']
+>
+
+/** Fields that a create must send. A key of one field goes into `id`, one of several into the input. */
+type RequiredName<S extends Schema, M extends ModelName<S>> = {
+  [F in Writable<S, M>]: undefined extends input<ShapeOf<S, M>[F]>
+    ? never
+    : F extends KeyName<S, M>
+      ? TypesOf<S, M>['composite'] extends true
+        ? F
+        : never
+      : F
+}[Writable<S, M>]
+
+/** What a CREATE takes as `input`: required fields, and those that may be left out; `null` where null is a value. */
+export type CreateInput<S extends Schema, M extends ModelName<S>> = M extends unknown
+  ? string extends M
+    ? Readonly<Record<string, unknown>>
+    : Shown<
+        { readonly [F in RequiredName<S, M>]: Sent<ShapeOf<S, M>[F]> } & {
+          readonly [F in Exclude<Writable<S, M>, RequiredName<S, M>>]?: Sent<ShapeOf<S, M>[F]>
+        } & { readonly [F in Exclude<KeyName<S, M>, keyof ShapeOf<S, M>>]?: string }
+      >
+  : never
+
+/** What an UPDATE takes as `input`: the fields that change. The key may stand in it when it says what `id` says. */
+export type UpdateInput<S extends Schema, M extends ModelName<S>> = M extends unknown
+  ? string extends M
+    ? Readonly<Record<string, unknown>>
+    : Partial<CreateInput<S, M>>
+  : never
+
+/** The names of a model's relations; any text where they are not known at compile time. */
+export type RelationName<S extends Schema, M extends ModelName<S>> = keyof RelationsOf<S, M> & string
+
+/** The model that a relation leads to. */
+export type RelatedModel<S extends Schema, M extends ModelName<S>, N extends RelationName<S, M>> =
+  RelationsOf<S, M>[N] extends Relation<infer _Type, infer Other> ? Other & ModelName<S> : never
+
+/** What a relation embeds: rows for `hasMany`, one row or null for `belongsTo`. */
+export type Embedded<S extends Schema, M extends ModelName<S>, N extends RelationName<S, M>, R> =
+  RelationsOf<S, M>[N] extends Relation<infer Type>
+    ? 'belongsTo' | 'hasMany' extends Type
+      ? unknown
+      : Type extends 'hasMany'
+        ? readonly R[]
+        : R | null
+    : never
