@@ -58,15 +58,16 @@ export async function measureDoor(timeMs: number): Promise<DoorStep[]> {
   const answer = `{"rows":[${JSON.stringify({ id: rowId(7), title: 'x', status: 'doing' })}],"stamps":[42]}`
   const at = async (): Promise<string> => answer
   const adapter: Adapter = {
+    schema,
     load: at,
     list: at,
     events: at,
     commit: async () => ({ body: answer, replayed: false }),
   }
-  const endpoint = createEndpoint({ schema, signingKey: KEY, adapter })
+  const endpoint = createEndpoint({ signingKey: KEY, adapter })
   const request = (): Request =>
     new Request('http://127.0.0.1/source', { method: 'POST', body: text, headers: given })
-  const limits = { schema, limits: defaultLimits, ownCursors: false }
+  const limits = { schema, limits: defaultLimits }
   const bench = new Bench({ time: timeMs, warmupTime: timeMs / 4, retainSamples: true })
     .add('verify', () => verifyRequest(ring, headers, bytes))
     .add('parse', () => void parseRequest(decodeJson(bytes)))

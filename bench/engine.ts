@@ -77,7 +77,7 @@ export const engineList = (name: string, source: Adapter): Contestant => ({
   step() {
     const where = [['id', '>', rowId(Math.floor(Math.random() * 10_000))]]
     const body = parseRequest({ type: 'list', model: items.name, query: { where, limit: 100 } })
-    const work = prepareWork(body, requestContext, { schema, limits: defaultLimits, ownCursors: false })
+    const work = prepareWork(body, requestContext, { schema, limits: defaultLimits })
     return source.list(work.request as ListRequest)
   },
 })

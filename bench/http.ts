@@ -10,7 +10,7 @@ import { createEndpoint } from '../src/index.ts'
 import { stamps } from './engine.ts'
 import { fresh, freshKey, inputOf, someRow } from './requests.ts'
 import type { Contestant } from './rounds.ts'
-import { schema, TENANT } from './schema.ts'
+import { TENANT } from './schema.ts'
 
 /** The whole endpoint: signed requests in, responses out. Signing is the caller's work and done before the slice. */
 
@@ -58,7 +58,7 @@ function applied(id: string, status: number, text: string): void {
 
 /** As Next.js calls it: a Fetch `Request` in, a `Response` out, in this process. */
 export function fetchHandler(source: Adapter, clients: number): Contestant {
-  const { POST } = toNextRoute(createEndpoint({ schema, signingKey: KEY, adapter: source }))
+  const { POST } = toNextRoute(createEndpoint({ signingKey: KEY, adapter: source }))
   const { take, prepare } = shelves(clients)
   return {
     name: 'signed, Fetch handler',
@@ -79,7 +79,7 @@ export async function expressServer(
   clients: number,
 ): Promise<{ contestant: Contestant; close(): Promise<void> }> {
   const app = express()
-  app.post('/source', toExpress(createEndpoint({ schema, signingKey: KEY, adapter: source })))
+  app.post('/source', toExpress(createEndpoint({ signingKey: KEY, adapter: source })))
   const server = app.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

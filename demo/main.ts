@@ -8,7 +8,6 @@ import express from 'express'
 import { toExpress } from 'postern/express'
 import { createEndpoint } from '../src/index.ts'
 import { startEmbeddedPostgres, startPglite } from './database.ts'
-import { schema } from './schema.ts'
 import { steps } from './steps.ts'
 import { failure, say, step, success, title } from './terminal.ts'
 
@@ -26,7 +25,7 @@ async function main(startDatabase: typeof startPglite): Promise<number> {
 
     const key = `sk_demo_${randomBytes(16).toString('hex')}`
     const app = express()
-    app.post('/source', toExpress(createEndpoint({ schema, signingKey: key, adapter: database.source })))
+    app.post('/source', toExpress(createEndpoint({ signingKey: key, adapter: database.source })))
     const server = app.listen(0, '127.0.0.1')
     await once(server, 'listening')
     closing.unshift(async () => {

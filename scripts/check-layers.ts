@@ -14,7 +14,13 @@ interface Room {
 
 // No framework, no ORM, nothing of Node but what Bun and Deno share.
 const plain = ['zod', 'canonicalize', 'node:buffer', 'node:crypto']
-const shared = ['src/core/errors.ts', 'src/core/callback.ts', 'src/core/adapter.ts', 'src/core/schema/']
+const shared = [
+  'src/core/errors.ts',
+  'src/core/options.ts',
+  'src/core/callback.ts',
+  'src/core/adapter.ts',
+  'src/core/schema/',
+]
 const core = [...shared, 'src/core/protocol/', 'src/core/rules/', 'src/core/signature/', 'src/core/endpoint/']
 const postgres = [
   'src/postgres/signals.ts',
@@ -37,6 +43,7 @@ const rooms: Room[] = [
   { path: 'src/core/errors.ts', below: [], packages: plain },
   { path: 'src/core/schema/', below: [], packages: plain },
   { path: 'src/core/callback.ts', below: ['src/core/errors.ts'], packages: plain },
+  { path: 'src/core/options.ts', below: [], packages: [] },
   { path: 'src/core/adapter.ts', below: ['src/core/schema/'], packages: plain },
   { path: 'src/core/protocol/', below: shared, packages: plain },
   { path: 'src/core/rules/', below: [...shared, 'src/core/protocol/'], packages: plain },

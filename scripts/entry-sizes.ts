@@ -7,6 +7,7 @@ import { importsOf } from './imports.ts'
 const bounds: Readonly<Record<string, number>> = {
   './client': 16,
   './memory': 24,
+  './handlers': 24,
   './next': 40,
   './express': 40,
   './node': 40,

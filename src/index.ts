@@ -20,17 +20,8 @@ export type {
   StoreTransaction,
   Target,
 } from './core/adapter.ts'
+export type { VerifiedContext } from './core/endpoint/context.ts'
 export { createEndpoint, type Endpoint } from './core/endpoint/endpoint.ts'
-export type {
-  HandlerCommit,
-  HandlerCommitResult,
-  HandlerContext,
-  HandlerEvent,
-  HandlerPage,
-  HandlerQuery,
-  HandlerRow,
-  ModelHandlers,
-} from './core/endpoint/handlers.ts'
 export { defaultLimits, type Limits } from './core/endpoint/limits.ts'
 export type {
   CommitOutcome,
@@ -48,8 +39,8 @@ export type {
   ResolveKeys,
   ScopesContext,
 } from './core/endpoint/options.ts'
-export type { PlainOperation } from './core/endpoint/work.ts'
 export { type ErrorCode, errors, PosternError, Rejection } from './core/errors.ts'
+export type { PlainOperation } from './core/protocol/operations.ts'
 export type { ProtocolRequest, RequestType } from './core/protocol/request.ts'
 export type { ChangeEvent } from './core/rules/event.ts'
 export type { StaleReason, StaleReport } from './core/rules/staleness.ts'

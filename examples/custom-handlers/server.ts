@@ -2,6 +2,7 @@ import express from 'express'
 import pg from 'pg'
 import { createEndpoint } from 'postern'
 import { toExpress } from 'postern/express'
+import { handlersAdapter } from 'postern/handlers'
 import { schema, tables } from './schema.ts'
 import { Tickets } from './tickets.ts'
 
@@ -10,20 +11,23 @@ pool.on('error', (error) => console.error(error.message))
 await pool.query(tables)
 const tickets = new Tickets(pool)
 
+const adapter = handlersAdapter(schema, {
+  models: {
+    tickets: {
+      load: ({ id, context }) => tickets.load(id, context.tenant),
+      list: ({ query, context }) => tickets.list(query, context.tenant),
+      commit: (parameters) => tickets.commit(parameters),
+    },
+  },
+})
+
 const app = express()
 app.post(
   '/source',
   toExpress(
     createEndpoint({
-      schema,
       signingKey: process.env.POSTERN_KEY,
-      models: {
-        tickets: {
-          load: ({ id, context }) => tickets.load(id, context.tenant),
-          list: ({ query, context }) => tickets.list(query, context.tenant),
-          commit: (parameters) => tickets.commit(parameters),
-        },
-      },
+      adapter,
       onError: (error) => console.error(error),
     }),
   ),

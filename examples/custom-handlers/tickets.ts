@@ -1,5 +1,6 @@
 import type pg from 'pg'
-import { type HandlerCommit, type HandlerQuery, type PlainOperation, PosternError } from 'postern'
+import { type PlainOperation, PosternError } from 'postern'
+import type { HandlerCommit, HandlerQuery } from 'postern/handlers'
 
 interface Ticket {
   id: string
@@ -50,18 +51,18 @@ export class Tickets {
   }
 
   /** All operations or none, once for each key, and never on a state that is no more. */
-  async commit({ operations, correlationId, intent, context: { tenant } }: HandlerCommit) {
+  async commit({ operations, idempotencyKey, intent, context: { tenant } }: HandlerCommit) {
     const client = await this.#pool.connect()
     try {
       await client.query('begin')
       // The key before anything else: whoever sends it at the same time waits here until this transaction ends.
       const taken = await client.query(
         'insert into handled (organization_id, key, intent) values ($1, $2, $3) on conflict do nothing',
-        [tenant, correlationId, intent],
+        [tenant, idempotencyKey, intent],
       )
       if (taken.rowCount === 0) {
         await client.query('rollback')
-        return await this.#replay(correlationId, intent, tenant)
+        return await this.#replay(idempotencyKey, intent, tenant)
       }
       const changed: Stored[] = []
       for (const operation of operations) changed.push(await apply(client, operation, tenant))
@@ -71,7 +72,7 @@ export class Tickets {
       }
       await client.query('update handled set answer = $3 where organization_id = $1 and key = $2', [
         tenant,
-        correlationId,
+        idempotencyKey,
         answer,
       ])
       await client.query('commit')

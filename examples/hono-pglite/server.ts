@@ -11,7 +11,7 @@ await db.exec(tables)
 
 const adapter = pgliteAdapter(db, schema)
 await adapter.migrate()
-const endpoint = createEndpoint({ schema, adapter, signingKey: process.env.POSTERN_KEY })
+const endpoint = createEndpoint({ adapter, signingKey: process.env.POSTERN_KEY })
 
 const app = new Hono()
 app.post('/source', (c) => endpoint.fetch(c.req.raw))

@@ -2,28 +2,34 @@ import type { Kysely, Transaction } from 'kysely'
 import { CompiledQuery } from 'kysely'
 import type { Schema } from '../core/schema/define.ts'
 import type { PostgresAdapter, PostgresAdapterOptions } from '../postgres/adapter.ts'
-import { postgresAdapter } from '../postgres/adapter.ts'
+import { adapterOver, checkPostgresAdapter } from '../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../postgres/connection.ts'
 
 /**
- * The data source on Kysely, over `PostgresDialect` or `PGliteDialect`. Kysely knows no tables at run time: their
+ * An adapter on Kysely, over `PostgresDialect` or `PGliteDialect`. Kysely knows no tables at run time: their
  * names are the schema's, whose snake case is what `CamelCasePlugin` writes too.
  *
  * @example
  * import { Kysely, PostgresDialect } from 'kysely'
  *
  * const db = new Kysely({ dialect: new PostgresDialect({ pool }) })
- * const source = kyselyAdapter(db, schema)
+ * const adapter = kyselyAdapter(db, schema)
  */
-export function kyselyAdapter<DB>(
+export function kyselyAdapter<DB, S extends Schema>(
   db: Kysely<DB>,
-  schema: Schema,
+  schema: S,
   options: PostgresAdapterOptions<Transaction<DB>> = {},
-): PostgresAdapter<Transaction<DB>> {
-  return postgresAdapter(kyselyConnection(db), schema, options)
+): PostgresAdapter<Transaction<DB>, S> {
+  checkPostgresAdapter(
+    'kyselyAdapter',
+    { name: 'a Kysely instance', fits: typeof db?.withoutPlugins === 'function', given: db },
+    schema,
+    options,
+  )
+  return adapterOver(kyselyConnection(db), schema, options)
 }
 
-/** The seam alone, for what needs a connection and no data source. */
+/** The seam alone, for what needs a connection and no adapter. */
 export function kyselyConnection<DB>(db: Kysely<DB>): PostgresConnection<Transaction<DB>> {
   return {
     query: session(db).query,

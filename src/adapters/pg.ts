@@ -1,7 +1,7 @@
 import { PosternError } from '../core/errors.ts'
 import type { Schema } from '../core/schema/define.ts'
 import type { PostgresAdapter, PostgresAdapterOptions } from '../postgres/adapter.ts'
-import { postgresAdapter } from '../postgres/adapter.ts'
+import { adapterOver, checkPostgresAdapter } from '../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession } from '../postgres/connection.ts'
 import { oneByOne } from '../postgres/runtime/turns.ts'
 import { toPosternError } from '../postgres/sqlstate.ts'
@@ -31,22 +31,29 @@ export interface PgAdapterOptions extends PostgresAdapterOptions<PgClient> {
 }
 
 /**
- * The data source on node-postgres: a `Pool`, or one connected `Client` (whose requests then wait for each other).
+ * An adapter on node-postgres: a `Pool`, or one connected `Client` (whose requests then wait for each other).
  *
  * @example
  * import pg from 'pg'
  *
- * const source = pgAdapter(new pg.Pool({ connectionString: process.env.DATABASE_URL }), schema)
+ * const adapter = pgAdapter(new pg.Pool({ connectionString: process.env.DATABASE_URL }), schema)
  */
-export function pgAdapter(
+export function pgAdapter<S extends Schema>(
   client: PgPool | PgClient,
-  schema: Schema,
+  schema: S,
   options: PgAdapterOptions = {},
-): PostgresAdapter<PgClient> {
-  return postgresAdapter(pgConnection(client, options), schema, options)
+): PostgresAdapter<PgClient, S> {
+  checkPostgresAdapter(
+    'pgAdapter',
+    { name: 'a node-postgres Pool or Client', fits: isPgClient(client), given: client },
+    schema,
+    options,
+    { connectTimeoutMs: 'number' },
+  )
+  return adapterOver(pgConnection(client, options), schema, options)
 }
 
-/** The seam alone, for what needs a connection and no data source. */
+/** The seam alone, for what needs a connection and no adapter. */
 export function pgConnection(
   client: PgPool | PgClient,
   options: { connectTimeoutMs?: number } = {},
@@ -76,6 +83,9 @@ export function pgConnection(
 
 /** Clients that may still be inside a transaction: what the next borrower writes on them could be undone with it. */
 const unfit = new WeakSet<PgClient>()
+
+const isPgClient = (client: Partial<PgPool & PgClient> | undefined): boolean =>
+  typeof client?.query === 'function' || typeof client?.connect === 'function'
 
 const isPool = (client: PgPool | PgClient): client is PgPool => 'totalCount' in client
 

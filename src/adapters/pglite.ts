@@ -1,6 +1,6 @@
 import type { Schema } from '../core/schema/define.ts'
 import type { PostgresAdapter, PostgresAdapterOptions } from '../postgres/adapter.ts'
-import { postgresAdapter } from '../postgres/adapter.ts'
+import { adapterOver, checkPostgresAdapter } from '../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../postgres/connection.ts'
 
 /** What is called of a PGlite transaction. */
@@ -14,23 +14,33 @@ export interface PgliteClient<Tx extends PgliteTransaction = PgliteTransaction> 
 }
 
 /**
- * The data source on PGlite. It is one connection: requests wait for each other, and a hook that uses the instance
+ * An adapter on PGlite. It is one connection: requests wait for each other, and a hook that uses the instance
  * instead of its `tx` waits for itself.
  *
  * @example
  * import { PGlite } from '@electric-sql/pglite'
  *
- * const source = pgliteAdapter(await PGlite.create(), schema)
+ * const adapter = pgliteAdapter(await PGlite.create(), schema)
  */
-export function pgliteAdapter<Tx extends PgliteTransaction>(
+export function pgliteAdapter<Tx extends PgliteTransaction, S extends Schema>(
   client: PgliteClient<Tx>,
-  schema: Schema,
+  schema: S,
   options: PostgresAdapterOptions<Tx> = {},
-): PostgresAdapter<Tx> {
-  return postgresAdapter(pgliteConnection(client), schema, options)
+): PostgresAdapter<Tx, S> {
+  checkPostgresAdapter(
+    'pgliteAdapter',
+    {
+      name: 'a PGlite instance',
+      fits: typeof client?.transaction === 'function' && typeof client.query === 'function',
+      given: client,
+    },
+    schema,
+    options,
+  )
+  return adapterOver(pgliteConnection(client), schema, options)
 }
 
-/** The seam alone, for what needs a connection and no data source. */
+/** The seam alone, for what needs a connection and no adapter. */
 export function pgliteConnection<Tx extends PgliteTransaction>(
   client: PgliteClient<Tx>,
 ): PostgresConnection<Tx> {

@@ -1,6 +1,6 @@
 import type { Schema } from '../core/schema/define.ts'
 import type { PostgresAdapter, PostgresAdapterOptions } from '../postgres/adapter.ts'
-import { postgresAdapter } from '../postgres/adapter.ts'
+import { adapterOver, checkPostgresAdapter } from '../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../postgres/connection.ts'
 import { keptStatements, survivingTransaction } from './over-postgres-js.ts'
 
@@ -20,22 +20,32 @@ export interface PostgresJsClient<Tx extends PostgresJsTransaction = PostgresJsT
 }
 
 /**
- * The data source on postgres.js.
+ * An adapter on postgres.js.
  *
  * @example
  * import postgres from 'postgres'
  *
- * const source = postgresJsAdapter(postgres(process.env.DATABASE_URL ?? ''), schema)
+ * const adapter = postgresJsAdapter(postgres(process.env.DATABASE_URL ?? ''), schema)
  */
-export function postgresJsAdapter<Tx extends PostgresJsTransaction>(
+export function postgresJsAdapter<Tx extends PostgresJsTransaction, S extends Schema>(
   sql: PostgresJsClient<Tx>,
-  schema: Schema,
+  schema: S,
   options: PostgresAdapterOptions<Tx> = {},
-): PostgresAdapter<Tx> {
-  return postgresAdapter(postgresJsConnection(sql), schema, options)
+): PostgresAdapter<Tx, S> {
+  checkPostgresAdapter(
+    'postgresJsAdapter',
+    {
+      name: 'what postgres() returns',
+      fits: typeof sql?.unsafe === 'function' && typeof sql.begin === 'function',
+      given: sql,
+    },
+    schema,
+    options,
+  )
+  return adapterOver(postgresJsConnection(sql), schema, options)
 }
 
-/** The seam alone, for what needs a connection and no data source. */
+/** The seam alone, for what needs a connection and no adapter. */
 export function postgresJsConnection<Tx extends PostgresJsTransaction>(
   sql: PostgresJsClient<Tx>,
 ): PostgresConnection<Tx> {

@@ -3,7 +3,6 @@ import { createEndpoint } from '../core/endpoint/endpoint.ts'
 import { createSigner, type SigningInput } from '../core/signature/sign.ts'
 import { Answer } from './answer.ts'
 import { CheckFailure } from './failure.ts'
-import { conformanceSchema } from './schema.ts'
 import type { Driver, PostOptions } from './source.ts'
 
 /** Milliseconds after which an answer is given up for lost. */
@@ -17,7 +16,7 @@ type Exchange = (request: Request) => Promise<Response>
 /** Runs the checks on an adapter in this process, through the real endpoint: signature, parsing and all. */
 export function inProcess(adapter: Adapter): Driver {
   const key = `sk_conformance_${crypto.randomUUID()}`
-  const endpoint = createEndpoint({ schema: conformanceSchema, signingKey: key, adapter })
+  const endpoint = createEndpoint({ signingKey: key, adapter })
   return signing('in process', 'http://conformance.invalid/source', key, endpoint.fetch)
 }
 

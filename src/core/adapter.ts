@@ -1,4 +1,4 @@
-import type { Field, Model } from './schema/define.ts'
+import type { Field, Model, Schema } from './schema/define.ts'
 import type { OperationType } from './schema/model.ts'
 import type { Relation } from './schema/relation.ts'
 
@@ -20,6 +20,10 @@ export interface RequestContext {
   readonly scope: Scope
   /** One per request; it stands in the answer of an error and in the log. */
   readonly requestId: string
+  /** The `id` of the key that signed, or the `kid` of a JWS; undefined where the key has no name. */
+  readonly keyId?: string | undefined
+  /** What `authorize` answered; undefined without `authorize`. */
+  readonly auth?: unknown
 }
 
 /** One row that is asked for. */
@@ -63,6 +67,8 @@ export interface ListRequest extends RequestContext {
   readonly order: 'asc' | 'desc'
   /** 1 to the endpoint's cap. */
   readonly limit: number
+  /** The cursor as the caller sent it; for an adapter whose `listCursors` are its own. */
+  readonly cursor?: string | undefined
   /** Position after which the page starts: the order field's value and the primary key, as they travel. */
   readonly after: { readonly value: unknown; readonly id: string } | undefined
   /** Relations to embed in each row under their name. */
@@ -130,9 +136,16 @@ export interface CommitAnswer {
  * - Each applied operation leaves exactly one event, and `events` never skips one that commits late.
  * - Failures are thrown as `PosternError` (or `Rejection` from a customer's rule), with nothing written.
  *
- * Write one by hand, or give `storeAdapter` (core/store-adapter.ts) the small operations of a store.
+ * Write one by hand, or give `storeAdapter` (core/rules/store-adapter.ts) the small operations of a store.
  */
-export interface Adapter {
+export interface Adapter<S extends Schema = Schema> {
+  /** The allow-list that requests are held against; the endpoint has no other. */
+  readonly schema: S
+  /**
+   * Who makes the cursors of a list. `sealed` (default): `ListRequest.cursorAfter`, and `after` says where the page
+   * starts. `own`: the adapter, whose `nextCursor` comes back as `ListRequest.cursor`, unchecked.
+   */
+  readonly listCursors?: 'sealed' | 'own' | undefined
   /** `{ row, stamp }` */
   load(request: LoadRequest): Promise<string>
   /** `{ rows, stamps, stamp, nextCursor? }` */
@@ -235,7 +248,7 @@ export interface LogPage {
   readonly through: number
 }
 
-/** A store that `storeAdapter` makes a `Adapter` of. */
+/** A store that `storeAdapter` makes an `Adapter` of. */
 export interface Store {
   transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>
   /** One row of the tenant with its own stamp (0 when the log knows none), read in one snapshot. */

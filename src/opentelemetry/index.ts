@@ -26,7 +26,7 @@ export interface OpenTelemetryOptions {
  * @example
  * import { createEndpoint } from 'postern'
  *
- * const endpoint = createEndpoint({ schema, adapter, signingKey: process.env.POSTERN_KEY, ...openTelemetry() })
+ * const endpoint = createEndpoint({ adapter, signingKey: process.env.POSTERN_KEY, ...openTelemetry() })
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): { readonly tracer: Tracer } {
   const tracer = (options.tracerProvider ?? trace).getTracer('postern')

@@ -1,4 +1,5 @@
 import type { Adapter, RequestContext } from '../core/adapter.ts'
+import { checkOptions, checkSchema, named, type OptionKind, type OptionKinds } from '../core/options.ts'
 import { readFeedCursor } from '../core/protocol/cursor.ts'
 import type { Schema } from '../core/schema/define.ts'
 import { schemaDigest } from '../core/schema/digest.ts'
@@ -37,8 +38,8 @@ export interface PostgresAdapterOptions<Tx = unknown> extends InstallOptions {
   settings?(request: RequestContext): Settings
 }
 
-/** A `Adapter` on Postgres, with what an operator needs beside it. `Tx` is the client library's transaction. */
-export interface PostgresAdapter<Tx = unknown> extends Adapter {
+/** An `Adapter` on Postgres, with what an operator needs beside it. `Tx` is the client library's transaction. */
+export interface PostgresAdapter<Tx = unknown, S extends Schema = Schema> extends Adapter<S> {
   /** Installs or upgrades our tables and functions for this schema; see `migrate`. */
   migrate(options?: { dryRun?: boolean }): Promise<MigrationReport>
   /** Looks whether database and schema fit each other; writes nothing. */
@@ -56,19 +57,70 @@ export interface PostgresAdapter<Tx = unknown> extends Adapter {
   acknowledge(name: string, cursor: string | null, tenant?: string | null): Promise<void>
 }
 
+/** What each option must be; adapters add their own. */
+const optionKinds: OptionKinds<PostgresAdapterOptions> = {
+  namespace: 'text',
+  lockTimeoutMs: 'number',
+  statementTimeoutMs: 'number',
+  hooks: 'object',
+  settings: 'function',
+}
+
 /**
- * The data source on Postgres, over any client library's connection. Every adapter (`postern/pg`, `postern/drizzle`,
+ * The check of every adapter's arguments, in the words of the adapter that was called.
+ *
+ * @throws TypeError naming the argument
+ */
+export function checkPostgresAdapter(
+  owner: string,
+  client: { readonly name: string; readonly fits: boolean; readonly given: unknown },
+  schema: Schema,
+  options: object,
+  own: Readonly<Record<string, OptionKind>> = {},
+): void {
+  if (!client.fits)
+    throw new TypeError(`${owner}: the first argument must be ${client.name}, not ${named(client.given)}.`)
+  checkSchema(owner, schema)
+  checkOptions(owner, options, { ...optionKinds, ...own })
+  const { hooks } = options as PostgresAdapterOptions
+  if (hooks !== undefined) {
+    checkOptions<CommitHooks<never>>(`${owner}: hooks`, hooks, {
+      beforeCommit: 'function',
+      afterCommit: 'function',
+    })
+  }
+}
+
+/**
+ * An adapter on Postgres, over any client library's connection. Every adapter (`postern/pg`, `postern/drizzle`,
  * ...) is this with its own connection.
  *
+ * @throws TypeError for options that cannot work
  * @example
- * const source = postgresAdapter(connection, schema)
- * await source.migrate()
+ * const adapter = postgresAdapter(connection, schema)
+ * await adapter.migrate()
  */
-export function postgresAdapter<Tx>(
+export function postgresAdapter<Tx, S extends Schema>(
   connection: PostgresConnection<Tx>,
-  schema: Schema,
+  schema: S,
   options: PostgresAdapterOptions<Tx> = {},
-): PostgresAdapter<Tx> {
+): PostgresAdapter<Tx, S> {
+  const fits = [connection?.query, connection?.transaction].every((method) => typeof method === 'function')
+  checkPostgresAdapter(
+    'postgresAdapter',
+    { name: 'a PostgresConnection', fits, given: connection },
+    schema,
+    options,
+  )
+  return adapterOver(connection, schema, options)
+}
+
+/** The same, once a library's adapter has checked its arguments. */
+export function adapterOver<Tx, S extends Schema>(
+  connection: PostgresConnection<Tx>,
+  schema: S,
+  options: PostgresAdapterOptions<Tx> = {},
+): PostgresAdapter<Tx, S> {
   const s = installSchema(options)
   const digest = schemaDigest(schema)
   const names = (model: string | null, verb: string): string =>
@@ -93,7 +145,8 @@ export function postgresAdapter<Tx>(
       ? {}
       : { statement_timeout: String(statementTimeoutMs) }
 
-  const source: PostgresAdapter<Tx> = {
+  const source: PostgresAdapter<Tx, S> = {
+    schema,
     load: async (request) => reading(load(connection, request, await manifest(), s, settings(request))),
 
     async list(request) {

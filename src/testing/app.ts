@@ -55,11 +55,14 @@ export type HeadersLike = Headers | Readonly<Record<string, string | readonly st
 /** Routes an application under test into the session that a request names. */
 export interface TestSessions extends AsyncDisposable {
   readonly enabled: boolean
-  /**
-   * For the endpoint: `adapters: { test: sessions.adapter }`, or `adapter: sessions.adapter` in a deployment that is
-   * only there for tests. A request that carries a token and asks for another mode is refused with `source_forbidden`.
-   */
+  /** For the endpoint of a deployment that is only there for tests: `adapter: sessions.adapter`. */
   readonly adapter: PickAdapter
+  /**
+   * For an endpoint that answers live requests too: `adapter: sessions.beside(adapter)`. Requests of `scope.mode`
+   * `test` go to their session, those without a mode or of mode `live` to the adapter given. Any other mode, and a
+   * request that carries a token without asking for `test`, is refused with `source_forbidden`.
+   */
+  beside(live: Adapter | PickAdapter): PickAdapter
   /** The session that these headers name. */
   of(headers: HeadersLike): Promise<RoutedSession>
 }
@@ -79,7 +82,7 @@ interface Opened {
  * import { createEndpoint } from 'postern'
  *
  * const sessions = testSessions({ enabled: process.env.TEST_SESSIONS === 'on', schema, connection: 'postgres://localhost/postgres' })
- * const endpoint = createEndpoint({ schema, signingKey: 'sk_the_key', adapter, adapters: { test: sessions.adapter } })
+ * const endpoint = createEndpoint({ signingKey: 'sk_the_key', adapter: sessions.beside(adapter) })
  */
 export function testSessions(options: TestSessionsOptions): TestSessions {
   const { schema, enabled = false, connection, mock } = options
@@ -173,12 +176,24 @@ export function testSessions(options: TestSessionsOptions): TestSessions {
     }
   }
 
+  const adapter = async ({ request }: AdapterContext) => (await of(request?.headers ?? {})).adapter
+
   return {
     enabled,
     of,
-    adapter: Object.assign(async ({ request }: AdapterContext) => (await of(request.headers)).adapter, {
-      claims: ({ headers }: Request) => enabled && headers.has(SESSION_HEADER),
-    }),
+    adapter,
+    beside: (live) => (context) => {
+      const { mode = 'live' } = context.scope
+      if (mode === 'test') return adapter(context)
+      // A test that forgot the mode must not write to the live store.
+      const strays = enabled && context.request?.headers.has(SESSION_HEADER)
+      if (mode !== 'live' || strays) {
+        throw new PosternError('source_forbidden', 'This request is for the adapter of another mode.', {
+          details: { pointer: '/scope/mode' },
+        })
+      }
+      return typeof live === 'function' ? live(context) : live
+    },
     async [Symbol.asyncDispose]() {
       for (const id of [...opened.keys()]) await shut(id)
       await (await pool)?.end()

@@ -34,22 +34,22 @@ export interface FixtureAdapterOptions {
   readonly source?: PostgresAdapterOptions | undefined
 }
 
-export interface OpenAdapter {
-  readonly adapter: PostgresAdapter
+export interface OpenAdapter<S extends Schema> {
+  readonly adapter: PostgresAdapter<unknown, S>
   close(): Promise<void>
 }
 
-export async function openAdapter(
+export async function openAdapter<S extends Schema>(
   database: OpenDatabase,
-  schema: Schema,
+  schema: S,
   { adapter: make, source }: FixtureAdapterOptions,
-): Promise<OpenAdapter> {
+): Promise<OpenAdapter<S>> {
   const closers: (() => unknown)[] = []
   const { url, pglite } = database
   const adapter =
     make === undefined
       ? postgresAdapter(database.connection, schema, source)
-      : await make({ url, pglite, defer: (close) => closers.push(close) })
+      : ((await make({ url, pglite, defer: (close) => closers.push(close) })) as PostgresAdapter<unknown, S>)
   return {
     adapter,
     async close() {
@@ -59,7 +59,7 @@ export async function openAdapter(
 }
 
 /** The same adapter, with a question before each call, and once more when one has failed. */
-export function guarded(adapter: Adapter, live: () => Promise<void>): Adapter {
+export function guarded<S extends Schema>(adapter: Adapter<S>, live: () => Promise<void>): Adapter<S> {
   const ask = async <T>(work: () => Promise<T>): Promise<T> => {
     await live()
     try {
@@ -71,6 +71,7 @@ export function guarded(adapter: Adapter, live: () => Promise<void>): Adapter {
     }
   }
   return {
+    schema: adapter.schema,
     load: (request) => ask(() => adapter.load(request)),
     list: (request) => ask(() => adapter.list(request)),
     commit: (request) => ask(() => adapter.commit(request)),
@@ -88,20 +89,19 @@ export interface OpenEndpoint<S extends Schema> {
 /** Options of a session's own endpoint: those of `createEndpoint` that a session does not decide by itself. */
 export type FixtureEndpointOptions<S extends Schema> = Omit<
   EndpointOptions<S>,
-  'schema' | 'adapter' | 'adapters' | 'signingKey' | 'keys' | 'resolveKeys' | 'models' | 'commit' | 'events'
+  'adapter' | 'adapters' | 'signingKey' | 'keys' | 'resolveKeys'
 >
 
 /** An endpoint in this process and a client that signs for it; nothing listens on a port. */
 export function openEndpoint<S extends Schema>(
-  schema: S,
-  adapter: Adapter,
+  adapter: Adapter<S>,
   options: FixtureEndpointOptions<S> = {},
 ): OpenEndpoint<S> {
   const signingKey = `sk_test_${randomBytes(24).toString('hex')}`
-  const endpoint = createEndpoint<S>({ ...options, schema, adapter, signingKey })
+  const endpoint = createEndpoint<S>({ ...options, adapter, signingKey })
   const client = createClient<S>({
     url: 'http://test-session.invalid/source',
-    signingKey: signingKey,
+    signingKey,
     retries: 0,
     fetch: (url, init) => endpoint.fetch(new Request(url, init)),
   })

@@ -127,7 +127,7 @@ export function fixture<S extends Schema>(name: string, options: FixtureOptions<
     const { adapter, close } = await openAdapter(database, schema, options)
     try {
       const { url, pglite, query: sql } = database
-      await populate({ url, pglite, sql, adapter, client: openEndpoint(schema, adapter).client })
+      await populate({ url, pglite, sql, adapter, client: openEndpoint(adapter).client })
       for (const statement of effectTables) await database.query(statement)
       // Else the first reader of every copy does it again.
       if (url !== null) await database.query('vacuum (analyze)')

@@ -106,7 +106,7 @@ export async function openSession<S extends Schema>(parts: SessionParts<S>): Pro
 
   const { adapter: inner, close } = await openAdapter(copy, schema, parts.adapter)
   const adapter = guarded(inner, live)
-  const { endpoint, client, signingKey } = openEndpoint(schema, adapter, attach.endpoint)
+  const { endpoint, client, signingKey } = openEndpoint(adapter, attach.endpoint)
   const effects = sessionEffects(copy, adapter, base.position, attach)
   const claims = { id, fixture, database: copy.name, incarnation: base.incarnation }
   const token = await signToken(key, { ...claims, effects: effects.policy, expiresAt })

@@ -50,8 +50,8 @@ afterAll(async () => {
 let installations = 0
 const options = () => ({ namespace: `postern_${installations++}` })
 
-function door(schema: Schema, source: unknown) {
-  const endpoint = createEndpoint({ schema, adapter: source as PostgresAdapter, signingKey })
+function door(_schema: Schema, source: unknown) {
+  const endpoint = createEndpoint({ adapter: source as PostgresAdapter, signingKey })
   const scope = { organizationId: 'org_1' }
   let keys = 0
   return {
@@ -298,7 +298,7 @@ describe('values that Drizzle makes', () => {
   test('a retry is the same intent, whatever was made meanwhile', async () => {
     const source = drizzleAdapter(db(), schema, options())
     await source.migrate()
-    const endpoint = createEndpoint({ schema, adapter: source as PostgresAdapter, signingKey })
+    const endpoint = createEndpoint({ adapter: source as PostgresAdapter, signingKey })
     const request = {
       type: 'commit',
       correlationId: 'once',

@@ -59,7 +59,7 @@ async function door(
   options: Partial<LibraryOptions> = {},
 ): Promise<OpenEndpoint> {
   const opened: Opened = await library.open(url, { schema, ...options })
-  const endpoint = createEndpoint({ schema, adapter: opened.source, signingKey })
+  const endpoint = createEndpoint({ adapter: opened.source, signingKey })
   return {
     commit: (correlationId, ...operations) =>
       ask(endpoint, { type: 'commit', correlationId, operations, scope }),

@@ -82,7 +82,7 @@ test.each(places)(
     })
     try {
       await source.migrate()
-      const endpoint = createEndpoint({ schema, adapter: source, signingKey })
+      const endpoint = createEndpoint({ adapter: source, signingKey })
       const create = (id: string, correlationId = id) =>
         ask(endpoint, {
           type: 'commit',
@@ -185,7 +185,7 @@ test.each([...single.map(onServer), ...places.filter(({ name }) => name.includes
         },
       },
     })
-    const endpoint = createEndpoint({ schema, adapter: source, signingKey })
+    const endpoint = createEndpoint({ adapter: source, signingKey })
     const commit = (id: string) =>
       ask(endpoint, {
         type: 'commit',

@@ -19,7 +19,7 @@ type Query = (text: string) => Promise<{ row: unknown }[]>
 
 async function transcripts(source: PostgresAdapter, query: Query, empty: () => Promise<unknown>) {
   await source.migrate()
-  const endpoint = createEndpoint({ schema, adapter: source, signingKey })
+  const endpoint = createEndpoint({ adapter: source, signingKey })
   const subject = {
     name: '',
     exact: true,

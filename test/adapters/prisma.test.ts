@@ -61,8 +61,8 @@ const options = () => ({ namespace: `postern_${installations++}` })
 const generators = { cuid: () => `c${String(Math.random()).slice(2)}` }
 const rows = async (text: string) => (await client.query(text)).rows
 
-function door(schema: Schema, source: unknown) {
-  const endpoint = createEndpoint({ schema, adapter: source as PostgresAdapter, signingKey })
+function door(_schema: Schema, source: unknown) {
+  const endpoint = createEndpoint({ adapter: source as PostgresAdapter, signingKey })
   const scope = { organizationId: 'org_1' }
   let keys = 0
   return {

@@ -20,7 +20,7 @@ test.each(libraries)('$name: a commit is one round trip, however many operations
   const { source, close } = await library.open(line.url, { schema, max: 1 })
   try {
     await source.migrate()
-    const endpoint = createEndpoint({ schema, adapter: source, signingKey })
+    const endpoint = createEndpoint({ adapter: source, signingKey })
     let made = 0
     const commit = async (operations: number) => {
       const create = () => ({ type: 'CREATE', model: 'items', id: `i${made++}`, input: { name: 'x' } })

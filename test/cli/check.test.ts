@@ -48,7 +48,7 @@ beforeAll(async () => {
   url = new URL(open.url)
   url.username = role
   app = project({ 'postern.config.ts': asText })
-  server = createServer(toNode(createEndpoint({ schema, signingKey: key, adapter: open.source }))).listen(0)
+  server = createServer(toNode(createEndpoint({ signingKey: key, adapter: open.source }))).listen(0)
   await once(server, 'listening')
   endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/source`
 })

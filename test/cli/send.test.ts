@@ -20,7 +20,7 @@ let env: Record<string, string>
 
 beforeAll(async () => {
   open = await openSource({ schema, tables })
-  server = createServer(toNode(createEndpoint({ schema, signingKey: key, adapter: open.source }))).listen(0)
+  server = createServer(toNode(createEndpoint({ signingKey: key, adapter: open.source }))).listen(0)
   await once(server, 'listening')
   env = { POSTERN_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/source`, POSTERN_KEY: key }
 })

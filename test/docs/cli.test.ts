@@ -90,7 +90,7 @@ test('following the page from an application to a door gives what the page says,
     const { adapter } = (await load('adapter.ts')) as { adapter: EndpointOptions<Schema>['adapter'] }
     const { schema } = (await load('schema.ts')) as { schema: Schema }
     const server = createServer(
-      toNode(createEndpoint({ schema, adapter: adapter as never, signingKey: process.env.POSTERN_KEY })),
+      toNode(createEndpoint({ adapter: adapter as never, signingKey: process.env.POSTERN_KEY })),
     ).listen(0)
     await once(server, 'listening')
     const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/source`

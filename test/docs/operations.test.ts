@@ -33,7 +33,7 @@ let role: string
 const sql = (text: string) => owner.query(text.replaceAll('tasks_app', role))
 
 function clientOf(adapter: Adapter): Client<typeof schema> {
-  const endpoint = createEndpoint({ schema, adapter, signingKey })
+  const endpoint = createEndpoint({ adapter, signingKey })
   return createClient<typeof schema>({
     url: 'http://localhost/source',
     signingKey: signingKey,

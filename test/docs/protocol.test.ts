@@ -29,7 +29,7 @@ test('the signed request of the page holds under the key of the page, and with n
 test('an endpoint answers the signed request of the page', async () => {
   const schema = defineSchema({ tasks: model({ fields: { title: z.string() }, mutable: true }) })
   const rows = { tasks: [{ id: 't1', title: 'Paint the door', organization_id: 'org_1' }] }
-  const endpoint = createEndpoint({ schema, adapter: memoryAdapter(schema, { rows }), signingKey: key, now })
+  const endpoint = createEndpoint({ adapter: memoryAdapter(schema, { rows }), signingKey: key, now })
   const response = await endpoint.fetch(
     new Request('https://example.com/', { method: 'POST', headers, body: bytes }),
   )

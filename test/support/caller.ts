@@ -77,8 +77,7 @@ export function caller(
     requestId: 'test',
   }
   const limits = { ...defaultLimits, listMax: 100_000, operations: 10_000 }
-  const prepare = (body: unknown) =>
-    prepareWork(parseRequest(body), context, { schema, limits, ownCursors: false })
+  const prepare = (body: unknown) => prepareWork(parseRequest(body), context, { schema, limits })
   const events: Caller['events'] = async (cursor, limit = 1000) => {
     const work = prepare({ type: 'events', cursor, limit })
     return JSON.parse(await source.events(work.request as never))

@@ -75,7 +75,7 @@ export function mountSuite(mount: Mount): void {
     options: Partial<EndpointOptions<typeof schema>> = {},
   ) => {
     const adapter = memoryAdapter(schema)
-    const { url, close } = await mount({ schema, signingKey, adapter, ...options })
+    const { url, close } = await mount({ signingKey, adapter, ...options })
     try {
       await run(url, adapter)
     } finally {

@@ -1,7 +1,7 @@
 import { withClientValues } from '../../core/rules/client-values.ts'
 import type { Schema } from '../../core/schema/define.ts'
 import type { PostgresAdapter, PostgresAdapterOptions } from '../../postgres/adapter.ts'
-import { postgresAdapter } from '../../postgres/adapter.ts'
+import { adapterOver, checkPostgresAdapter } from '../../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../../postgres/connection.ts'
 import { oneByOne, type Turns } from '../../postgres/runtime/turns.ts'
 import { type Guard, keptStatements, survivingTransaction } from '../over-postgres-js.ts'
@@ -39,7 +39,7 @@ export interface DrizzleAdapterOptions<Tx> extends PostgresAdapterOptions<Tx> {
 }
 
 /**
- * The data source on Drizzle, over node-postgres, postgres.js, PGlite or neon-serverless. Table and column names and
+ * An adapter on Drizzle, over node-postgres, postgres.js, PGlite or neon-serverless. Table and column names and
  * what Drizzle fills in by itself (`$defaultFn`, `$onUpdateFn`) are read from the tables; what the schema says goes
  * first.
  *
@@ -48,20 +48,31 @@ export interface DrizzleAdapterOptions<Tx> extends PostgresAdapterOptions<Tx> {
  * import { pgTable, text } from 'drizzle-orm/pg-core'
  *
  * const tasks = pgTable('tasks', { id: text().primaryKey(), title: text().notNull() })
- * const source = drizzleAdapter(drizzle(pool), schema, { tables: { tasks } })
+ * const adapter = drizzleAdapter(drizzle(pool), schema, { tables: { tasks } })
  */
-export function drizzleAdapter<Tx extends DrizzleTransaction>(
+export function drizzleAdapter<Tx extends DrizzleTransaction, S extends Schema>(
   db: DrizzleDatabase<Tx>,
-  schema: Schema,
+  schema: S,
   options: DrizzleAdapterOptions<Tx> = {},
-): PostgresAdapter<Tx> {
+): PostgresAdapter<Tx, S> {
+  checkPostgresAdapter(
+    'drizzleAdapter',
+    {
+      name: 'a Drizzle database with transactions',
+      fits: typeof db?.transaction === 'function' && db._ !== undefined,
+      given: db,
+    },
+    schema,
+    options,
+    { tables: 'object' },
+  )
   const tables = options.tables ?? tablesOf(schema) ?? db._.fullSchema
   const mapped = drizzleMapping(schema, tables, columnNameOf(db))
-  const source = postgresAdapter(drizzleConnection(db), mapped.schema, options)
-  return withClientValues(source, mapped.schema, mapped.values)
+  const adapter = adapterOver(drizzleConnection(db), mapped.schema, options)
+  return withClientValues(adapter, mapped.schema, mapped.values)
 }
 
-/** The seam alone, for what needs a connection and no data source. */
+/** The seam alone, for what needs a connection and no adapter. */
 export function drizzleConnection<Tx extends DrizzleTransaction>(
   db: DrizzleDatabase<Tx>,
 ): PostgresConnection<Tx> {
@@ -136,7 +147,7 @@ function surviveBrokenConnections(pool: Pool): void {
   })
 }
 
-/** Pools and clients; one listener does for all data sources over them. */
+/** Pools and clients; one listener does for all adapters over them. */
 const listenedTo = new WeakSet<object>()
 
 function columnNameOf(db: DrizzleDatabase): ColumnName {

@@ -1,4 +1,5 @@
 import type { Adapter, LogEntry, RowValue } from '../../core/adapter.ts'
+import { checkOptions, checkSchema } from '../../core/options.ts'
 import { changedFields } from '../../core/rules/compare.ts'
 import { timestampText } from '../../core/rules/event.ts'
 import { storeAdapter } from '../../core/rules/store-adapter.ts'
@@ -38,7 +39,7 @@ export interface RawWriteOptions {
 }
 
 /** The store in memory: an adapter, and beside it what tests want to see and do past the endpoint. */
-export interface MemoryAdapter extends Adapter {
+export interface MemoryAdapter<S extends Schema = Schema> extends Adapter<S> {
   inspect(): MemoryInspection
   /**
    * Puts a whole row past the endpoint: no ledger, no staleness, no constraint. Fields by name, what is left out is
@@ -59,7 +60,7 @@ export interface MemoryAdapter extends Adapter {
 const THIRTY_DAYS_MS = 30 * 24 * 60 * 60 * 1000
 
 /**
- * A data source in this process's memory: the whole protocol without a database, for tests, demos and as the
+ * An adapter in this process's memory: the whole protocol without a database, for tests, demos and as the
  * specification that the Postgres engine is compared with. Nothing survives the process.
  *
  * Keys must be unique; other constraints hold where `unique` and `references` declare them.
@@ -69,7 +70,15 @@ const THIRTY_DAYS_MS = 30 * 24 * 60 * 60 * 1000
  * @example
  * const adapter = memoryAdapter(schema, { rows: { tasks: [{ id: 't1', title: 'Paint', organization_id: 'org_1' }] } })
  */
-export function memoryAdapter(schema: Pick<Schema, 'models'>, options: MemoryOptions = {}): MemoryAdapter {
+export function memoryAdapter<S extends Schema>(schema: S, options: MemoryOptions = {}): MemoryAdapter<S> {
+  checkSchema('memoryAdapter', schema)
+  checkOptions<MemoryOptions>('memoryAdapter', options, {
+    rows: 'object',
+    now: 'function',
+    ledgerRetentionMs: 'number',
+    unique: 'object',
+    references: 'object',
+  })
   const now = options.now ?? (() => new Date())
   const { unique, references, ledgerRetentionMs = THIRTY_DAYS_MS } = options
   const store = new MemoryStore(schema, { unique, references, ledgerRetentionMs, now })

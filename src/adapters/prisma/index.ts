@@ -2,7 +2,7 @@ import { PosternError } from '../../core/errors.ts'
 import { withClientValues } from '../../core/rules/client-values.ts'
 import type { Schema } from '../../core/schema/define.ts'
 import type { PostgresAdapter, PostgresAdapterOptions } from '../../postgres/adapter.ts'
-import { postgresAdapter } from '../../postgres/adapter.ts'
+import { adapterOver, checkPostgresAdapter } from '../../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../../postgres/connection.ts'
 import type { PrismaMappingOptions } from './mapping.ts'
 import { prismaMapping } from './mapping.ts'
@@ -35,24 +35,31 @@ export interface PrismaAdapterOptions<Tx> extends PostgresAdapterOptions<Tx>, Pr
 }
 
 /**
- * The data source on Prisma. Tables, columns and what Prisma fills in by itself (`@updatedAt`, `@default`) are read
+ * An adapter on Prisma. Tables, columns and what Prisma fills in by itself (`@updatedAt`, `@default`) are read
  * from the client; what the schema says goes first.
  *
  * @example
  * // `prisma` is your application's `new PrismaClient({ adapter: new PrismaPg({ connectionString }) })`
- * const source = prismaAdapter(prisma, schema)
+ * const adapter = prismaAdapter(prisma, schema)
  */
-export function prismaAdapter<Tx extends PrismaTransaction>(
+export function prismaAdapter<Tx extends PrismaTransaction, S extends Schema>(
   prisma: PrismaClient<Tx>,
-  schema: Schema,
+  schema: S,
   options: PrismaAdapterOptions<Tx> = {},
-): PostgresAdapter<Tx> {
+): PostgresAdapter<Tx, S> {
+  checkPostgresAdapter(
+    'prismaAdapter',
+    { name: 'a PrismaClient', fits: typeof prisma?.$queryRawUnsafe === 'function', given: prisma },
+    schema,
+    options,
+    { transactionTimeoutMs: 'number', connectTimeoutMs: 'number', models: 'object', generators: 'object' },
+  )
   const mapped = prismaMapping(prisma, schema, options)
-  const source = postgresAdapter(prismaConnection(prisma, options), mapped.schema, options)
-  return withClientValues(source, mapped.schema, mapped.values)
+  const adapter = adapterOver(prismaConnection(prisma, options), mapped.schema, options)
+  return withClientValues(adapter, mapped.schema, mapped.values)
 }
 
-/** The seam alone, for what needs a connection and no data source. */
+/** The seam alone, for what needs a connection and no adapter. */
 export function prismaConnection<Tx extends PrismaTransaction>(
   prisma: PrismaClient<Tx>,
   options: Pick<PrismaAdapterOptions<never>, 'transactionTimeoutMs' | 'connectTimeoutMs'> = {},

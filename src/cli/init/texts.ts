@@ -142,23 +142,23 @@ export function routeText(
   source: string,
 ): { text: string; mount: readonly string[] } {
   const at = (name: string): string => importPath(application, route, posix.join(source, name))
-  const imports = [`import { adapter } from '${at('adapter')}'`, `import { schema } from '${at('schema')}'`]
-  const options = '{ schema, adapter, signingKey: process.env.POSTERN_KEY }'
+  const imports = [`import { adapter } from '${at('adapter')}'`]
+  const options = '{ adapter, signingKey: process.env.POSTERN_KEY }'
   switch (framework) {
     case 'next':
       return {
-        text: `import { toNextRoute } from 'postern/next'\n${imports.join('\n')}\n\nexport const runtime = 'nodejs'\nexport const { POST } = toNextRoute(createEndpoint(${options}))\n`,
+        text: `import { createEndpoint } from 'postern'\nimport { toNextRoute } from 'postern/next'\n${imports.join('\n')}\n\nexport const runtime = 'nodejs'\nexport const { POST } = toNextRoute(createEndpoint(${options}))\n`,
         mount: [],
       }
     case 'express':
       return {
-        text: `import { toExpress } from 'postern/express'\n${imports.join('\n')}\n\nexport const endpoint = toExpress(createEndpoint(${options}))\n`,
+        text: `import { createEndpoint } from 'postern'\nimport { toExpress } from 'postern/express'\n${imports.join('\n')}\n\nexport const endpoint = toExpress(createEndpoint(${options}))\n`,
         mount: [`app.post('/source', endpoint) // from ${route}; before app.use(express.json())`],
       }
     case 'hono':
       return {
         text: `import { createEndpoint } from 'postern'\n${imports.join('\n')}\n\nexport const endpoint = createEndpoint(${options})\n`,
-        mount: [`app.post('/source', (c) => endpoint(c.req.raw)) // from ${route}`],
+        mount: [`app.post('/source', (c) => endpoint.fetch(c.req.raw)) // from ${route}`],
       }
   }
 }

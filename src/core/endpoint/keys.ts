@@ -24,10 +24,11 @@ export function keyLookup(
 ): KeyLookup {
   const ways = (['signingKey', 'keys', 'resolveKeys'] as const).filter((name) => name in options)
   const given = ways.filter((name) => options[name] !== undefined)
-  if (ways.length === 0)
-    throw new TypeError('A data source needs its keys: give `signingKey`, `keys` or `resolveKeys`.')
+  if (ways.length === 0) throw new TypeError('createEndpoint: give `signingKey`, `keys` or `resolveKeys`.')
   if (given.length > 1)
-    throw new TypeError(`Give one of ${given.map((name) => `\`${name}\``).join(', ')}, not all.`)
+    throw new TypeError(
+      `createEndpoint: give one of ${given.map((name) => `\`${name}\``).join(', ')}, not all.`,
+    )
   if (options.resolveKeys !== undefined) return resolvedKeys(options.resolveKeys, timeoutMs)
   const input = options.signingKey ?? options.keys
   if (input === undefined) {

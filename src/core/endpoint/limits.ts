@@ -1,4 +1,5 @@
 import { CALLBACK_TIMEOUT_MS, isWait, LONGEST_WAIT_MS } from '../callback.ts'
+import { unknownName } from '../options.ts'
 import type { QueryLimits } from '../protocol/query.ts'
 
 /** How much one request, and all requests at once, may ask of this process. Give only those that differ. */
@@ -60,7 +61,8 @@ export const defaultLimits: Limits = {
 export function resolveLimits(given: Partial<Limits> = {}): Limits {
   const limits: Record<string, number> = { ...defaultLimits }
   for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(defaultLimits, name)) throw new TypeError(`limits.${name} is not a limit`)
+    if (!Object.hasOwn(defaultLimits, name))
+      throw unknownName('createEndpoint', 'limit', name, Object.keys(defaultLimits))
     if (value === undefined) continue
     if (!Number.isSafeInteger(value) || value < 1)
       throw new TypeError(`limits.${name} must be a whole number from 1`)

@@ -1,12 +1,12 @@
 import type { Adapter, Scope } from '../adapter.ts'
+import { checkAdapter, checkOptions } from '../options.ts'
+import type { PlainOperation } from '../protocol/operations.ts'
 import type { ProtocolRequest, RequestType } from '../protocol/request.ts'
 import type { Schema } from '../schema/define.ts'
 import type { KeyInput } from '../signature/keys.ts'
 import type { VerifiedContext } from './context.ts'
-import type { Handlers } from './handlers.ts'
 import type { Limits } from './limits.ts'
 import type { Observation } from './observe.ts'
-import type { PlainOperation } from './work.ts'
 
 /** Finds the keys of one request, for endpoints that serve callers with keys of their own. */
 export type ResolveKeys = (context: {
@@ -50,19 +50,12 @@ export interface AdapterContext extends VerifiedContext {
 }
 
 /** Picks the adapter of one request; a `PosternError` that it throws is the answer. */
-export interface PickAdapter {
-  (context: AdapterContext): Adapter | Promise<Adapter>
-  /** Requests that may go nowhere else: picked for another mode, they are refused with `source_forbidden`. */
-  readonly claims?: ((request: Request) => boolean) | undefined
-}
+export type PickAdapter<S extends Schema = Schema> = (
+  context: AdapterContext,
+) => Adapter<S> | Promise<Adapter<S>>
 
-/** Options of `createEndpoint` and of every mount. */
-export interface EndpointOptions<S extends Schema = Schema, Auth = unknown>
-  extends Handlers<S, Auth>,
-    Observation {
-  /** The allow-list of models and fields; see `defineSchema`. */
-  readonly schema: S
-
+/** Options of `createEndpoint`. */
+export interface EndpointOptions<S extends Schema = Schema, Auth = unknown> extends Observation {
   /** One secret, or several during a rotation. `sk_...` counts as its own bytes, `whsec_...` as base64. */
   readonly signingKey?: string | readonly string[] | undefined
   /** Keys with names, expiry, tenants, public keys and JWKS. In place of `signingKey`. */
@@ -71,16 +64,16 @@ export interface EndpointOptions<S extends Schema = Schema, Auth = unknown>
   readonly resolveKeys?: ResolveKeys | undefined
 
   /**
-   * What the endpoint runs on, for example `pgAdapter(pool, schema)`, or a function that picks it for each
-   * request. In place of hand-written handlers.
+   * What the endpoint runs on, for example `pgAdapter(pool, schema)`, or a function that picks it for each request
+   * once its scope is known. Its schema is what requests are held against.
    */
-  readonly adapter?: Adapter | PickAdapter | undefined
+  readonly adapter?: Adapter<S> | PickAdapter<S> | undefined
   /**
    * Adapters by `scope.mode`, for example `{ sandbox: ... }`. `adapter` then answers requests without a mode and
-   * those of mode `live`, unless `live` stands here; any other mode is refused, so that a mistyped `sandbox` never
+   * those of mode `live`, unless `live` is named here; any other mode is refused, so that a mistyped `sandbox` never
    * reaches the live store.
    */
-  readonly adapters?: Readonly<Record<string, Adapter | PickAdapter>> | undefined
+  readonly adapters?: Readonly<Record<string, Adapter<S> | PickAdapter<S>>> | undefined
 
   /**
    * Decides whose request this is, from what you know of the key or a header of your own, instead of what the
@@ -89,7 +82,7 @@ export interface EndpointOptions<S extends Schema = Schema, Auth = unknown>
   readonly resolveScopes?: ((context: ScopesContext) => ResolvedScopes | Promise<ResolvedScopes>) | undefined
   /**
    * The last word. Answer `false` for `source_forbidden`, or throw a `Rejection` for a code of your own;
-   * anything else is granted, and handed to hand-written handlers as `context.auth`.
+   * anything else is granted, and handed to the adapter as `auth`.
    */
   readonly authorize?: ((context: AuthorizeContext) => Auth | false | Promise<Auth | false>) | undefined
 
@@ -98,3 +91,53 @@ export interface EndpointOptions<S extends Schema = Schema, Auth = unknown>
   /** The clock that signatures are judged by, in milliseconds since 1970. Default `Date.now`. */
   readonly now?: (() => number) | undefined
 }
+
+/** @throws TypeError for options that cannot work, naming the option */
+export function checkEndpointOptions(options: object): void {
+  const owner = 'createEndpoint'
+  checkOptions<EndpointOptions>(
+    owner,
+    options,
+    {
+      signingKey: ['text', 'array'],
+      keys: ['text', 'object', 'array'],
+      resolveKeys: 'function',
+      adapter: ['object', 'function'],
+      adapters: 'object',
+      resolveScopes: 'function',
+      authorize: 'function',
+      limits: 'object',
+      now: 'function',
+      onCommit: 'function',
+      onReject: 'function',
+      onError: 'function',
+      logger: 'object',
+      tracer: 'object',
+    },
+    {
+      schema: "the schema is the adapter's, for example pgAdapter(pool, schema)",
+      models: 'give `adapter: handlersAdapter(schema, { models })`',
+      commit: 'give `adapter: handlersAdapter(schema, { commit })`',
+      events: 'give `adapter: handlersAdapter(schema, { events })`',
+      hooks: 'hooks are an option of the adapter',
+    },
+  )
+  const { adapter, adapters, logger, tracer } = options as EndpointOptions
+  if (adapter === undefined && adapters === undefined) {
+    throw new TypeError(`${owner}: give \`adapter\`, for example pgAdapter(pool, schema).`)
+  }
+  for (const [name, given] of [['adapter', adapter] as const, ...named(adapters)]) {
+    if (given !== undefined && typeof given !== 'function') checkAdapter(owner, name, given)
+  }
+  for (const level of ['info', 'warn', 'error'] as const) {
+    if (logger && typeof logger[level] !== 'function') {
+      throw new TypeError(`${owner}: the logger has no method ${level}.`)
+    }
+  }
+  if (tracer && typeof tracer.startActiveSpan !== 'function') {
+    throw new TypeError(`${owner}: the tracer has no method startActiveSpan.`)
+  }
+}
+
+const named = (adapters: EndpointOptions['adapters']) =>
+  Object.entries(adapters ?? {}).map(([mode, given]) => [`adapters.${mode}`, given] as const)

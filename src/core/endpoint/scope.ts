@@ -1,36 +1,35 @@
 import type { Scope } from '../adapter.ts'
 import { isRecord, settled, typeName } from '../callback.ts'
 import { PosternError } from '../errors.ts'
-import type { ProtocolRequest, RequestType } from '../protocol/request.ts'
-import type { VerifiedContext } from './context.ts'
+import type { RequestType } from '../protocol/request.ts'
+import type { Asked } from './context.ts'
 import type { EndpointOptions, ResolvedScopes } from './options.ts'
 
 /**
- * The scope that `resolveScopes` puts in the place of the one that the caller claims, or the claimed one when it only
- * says which types of request are granted.
+ * The scope that a request is answered in: the one that the caller claims, held to the tenant of its key, or the one
+ * that `resolveScopes` puts in its place.
  *
  * @throws PosternError `source_forbidden` for another tenant than the key's, a type that is not granted, or no scope
  */
-export async function resolvedScope(
-  resolveScopes: NonNullable<EndpointOptions['resolveScopes']>,
-  body: ProtocolRequest,
-  claimed: Scope,
-  bound: string | undefined,
-  verified: VerifiedContext,
-  timeoutMs?: number,
+export async function trustedScope(
+  { resolveScopes }: Pick<EndpointOptions, 'resolveScopes'>,
+  { body, verified, boundTenant }: Asked,
+  timeoutMs: number,
 ): Promise<Scope> {
+  const claimed = boundScope(body.scope, boundTenant)
+  if (resolveScopes === undefined) return claimed
   const asked = { ...verified, body, scope: claimed }
   const resolved = await settled('resolveScopes', () => resolveScopes(asked), timeoutMs)
   if (resolved == null) throw new PosternError('source_forbidden')
   const types = grantedTypes(resolved)
-  if (types === undefined) return boundScope(checked(resolved as Scope), bound)
+  if (types === undefined) return boundScope(checked(resolved as Scope), boundTenant)
   if (!types.has(body.type))
     throw new PosternError('source_forbidden', `This caller may not send ${body.type}.`)
   return claimed
 }
 
 /** Holds a scope to the tenant that the key speaks for, when it is bound to one. */
-export function boundScope(scope: Scope, bound: string | undefined): Scope {
+function boundScope(scope: Scope, bound: string | undefined): Scope {
   if (bound === undefined || scope.organizationId === bound) return scope
   if (scope.organizationId === undefined) return { ...scope, organizationId: bound }
   throw new PosternError('source_forbidden', 'This key does not speak for that organization.', {

@@ -1,10 +1,9 @@
 import type {
+  Adapter,
   CommitRequest,
   EventsRequest,
   ListRequest,
   LoadRequest,
-  OnStale,
-  Operation,
   RequestContext,
 } from '../adapter.ts'
 import type { Issue } from '../errors.ts'
@@ -16,38 +15,25 @@ import type { CommitShape, ProtocolRequest } from '../protocol/request.ts'
 import { commitKey } from '../protocol/request.ts'
 import type { Model, Schema } from '../schema/define.ts'
 import { canonicalId } from '../schema/kind.ts'
-import type { OperationType } from '../schema/model.ts'
 import type { Limits } from './limits.ts'
 
 /** A request held against the schema: what an adapter is called with. */
 export type Work =
   | { readonly type: 'load'; readonly request: LoadRequest }
-  | { readonly type: 'list'; readonly request: ListRequest; readonly cursor: unknown }
+  | { readonly type: 'list'; readonly request: ListRequest }
   | { readonly type: 'commit'; readonly request: CommitRequest }
   | { readonly type: 'events'; readonly request: EventsRequest }
-
-/** An operation as hooks and hand-written handlers see it: checked, defaults filled in, and plain data. */
-export interface PlainOperation {
-  readonly type: OperationType
-  readonly model: string
-  readonly id: string | null
-  readonly input: Readonly<Record<string, unknown>>
-  readonly readAt: number | null
-  readonly onStale: OnStale
-  readonly transactionId: string | null
-}
 
 /**
  * Holds a request against schema and limits. Nothing is looked up anywhere: what comes out is allowed by the schema,
  * confined to a tenant where its models belong to tenants, and ready for the adapter.
  *
- * @param ownCursors list cursors are the handlers' own texts, not positions that this library sealed
  * @throws PosternError `source_model_not_configured`, `source_forbidden`, and all that the parsers throw
  */
 export function prepareWork(
   body: ProtocolRequest,
   context: RequestContext,
-  { schema, limits, ownCursors }: { schema: Schema; limits: Limits; ownCursors: boolean },
+  { schema, listCursors, limits }: Pick<Adapter, 'schema' | 'listCursors'> & { readonly limits: Limits },
 ): Work {
   switch (body.type) {
     case 'load': {
@@ -64,10 +50,9 @@ export function prepareWork(
     case 'list': {
       const model = modelOf(schema, body.model)
       requireTenant(model, context)
-      const query = ownCursors ? { ...body.query, cursor: null } : body.query
-      const parsed = parseQuery(schema, model, query, context.tenant, limits)
+      const parsed = parseQuery(schema, model, body.query, context.tenant, limits, listCursors)
       for (const { model: other } of parsed.related) requireTenant(other, context)
-      return { type: 'list', request: { ...context, ...parsed }, cursor: body.query?.cursor }
+      return { type: 'list', request: { ...context, ...parsed } }
     }
     case 'commit':
       return { type: 'commit', request: prepareCommit(body, context, schema, limits) }
@@ -128,16 +113,4 @@ export function modelsOf(work: Work): string[] {
   if (work.type === 'events') return []
   if (work.type !== 'commit') return [work.request.model.name]
   return [...new Set(work.request.operations.map(({ model }) => model.name))]
-}
-
-export function plainOperation({
-  type,
-  model,
-  id,
-  input,
-  readAt,
-  onStale,
-  transactionId,
-}: Operation): PlainOperation {
-  return { type, model: model.name, id, input, readAt, onStale, transactionId }
 }

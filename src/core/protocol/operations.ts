@@ -5,7 +5,7 @@ import type { Issue } from '../errors.ts'
 import { issuesError, PosternError } from '../errors.ts'
 import type { Field, Model, Schema } from '../schema/define.ts'
 import { canonicalId, refusal } from '../schema/kind.ts'
-import { operationTypes } from '../schema/model.ts'
+import { type OperationType, operationTypes } from '../schema/model.ts'
 import { pointer, toIssue } from './request.ts'
 
 /** Stamps stay below 2^48: that is the room a position has in the feed's registry. */
@@ -186,4 +186,27 @@ function checked(field: Field, value: unknown, place: string, issues: Issue[]): 
   if (parsed.success) return parsed.data
   issues.push(...parsed.error.issues.map((issue) => toIssue(place, issue)))
   return null
+}
+
+/** An operation as `authorize` and hand-written handlers see it: checked, defaults filled in, and plain data. */
+export interface PlainOperation {
+  readonly type: OperationType
+  readonly model: string
+  readonly id: string | null
+  readonly input: Readonly<Record<string, unknown>>
+  readonly readAt: number | null
+  readonly onStale: OnStale
+  readonly transactionId: string | null
+}
+
+export function plainOperation({
+  type,
+  model,
+  id,
+  input,
+  readAt,
+  onStale,
+  transactionId,
+}: Operation): PlainOperation {
+  return { type, model: model.name, id, input, readAt, onStale, transactionId }
 }

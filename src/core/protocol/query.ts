@@ -1,4 +1,4 @@
-import type { Condition, ListRequest, Operator } from '../adapter.ts'
+import type { Adapter, Condition, ListRequest, Operator } from '../adapter.ts'
 import type { Issue } from '../errors.ts'
 import { issuesError } from '../errors.ts'
 import type { Field, Model, Schema } from '../schema/define.ts'
@@ -57,6 +57,7 @@ export function parseQuery(
   given: ListShape['query'],
   tenant: string | null,
   limits: QueryLimits,
+  listCursors: Adapter['listCursors'] = 'sealed',
 ): ParsedQuery {
   const issues: Issue[] = []
   const query = given ?? {}
@@ -65,6 +66,7 @@ export function parseQuery(
   const orderBy = parseOrderBy(model, query.orderBy, issues)
   const limit = parseLimit(query.limit, limits.listDefault, limits.listMax, '/query/limit', issues)
   const related = parseRelated(schema, model, query.related, issues)
+  const cursor = parseCursor(query.cursor, issues)
   if (issues.length > 0) throw issuesError('invalid_query', issues)
   const conditions = where.map(({ field, operator, value }) => [field.name, operator, value])
   const binding = cursorBinding([tenant, model.name, conditions, orderBy.name, order])
@@ -74,7 +76,11 @@ export function parseQuery(
     orderBy,
     order,
     limit,
-    after: query.cursor == null ? undefined : openListCursor(query.cursor, binding, orderBy, model),
+    cursor,
+    after:
+      cursor === undefined || listCursors === 'own'
+        ? undefined
+        : openListCursor(cursor, binding, orderBy, model),
     related,
     cursorAfter: (value, id) => sealListCursor(binding, value, id),
   }
@@ -168,6 +174,13 @@ function parseOrderBy(model: Model, orderBy: unknown, issues: Issue[]): Field {
     return model.primaryKey
   }
   return field
+}
+
+function parseCursor(cursor: unknown, issues: Issue[]): string | undefined {
+  if (cursor == null) return undefined
+  if (typeof cursor === 'string') return cursor
+  issues.push({ pointer: '/query/cursor', message: 'expected a string' })
+  return undefined
 }
 
 /** A page's size: whole, at least 1, never silently cut to the cap. */

@@ -1,5 +1,6 @@
 import type { Adapter, EventsRequest, Store } from '../adapter.ts'
 import { PosternError } from '../errors.ts'
+import { checkOptions, checkSchema } from '../options.ts'
 import { readFeedCursor, sealFeedCursor } from '../protocol/cursor.ts'
 import type { Schema } from '../schema/define.ts'
 import { listAnswer, loadAnswer } from './answer.ts'
@@ -21,13 +22,16 @@ export interface StoreAdapterOptions {
  * @example
  * export const myAdapter = (schema: Schema, store: Store): Adapter => storeAdapter(schema, store)
  */
-export function storeAdapter(
-  schema: Pick<Schema, 'models'>,
+export function storeAdapter<S extends Schema>(
+  schema: S,
   store: Store,
   options: StoreAdapterOptions = {},
-): Adapter {
+): Adapter<S> {
+  checkSchema('storeAdapter', schema)
+  checkOptions<StoreAdapterOptions>('storeAdapter', options, { now: 'function' })
   const now = options.now ?? (() => new Date())
   return {
+    schema,
     load: async ({ tenant, model, id }) => loadAnswer(model, await store.read(tenant, { model, id })),
     list: async (request) => listAnswer(request, await store.query(request)),
     commit: async (request) => {

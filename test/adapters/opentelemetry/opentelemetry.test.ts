@@ -40,7 +40,7 @@ beforeAll(async () => {
     if (models.includes('audits')) throw new Rejection('canary_code', 'canary message')
     return true
   }
-  endpoint = createEndpoint({ schema, adapter, signingKey, authorize, ...openTelemetry() })
+  endpoint = createEndpoint({ adapter, signingKey, authorize, ...openTelemetry() })
 })
 
 beforeEach(() => exporter.reset())
@@ -154,7 +154,6 @@ test('a provider of its own, where the application has no global one', async () 
   const own = new InMemorySpanExporter()
   const tracerProvider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(own)] })
   const traced = createEndpoint({
-    schema,
     adapter: pgAdapter(pool, schema),
     signingKey,
     ...openTelemetry({ tracerProvider }),

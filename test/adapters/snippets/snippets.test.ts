@@ -8,7 +8,6 @@ import { blocksOf } from '../../docs/markdown.ts'
 import { freshDatabase, type TestDatabase } from '../../support/db.ts'
 import { ask, signingKey } from '../../support/source.ts'
 import { generatePrismaClient } from '../prisma/generate.ts'
-import { schema } from './schema.ts'
 
 /** The pieces of code that README.md and docs/adapters.md show, run as they stand. */
 
@@ -66,7 +65,7 @@ test.each(Object.keys(snippets))('%s.ts is all that it takes', async (name) => {
   const { source, close } = await (snippets[name] as () => ReturnType<(typeof snippets)[string]>)()
   try {
     await (source as PostgresAdapter).migrate()
-    const endpoint = createEndpoint({ schema, adapter: source as PostgresAdapter, signingKey })
+    const endpoint = createEndpoint({ adapter: source as PostgresAdapter, signingKey })
     const scope = { organizationId: 'org_1' }
     const operations = [{ type: 'CREATE', model: 'tasks', id: `t ${name}`, input: { title: 'Paint' } }]
     const made = await ask(endpoint, { type: 'commit', correlationId: `k ${name}`, operations, scope })

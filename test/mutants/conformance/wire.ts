@@ -19,7 +19,7 @@ const wireMutant = ({ answer, ...fault }: WireFault): Mutant => ({
   open: async () => {
     const { adapter, probe } = await (onTheirOwn.memory as NonNullable<typeof onTheirOwn.memory>)()
     const key = 'sk_wire'
-    const endpoint = createEndpoint({ schema: conformanceSchema, signingKey: key, adapter })
+    const endpoint = createEndpoint({ signingKey: key, adapter })
     const url = 'http://mutant.invalid/source'
     const forward = async (body: string): Promise<Response> => {
       const headers = { 'content-type': 'application/json', ...(await signRequest(key, body)) }

@@ -33,18 +33,13 @@ export function openPool(config: pg.PoolConfig): pg.Pool {
 
 export const org = (organizationId: string): object => ({ organizationId })
 
-export function openEndpoint(
-  adapter: Adapter,
-  schema: EndpointOptions['schema'],
-  options: Partial<EndpointOptions> = {},
-): OpenEndpoint {
+export function openEndpoint(adapter: Adapter, options: Partial<EndpointOptions> = {}): OpenEndpoint {
   const said: string[] = []
   const faults: unknown[] = []
   const line = (fields: object, message: string): void => {
     said.push(`${JSON.stringify(fields)} ${message}`)
   }
   const endpoint = createEndpoint({
-    schema,
     signingKey,
     adapter,
     logger: { info: line, warn: line, error: line },

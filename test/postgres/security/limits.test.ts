@@ -38,7 +38,7 @@ describe('more than fits', () => {
   test('requests beyond the places are told to come back at once, and the places come free again', async () => {
     const patient = await openSource({ schema, tables, options: { lockTimeoutMs: 20_000 } })
     try {
-      const door = openEndpoint(patient.source, schema, { limits: { inFlight: 3 } })
+      const door = openEndpoint(patient.source, { limits: { inFlight: 3 } })
       const other = await patient.client()
       await other.query(`begin; select from pages where id = 'p1' for update`)
       const waiting = [1, 2, 3].map(() => door.ask(commit(update('p1'))))
@@ -60,7 +60,7 @@ describe('more than fits', () => {
   })
 
   test('a lock that is not given in time is a busy answer', async () => {
-    const door = openEndpoint(open.source, schema)
+    const door = openEndpoint(open.source)
     const answers = await holding('p1', () =>
       Promise.all([door.ask(commit(update('p1'))), door.ask(commit([update('p2'), update('p1')]))]),
     )
@@ -69,7 +69,7 @@ describe('more than fits', () => {
 
   test('a pool without a free connection is a busy answer in bounded time, and none is lost', async () => {
     const pool = openPool({ connectionString: open.url, max: 1 })
-    const door = openEndpoint(pgAdapter(pool, schema, { connectTimeoutMs: 50 }), schema)
+    const door = openEndpoint(pgAdapter(pool, schema, { connectTimeoutMs: 50 }))
     await door.ask({ type: 'load', model: 'pages', id: 'p1' })
     const held = await pool.connect()
     const requests = [
@@ -95,7 +95,7 @@ describe('a pattern that takes long', () => {
   test.each(['LIKE', 'NOT LIKE', 'ILIKE', 'NOT ILIKE'])(
     '%s ends with the statement timeout, in the database too',
     async (operator) => {
-      const door = openEndpoint(pgAdapter(open.pool, schema, { statementTimeoutMs: 100 }), schema)
+      const door = openEndpoint(pgAdapter(open.pool, schema, { statementTimeoutMs: 100 }))
       expect(await door.ask(list({ where: [['text', operator, pattern]] }))).toMatchObject(busy)
       const running =
         await open.sql(`select from pg_stat_activity where state = 'active' and query like '%from "public"."pages"%'
@@ -109,7 +109,7 @@ describe('a pattern that takes long', () => {
 
   test('a shorter timeout that the connection has by itself stays', async () => {
     const pool = openPool({ connectionString: open.url, statement_timeout: 50, max: 1 })
-    const door = openEndpoint(pgAdapter(pool, schema), schema)
+    const door = openEndpoint(pgAdapter(pool, schema))
     expect(await door.ask(list({ where: [['text', 'LIKE', pattern]] }))).toMatchObject(busy)
     await pool.end()
   })
@@ -118,7 +118,7 @@ describe('a pattern that takes long', () => {
 describe('at the limit and one beyond', () => {
   let door: OpenEndpoint
   beforeAll(() => {
-    door = openEndpoint(open.source, schema)
+    door = openEndpoint(open.source)
   })
   const many = <T>(count: number, one: (index: number) => T): T[] =>
     Array.from({ length: count }, (_, index) => one(index))
@@ -179,7 +179,7 @@ describe('at the limit and one beyond', () => {
 
 test('a request that was cut off in the database leaves its connection usable', async () => {
   const pool = openPool({ connectionString: open.url, max: 1 })
-  const door = openEndpoint(pgAdapter(pool, schema), schema)
+  const door = openEndpoint(pgAdapter(pool, schema))
   await door.ask({ type: 'load', model: 'pages', id: 'p1' })
   const { rows } = await pool.query('select pg_backend_pid() as pid')
   const cancelled = await holding('p3', async () => {

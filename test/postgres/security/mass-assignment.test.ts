@@ -45,7 +45,7 @@ describe('a signed caller', () => {
   let door: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({ schema, tables })
-    door = openEndpoint(open.source, schema)
+    door = openEndpoint(open.source)
   })
   afterAll(() => open[Symbol.asyncDispose]())
 

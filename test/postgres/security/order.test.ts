@@ -18,7 +18,7 @@ describe('what reaches the database', () => {
     open = await openSource({ schema: tracker, tables: trackerTables })
     line = await wire(open.url)
     pool = openPool({ connectionString: line.url })
-    door = openEndpoint(pgAdapter(pool, tracker), tracker, {
+    door = openEndpoint(pgAdapter(pool, tracker), {
       limits: { bodyBytes: 1000 },
       authorize: ({ models }) => !models.includes('counters'),
     })

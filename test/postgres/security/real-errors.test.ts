@@ -86,7 +86,7 @@ describe('values and rules', () => {
   let door: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({ schema, tables, settings: { max_stack_depth: '200kB' } })
-    door = openEndpoint(open.source, schema)
+    door = openEndpoint(open.source)
   })
   afterAll(() => open[Symbol.asyncDispose]())
 
@@ -135,7 +135,7 @@ describe('values and rules', () => {
 
   test('22P05: a text that the database’s encoding does not have', async () => {
     await using latin = await latinDatabase(open)
-    const there = openEndpoint(latin.source, schema)
+    const there = openEndpoint(latin.source)
     expectCode(await there.ask(commit(create({ name: `${VALUE} й` }))), 'source_commit_invalid', there)
     expectCode(await there.ask(where('name', `${VALUE} й`)), 'invalid_query', there)
     expect((await there.ask(commit(create({ name: 'é' })))).status).toBe(200)
@@ -170,7 +170,7 @@ describe('a set-up that is not what it was', () => {
   test.each(cases)('%s', async (what, sql, code) => {
     const settings = what.startsWith('25006') ? { default_transaction_read_only: 'on' } : {}
     await using open = await openSource({ schema, tables, settings })
-    const door = openEndpoint(open.source, schema)
+    const door = openEndpoint(open.source)
     expect((await door.ask({ type: 'load', model: 'things', id: 'kept' })).status).toBe(200)
     if (sql !== '') await open.sql(sql)
     door.forget()
@@ -183,7 +183,7 @@ describe('a set-up that is not what it was', () => {
   test('no migration, or one to another schema: the answer names the command', async () => {
     await using database = await freshDatabase()
     const pool = openPool({ connectionString: database.url, max: 1 })
-    const door = openEndpoint(pgAdapter(pool, schema), schema)
+    const door = openEndpoint(pgAdapter(pool, schema))
     const answer = await door.ask({ type: 'load', model: 'things', id: 'kept' })
     expectCode(answer, 'source_adapter_misconfigured', door)
     expect(answer.body.message).toContain('migrate')
@@ -211,7 +211,7 @@ describe('a connection that is not given', () => {
   }
   const asking = async (url: string, code: ErrorCode): Promise<void> => {
     const pool = openPool({ connectionString: url, max: 1 })
-    const door = openEndpoint(pgAdapter(pool, schema), schema)
+    const door = openEndpoint(pgAdapter(pool, schema))
     try {
       expectCode(await door.ask({ type: 'load', model: 'things', id: 'kept' }), code, door)
       expectCode(await door.ask(commit(create({ name: VALUE }))), code, door)
@@ -264,7 +264,7 @@ describe('a connection that is not given', () => {
     async () => {
       await using pooler = await startPgBouncer(open.url, { query_wait_timeout: 1 })
       const pool = openPool({ connectionString: pooler.url, max: 2 })
-      const door = openEndpoint(pgAdapter(pool, schema), schema)
+      const door = openEndpoint(pgAdapter(pool, schema))
       await door.ask({ type: 'load', model: 'things', id: 'kept' })
       const other = new pg.Client(pooler.url)
       other.on('error', () => {})
@@ -292,7 +292,7 @@ describe('a transaction that is cut short', () => {
       tables,
       settings: { deadlock_timeout: '20ms', transaction_timeout: '400ms' },
     })
-    door = openEndpoint(open.source, schema)
+    door = openEndpoint(open.source)
   })
   afterAll(() => open[Symbol.asyncDispose]())
 

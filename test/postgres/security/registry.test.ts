@@ -84,7 +84,7 @@ test.each(Object.keys(errors) as ErrorCode[])(
     const { status, retryable, meaning } = errors[code]
     const fail = () => Promise.reject(new PosternError(code, undefined, { cause: new Error('kept in here') }))
     const adapter: Adapter = { ...memoryAdapter(schema), load: fail }
-    const door = openEndpoint(adapter, schema)
+    const door = openEndpoint(adapter)
     const load = { type: 'load', model: 'projects', id: 'p1' }
     const plain = await door.ask(load)
     expect(plain.body).toEqual({ error: code, message: meaning, retryable, requestId: expect.any(String) })

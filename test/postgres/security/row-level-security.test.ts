@@ -74,7 +74,7 @@ beforeAll(async () => {
   await pgAdapter(owner, schema).migrate()
   for (const statement of grants(roles.app, { tables: schema })) await owner.query(statement)
   pool = openPool({ connectionString: urlOf(roles.app), max: 2 })
-  door = openEndpoint(pgAdapter(pool, schema, { settings }), schema)
+  door = openEndpoint(pgAdapter(pool, schema, { settings }))
 })
 afterAll(async () => {
   await pool.end()
@@ -175,7 +175,7 @@ test('a right that the role lacks is a fault of the set-up, not the caller’s',
 
 test('where the settings are not given the policies show nothing and take nothing', async () => {
   await door.ask(commit(create('kept')), ann)
-  const bare = openEndpoint(pgAdapter(pool, schema), schema)
+  const bare = openEndpoint(pgAdapter(pool, schema))
   expect((await bare.ask({ type: 'load', model: 'notes', id: 'kept' }, ann)).body.row).toBeNull()
   expect((await bare.ask({ type: 'list', model: 'notes' }, ann)).body.rows).toEqual([])
   expect((await bare.ask(commit(update('kept')), ann)).body.error).toBe('entity_not_found')
@@ -202,7 +202,7 @@ describe.skipIf(missing)(
     test('callers of different tenants share it and never see each other', async () => {
       await using bouncer = await startPgBouncer(urlOf(roles.app))
       const clients = openPool({ connectionString: bouncer.url, max: 8 })
-      const shared = openEndpoint(pgAdapter(clients, schema, { settings }), schema)
+      const shared = openEndpoint(pgAdapter(clients, schema, { settings }))
       const tenants = ['org_a', 'org_b', 'org_c']
       try {
         const pids = new Set<number>()

@@ -11,7 +11,7 @@ describe('every SQLSTATE that Postgres may answer with', () => {
   beforeAll(async () => {
     open = await openSource({ schema: provoked, tables: provokedTables })
     await open.sql(`insert into codes select unnest($1::text[]), 'org_1'`, [answers.map(([state]) => state)])
-    door = openEndpoint(open.source, provoked)
+    door = openEndpoint(open.source)
   })
   afterAll(() => open[Symbol.asyncDispose]())
 
@@ -61,7 +61,7 @@ describe.each(libraries.filter(({ name }) => wrapping.includes(name)))('$name', 
     open = await openSource({ schema: provoked, tables: provokedTables })
     await open.sql(`insert into codes select unnest($1::text[]), 'org_1'`, [answers.map(([state]) => state)])
     opened = await library.open(open.url, { schema: provoked })
-    door = openEndpoint(opened.source, provoked)
+    door = openEndpoint(opened.source)
   })
   afterAll(async () => {
     await opened.close()

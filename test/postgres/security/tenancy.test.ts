@@ -26,7 +26,7 @@ const ask = (request: object): Promise<Answer> => door.ask(request, org(mine))
 
 beforeAll(async () => {
   open = await openSource({ schema: tracker, tables: trackerTables })
-  door = openEndpoint(open.source, tracker)
+  door = openEndpoint(open.source)
   const documents = [randomUUID(), randomUUID()] as const
   kept = [
     { model: 'tasks', id: 'task-theirs', missing: 'task-nobody', input: { title: SECRET } },

@@ -17,9 +17,7 @@ let url: string
 
 beforeAll(async () => {
   const adapter = memoryAdapter(conformanceSchema)
-  server = createServer(
-    toNode(createEndpoint({ schema: conformanceSchema, signingKey: key, adapter })),
-  ).listen(0)
+  server = createServer(toNode(createEndpoint({ signingKey: key, adapter }))).listen(0)
   await once(server, 'listening')
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/source`
 })

@@ -2,12 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import {
-  type ConformanceOptions,
-  conformanceSchema,
-  countsOf,
-  runConformance,
-} from '../../../src/conformance/index.ts'
+import { type ConformanceOptions, countsOf, runConformance } from '../../../src/conformance/index.ts'
 import { createEndpoint } from '../../../src/index.ts'
 import { toNode } from '../../../src/node/index.ts'
 import { onTheirOwn } from './subjects.ts'
@@ -17,9 +12,7 @@ const key = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 /** The checks against a real server, as they run against an endpoint that somebody else wrote. */
 async function overHttp(options: (probe: ConformanceOptions) => Partial<ConformanceOptions>) {
   const { adapter, probe } = await (onTheirOwn.memory as NonNullable<typeof onTheirOwn.memory>)()
-  const server = createServer(
-    toNode(createEndpoint({ schema: conformanceSchema, signingKey: key, adapter })),
-  ).listen(0)
+  const server = createServer(toNode(createEndpoint({ signingKey: key, adapter }))).listen(0)
   await once(server, 'listening')
   try {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/source`

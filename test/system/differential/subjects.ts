@@ -43,7 +43,7 @@ function onPostgres(
   rows: (result: unknown) => { row: unknown }[],
   close: () => Promise<unknown>,
 ): Subject {
-  const endpoint = createEndpoint({ schema, adapter: source, signingKey })
+  const endpoint = createEndpoint({ adapter: source, signingKey })
   return {
     name,
     exact: true,
@@ -137,7 +137,7 @@ function inMemory(): Subject {
     exact: false,
     async open() {
       source = fresh()
-      return createEndpoint({ schema, adapter: source, signingKey })
+      return createEndpoint({ adapter: source, signingKey })
     },
     async dump() {
       const log = await source.inspect().log()

@@ -14,7 +14,6 @@ const source = await open({ ...settings, schema: journal })
 const server = createServer(
   toNode(
     createEndpoint({
-      schema: journal,
       signingKey: settings.signingKey,
       adapter: source,
       onError: () => {}, // outages are what it is here for

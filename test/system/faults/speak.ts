@@ -32,7 +32,6 @@ export function speak(source: Adapter, schema: Schema, tenant: string): Speaker 
       {
         schema,
         limits: defaultLimits,
-        ownCursors: false,
       },
     ).request as never
   return {

@@ -46,7 +46,6 @@ function victim(name: string, adapter: Adapter, theirs: Victim['theirs']): Victi
   const line = (fields: object, message: string): void =>
     void logged.push(`${JSON.stringify(fields)} ${message}`)
   const options: EndpointOptions = {
-    schema: tracker,
     signingKey: KEY,
     adapter,
     logger: { info: line, warn: line, error: line },

@@ -31,7 +31,7 @@ async function slot(open: OpenSource, plugin: string) {
 
 /** What a commit is answered, with this echo. */
 const commit = (open: OpenSource, key: string, echo: unknown, id = key) =>
-  ask(createEndpoint({ schema: notes, adapter: open.source, signingKey }), {
+  ask(createEndpoint({ adapter: open.source, signingKey }), {
     type: 'commit',
     correlationId: key,
     operations: [{ type: 'CREATE', model: 'notes', id, input: { text: 'x' } }],

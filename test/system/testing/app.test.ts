@@ -24,9 +24,7 @@ async function application(sessions: TestSessions): Promise<string> {
   const live = memoryAdapter(schema, {
     rows: { orders: [{ id: 'live', title: 'Real', state: 'open', organization_id: 'org_1' }] },
   })
-  const source = toNode(
-    createEndpoint({ schema, signingKey, adapter: live, adapters: { test: sessions.adapter } }),
-  )
+  const source = toNode(createEndpoint({ signingKey, adapter: sessions.beside(live) }))
   const whose = async (request: IncomingMessage): Promise<string> => {
     const { id, databaseUrl } = await sessions.of(request.headers)
     return JSON.stringify({ id, databaseUrl })
@@ -187,7 +185,7 @@ test('off unless switched on; refuses a short key, none at all, and production',
   const off = testSessions({ schema, connection: serverUrl(18), sessionKey })
   expect(off.enabled).toBe(false)
   await expect(off.of({ 'x-test-session': 'any' })).rejects.toMatchObject({ code: 'test_session_invalid' })
-  const endpoint = createEndpoint({ schema, signingKey, adapter: off.adapter })
+  const endpoint = createEndpoint({ signingKey, adapter: off.adapter })
   const asked = createClient({
     url: 'http://off.invalid/',
     signingKey: signingKey,

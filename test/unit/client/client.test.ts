@@ -15,7 +15,7 @@ type TasksClient = Client<typeof schema>
 async function sourceWith(
   count: number,
 ): Promise<{ source: TasksClient; connect: (options: object) => TasksClient }> {
-  const mounted = await serve(toNode(createEndpoint({ schema, signingKey, adapter: memoryAdapter(schema) })))
+  const mounted = await serve(toNode(createEndpoint({ signingKey, adapter: memoryAdapter(schema) })))
   open.push(mounted)
   const connect = (options: object) =>
     createClient<typeof schema>({ url: mounted.url, signingKey: signingKey, scope: org, ...options })
@@ -79,7 +79,7 @@ test('list gives a page and the cursor of the next, listAll every row once', asy
 })
 
 test('a source in this process needs no network: its handler takes the place of fetch', async () => {
-  const endpoint = createEndpoint({ schema, signingKey, adapter: memoryAdapter(schema) })
+  const endpoint = createEndpoint({ signingKey, adapter: memoryAdapter(schema) })
   const source = createClient<typeof schema>({
     url: 'http://source.test',
     signingKey: signingKey,

@@ -75,7 +75,7 @@ test('each attempt is signed anew: a retry is not refused for the age of the fir
 
 test('an answer lost on its way is found by the retry: one change, and the same answer', async () => {
   const adapter = memoryAdapter(schema)
-  const endpoint = toNode(createEndpoint({ schema, signingKey, adapter }))
+  const endpoint = toNode(createEndpoint({ signingKey, adapter }))
   let lost = 0
   const { url, close } = await serve((request, response) => {
     if (lost++ === 0) {

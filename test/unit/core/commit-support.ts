@@ -66,7 +66,7 @@ export function callerOf(adapter: Adapter, tenant: string | null = 'org_1', who:
   const prepare = (body: Json) => {
     const request = parseRequest({ ...body, scope })
     const context = { tenant, scope: request.scope, requestId: 'req_1' }
-    return prepareWork(request, context, { schema, limits: resolveLimits(), ownCursors: false })
+    return prepareWork(request, context, { schema, limits: resolveLimits() })
   }
   const commitText = async (key: string, operations: Json[], more: Json = {}) => {
     const work = prepare({ type: 'commit', correlationId: key, operations, ...more })

@@ -16,7 +16,7 @@ function make() {
       return memory.commit(request)
     },
   }
-  return { memory, requests, endpoint: createEndpoint({ schema, signingKey, adapter }) }
+  return { memory, requests, endpoint: createEndpoint({ signingKey, adapter }) }
 }
 
 const commit = (operations: object[], more: object = { correlationId: 'k1' }) => ({

@@ -15,7 +15,7 @@ const commit = {
 
 const failing = (error: unknown): Adapter => ({ ...memory, load: () => Promise.reject(error) })
 const make = (options: Partial<EndpointOptions>) =>
-  createEndpoint({ schema, signingKey, adapter: memory, ...options })
+  createEndpoint({ signingKey, adapter: memory, ...options })
 
 /** Everything that an error of a database driver may carry and nobody outside may see. */
 function driverError(): Error {

@@ -17,13 +17,13 @@ function watched(options: Partial<EndpointOptions> = {}) {
       return run(argument)
     }
   const adapter: Adapter = {
+    schema,
     load: step('load', memory.load),
     list: step('list', memory.list),
     commit: step('commit', memory.commit),
     events: step('events', memory.events),
   }
   const endpoint = createEndpoint({
-    schema,
     signingKey,
     adapter,
     resolveScopes: step('resolveScopes', ({ scope }) => scope),

@@ -1,5 +1,6 @@
 import { describe, expectTypeOf, test } from 'vitest'
-import type { EndpointOptions, HandlerContext, HandlerRow, Logger, Tracer } from '../../../src/index.ts'
+import type { HandlerContext, HandlerRow, Handlers } from '../../../src/adapters/handlers/index.ts'
+import type { EndpointOptions, Logger, Tracer } from '../../../src/index.ts'
 import type { schema } from '../../support/source.ts'
 
 type Options = EndpointOptions<typeof schema, { user: string }>
@@ -7,7 +8,7 @@ type Task = HandlerRow<typeof schema, 'tasks'>
 
 describe('options that know the schema', () => {
   test('know its models, and what authorize answers', () => {
-    type Models = NonNullable<Options['models']>
+    type Models = NonNullable<Handlers<typeof schema, { user: string }>['models']>
     expectTypeOf<keyof Models>().toEqualTypeOf<'tasks' | 'projects' | 'countries'>()
     type Load = NonNullable<NonNullable<Models['tasks']>['load']>
     expectTypeOf<Parameters<Load>[0]['context']>().toEqualTypeOf<HandlerContext<{ user: string }>>()

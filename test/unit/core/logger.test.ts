@@ -14,7 +14,7 @@ const commit = {
 async function speak(logger: Logger): Promise<void> {
   const memory = memoryAdapter(schema)
   const load = () => Promise.reject(new Error('canary of the driver'))
-  const endpoint = createEndpoint({ schema, signingKey, logger, adapter: { ...memory, load } })
+  const endpoint = createEndpoint({ signingKey, logger, adapter: { ...memory, load } })
   await ask(endpoint, commit)
   await ask(endpoint, commit)
   await ask(endpoint, { type: 'list', model: 'nothing' })

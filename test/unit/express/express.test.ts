@@ -49,7 +49,7 @@ describe('Express, after a parser that keeps the bytes', () => {
     ['express.raw()', withRawParser],
     ['express.json({ verify })', withKeptBytes],
   ])('%s hands them over as they came', async (_, mount) => {
-    const { url, close } = await mount({ schema, signingKey, adapter: memoryAdapter(schema) })
+    const { url, close } = await mount({ signingKey, adapter: memoryAdapter(schema) })
     const spaced = new TextEncoder().encode(` ${JSON.stringify(load, null, 3)} `)
     expect(await post(url, spaced)).toMatchObject({ status: 200, body: { row: null } })
     expect((await post(url, load, { key: 'sk_another' })).status).toBe(401)
@@ -64,7 +64,7 @@ describe('Express, after a parser that keeps nothing', () => {
     ['express.urlencoded()', express.urlencoded({ type: () => true })],
   ])('after %s each request is answered with the fix', async (_, parser) => {
     const app = express().use(parser)
-    app.post('/source', toExpress(createEndpoint({ schema, signingKey, adapter: memoryAdapter(schema) })))
+    app.post('/source', toExpress(createEndpoint({ signingKey, adapter: memoryAdapter(schema) })))
     const { url, close } = await serve(app)
     const { status, body } = await post(url, { type: 'events' })
     expect(status).toBe(500)
@@ -76,7 +76,7 @@ describe('Express, after a parser that keeps nothing', () => {
 })
 
 test('the mount is an Express request handler', async () => {
-  const endpoint = createEndpoint({ schema, signingKey, adapter: memoryAdapter(schema) })
+  const endpoint = createEndpoint({ signingKey, adapter: memoryAdapter(schema) })
   const typed: express.RequestHandler = toExpress(endpoint)
   const { url, close } = await serve(express().use(typed))
   await post(url, { type: 'events' })

@@ -15,7 +15,7 @@ describe('the Fetch handler on Hono', () => {
   })
 
   test('a body that middleware read is answered with the fix', async () => {
-    const endpoint = createEndpoint({ schema, signingKey, adapter: memoryAdapter(schema) })
+    const endpoint = createEndpoint({ signingKey, adapter: memoryAdapter(schema) })
     const app = new Hono()
     app.use(async (context, next) => {
       await context.req.json()

@@ -39,7 +39,7 @@ async function list(rows: RowValue[], query: Json = {}) {
   const source = memoryAdapter(things, { rows: { things: rows } })
   const context = { tenant: null, scope: {}, requestId: 'r' }
   const request = parseRequest({ type: 'list', model: 'things', query })
-  const work = prepareWork(request, context, { schema: things, limits: resolveLimits(), ownCursors: false })
+  const work = prepareWork(request, context, { schema: things, limits: resolveLimits() })
   if (work.type !== 'list') throw new Error('not a list')
   return JSON.parse(await source.list(work.request)) as { rows: RowValue[]; nextCursor?: string }
 }

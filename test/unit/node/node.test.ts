@@ -10,7 +10,7 @@ import { schema, signed, signingKey } from '../../support/source.ts'
 describe('on node:http', () => {
   mountSuite((options) => serve(toNode(createEndpoint(options))))
 
-  const makeEndpoint = () => createEndpoint({ schema, signingKey, adapter: memoryAdapter(schema) })
+  const makeEndpoint = () => createEndpoint({ signingKey, adapter: memoryAdapter(schema) })
   const make = () => toNode(makeEndpoint())
 
   test.each(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND'])(

@@ -1,5 +1,5 @@
 import { expectTypeOf, test } from 'vitest'
-import type { HandlerRow } from '../../../src/core/endpoint/handlers.ts'
+import type { HandlerRow } from '../../../src/adapters/handlers/index.ts'
 import { defineSchema, field, model, type Row, z } from '../../../src/index.ts'
 
 const schema = defineSchema({

@@ -1,10 +1,20 @@
 import { describe, expect, test, vi } from 'vitest'
-import type { EndpointOptions, HandlerCommit, HandlerContext, HandlerQuery } from '../../../src/index.ts'
+import type {
+  HandlerCommit,
+  HandlerContext,
+  HandlerQuery,
+  Handlers,
+} from '../../../src/adapters/handlers/index.ts'
+import { handlersAdapter } from '../../../src/adapters/handlers/index.ts'
+import type { EndpointOptions } from '../../../src/index.ts'
 import { createEndpoint, Rejection } from '../../../src/index.ts'
 import { ask, org, schema, signingKey } from '../../support/source.ts'
 
-const make = (handlers: Partial<EndpointOptions<typeof schema, { user: string }>>) =>
-  createEndpoint<typeof schema, { user: string }>({ schema, signingKey, ...handlers })
+type Auth = { user: string }
+const make = (
+  handlers: Handlers<typeof schema, Auth>,
+  options: Partial<EndpointOptions<typeof schema, Auth>> = {},
+) => createEndpoint({ signingKey, adapter: handlersAdapter(schema, handlers), ...options })
 
 const task = { id: 't1', title: 'Paint', status: 'todo', organizationId: 'org_1' } as const
 const loadTask = { type: 'load', model: 'tasks', id: 't1', scope: org }
@@ -20,7 +30,7 @@ describe('load', () => {
       dueAt: new Date(0),
       passwordHash: 'canary',
     }))
-    const endpoint = make({ models: { tasks: { load } }, authorize: () => ({ user: 'ada' }) })
+    const endpoint = make({ models: { tasks: { load } } }, { authorize: () => ({ user: 'ada' }) })
     const { body } = await ask(endpoint, loadTask, { id: 'msg_1' })
     expect(body).toEqual({
       row: {
@@ -37,9 +47,7 @@ describe('load', () => {
         auth: { user: 'ada' },
         tenant: 'org_1',
         scope: org,
-        messageId: 'msg_1',
-        signedAt: expect.any(Number),
-        request: expect.any(Request),
+        requestId: expect.any(String),
       }),
     })
   })
@@ -97,13 +105,12 @@ describe('list', () => {
 })
 
 describe('commit', () => {
-  test('the handler gets checked operations and the key under both names', async () => {
+  test('the handler gets checked operations and the key', async () => {
     const handler = vi.fn((_: HandlerCommit<{ user: string }>) => ({ rows: [{ ...task, title: 'Oil' }] }))
     const { body } = await ask(make({ commit: handler }), { ...commit, intentHash: 'h' })
     expect(handler.mock.calls[0]?.[0]).toMatchObject({
       operations: [{ ...operation, readAt: null, onStale: 'reject', transactionId: null }],
-      correlationId: 'k1',
-      clientTxId: 'k1',
+      idempotencyKey: 'k1',
       intent: expect.any(String),
       intentHash: 'h',
     })
@@ -154,7 +161,7 @@ test('events are handed cursor and limit, and their rows keep to the schema', as
     data: { ...task, secret: 'canary' },
   }
   const events = vi.fn(() => ({
-    events: [event, { ...event, model: 'gone', data: undefined }],
+    events: [event],
     nextCursor: 'c2',
   }))
   const { body } = await ask(make({ events }), { type: 'events', cursor: 'c1', limit: 5, scope: org })
@@ -162,6 +169,80 @@ test('events are handed cursor and limit, and their rows keep to the schema', as
   expect(body.nextCursor).toBe('c2')
   expect(body.events[0]).toMatchObject({ id: 'e1', data: { title: 'Paint' } })
   expect(JSON.stringify(body)).not.toContain('canary')
+})
+
+describe('what a handler must not answer', () => {
+  const faulty = async (handlers: object, request: object) => {
+    const { status, body } = await ask(make(handlers), request)
+    return [status, body.error, body.message]
+  }
+  const mine = { ...task }
+  const foreign = { ...task, id: 't2', organizationId: 'org_2' }
+
+  test.each([
+    ['a row without a field that is never null', { id: 't1', status: 'todo' }, /tasks whose title/],
+    ['a row that is an array', [task], /objects/],
+    ['a value of another kind', { ...task, title: 7 }, /title/],
+    ['a bigint that is none', { ...task, effort: 'many' }, /effort/],
+    ['a date that is none', { ...task, dueAt: new Date('never') }, /dueAt/],
+    ['a stamp that is none', { row: task, stamp: -1 }, /stamp/],
+  ])('%s', async (_, row, message) => {
+    const answer = await faulty({ models: { tasks: { load: () => row } } }, loadTask)
+    expect(answer).toEqual([500, 'source_adapter_misconfigured', expect.stringMatching(message)])
+  })
+
+  test('a stamp travels, so that a commit can be decided on the row', async () => {
+    const endpoint = make({ models: { tasks: { load: () => ({ row: task, stamp: 7 }) } } })
+    expect((await ask(endpoint, loadTask)).body).toMatchObject({ row: { id: 't1' }, stamp: 7 })
+  })
+
+  test('rows of another tenant, wherever they are', async () => {
+    const projects = { list: () => [{ id: 'p1', name: 'House', tasks: [mine, foreign] }] }
+    const query = { related: ['tasks'] }
+    const listed = await ask(make({ models: { projects } }), {
+      type: 'list',
+      model: 'projects',
+      query,
+      scope: org,
+    })
+    expect(listed.body.rows[0].tasks.map(({ id }: { id: string }) => id)).toEqual(['t1'])
+
+    const committed = await ask(make({ commit: () => ({ rows: [foreign] }) }), commit)
+    expect(committed.body.rows).toEqual([null])
+
+    const event = { id: 'e', model: 'tasks', entityId: 't', type: 'UPDATE' }
+    const events = () => ({
+      events: [
+        { ...event, data: mine },
+        { ...event, data: foreign },
+        { ...event, organizationId: 'org_2' },
+        { ...event, model: 'unknown', data: { secret: 'canary' } },
+      ],
+    })
+    const fed = await ask(make({ events }), { type: 'events', scope: org })
+    expect(fed.body.events).toEqual([
+      expect.objectContaining({ data: expect.objectContaining({ id: 't1' }) }),
+    ])
+  })
+
+  test('cursors that are no texts', async () => {
+    const page = { rows: [task], nextCursor: 7 as never }
+    expect((await faulty({ models: { tasks: { list: () => page } } }, listTasks))[0]).toBe(500)
+    const { body } = await ask(make({ models: { tasks: { list: () => [] } } }), {
+      ...listTasks,
+      query: { cursor: 7 },
+    })
+    expect(body.error).toBe('invalid_query')
+  })
+})
+
+test.each([
+  [{ models: { task: {} } }, /unknown model "task"; did you mean "tasks"/],
+  [{ models: { tasks: { lod: () => null } } }, /models\.tasks: unknown option "lod"; did you mean "load"/],
+  [{ models: { tasks: { load: 'no' } } }, /"load" must be a function, not a text/],
+  [{ event: () => {} }, /unknown option "event"; did you mean "events"/],
+])('%j is refused at construction', (handlers, message) => {
+  expect(() => handlersAdapter(schema, handlers as never)).toThrow(message)
 })
 
 test.each([

@@ -1,0 +1,45 @@
+import type { Adapter, CommitAnswer } from '../adapter.ts'
+import { settled } from '../callback.ts'
+import { PosternError } from '../errors.ts'
+import type { Work } from './work.ts'
+
+/**
+ * Calls the adapter, and waits so long and no longer.
+ *
+ * @throws PosternError `source_adapter_misconfigured` for an answer that is not a text
+ */
+export function dispatch(adapter: Adapter, work: Work, timeoutMs: number): Promise<CommitAnswer> {
+  return settled(
+    work.type,
+    () => called(adapter, work),
+    timeoutMs,
+    (message) =>
+      work.type === 'commit'
+        ? new PosternError('commit_outcome_unknown', message)
+        : new PosternError('source_unavailable', message),
+  )
+}
+
+async function called(adapter: Adapter, work: Work): Promise<CommitAnswer> {
+  const answer: CommitAnswer =
+    work.type === 'commit'
+      ? await adapter.commit(work.request)
+      : { body: await read(adapter, work), replayed: false }
+  if (typeof answer?.body === 'string' && typeof answer.replayed === 'boolean') return answer
+  const expected = work.type === 'commit' ? '{ body, replayed } with a JSON text as body' : 'a JSON text'
+  throw new PosternError(
+    'source_adapter_misconfigured',
+    `The adapter's ${work.type} must answer with ${expected}.`,
+  )
+}
+
+function read(adapter: Adapter, work: Exclude<Work, { type: 'commit' }>): Promise<string> {
+  switch (work.type) {
+    case 'load':
+      return adapter.load(work.request)
+    case 'list':
+      return adapter.list(work.request)
+    case 'events':
+      return adapter.events(work.request)
+  }
+}
