@@ -88,7 +88,6 @@ test('following the page from an application to a door gives what the page says,
     process.loadEnvFile(join(app.directory, '.env.local'))
     const load = (name: string) => import(pathToFileURL(join(app.directory, 'src/lib/source', name)).href)
     const { adapter } = (await load('adapter.ts')) as { adapter: EndpointOptions<Schema>['adapter'] }
-    const { schema } = (await load('schema.ts')) as { schema: Schema }
     const server = createServer(
       toNode(createEndpoint({ adapter: adapter as never, signingKey: process.env.POSTERN_KEY })),
     ).listen(0)
