@@ -1,5 +1,5 @@
 import { db } from './db.ts'
-import { adapter } from './source.ts'
+import { adapter } from './endpoint.ts'
 
 await db.schema
   .createTable('tasks')

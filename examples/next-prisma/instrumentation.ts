@@ -1,5 +1,5 @@
 export async function register() {
   if (process.env.NEXT_RUNTIME !== 'nodejs') return
-  const { adapter } = await import('./lib/source')
+  const { adapter } = await import('./lib/endpoint')
   await adapter.migrate()
 }

@@ -5,11 +5,13 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import express, { type RequestHandler } from 'express'
+import express from 'express'
 import { Hono } from 'hono'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createClient } from '../../src/client/index.ts'
+import { toExpress } from '../../src/express/index.ts'
+import type { Endpoint } from '../../src/index.ts'
 import { generatePrismaClient } from '../adapters/prisma/generate.ts'
 import { freshDatabase } from '../support/db.ts'
 import { type Project, project, root } from './support.ts'
@@ -32,7 +34,7 @@ afterEach(() => {
   for (const name of ['POSTERN_KEY', 'DATABASE_URL']) delete process.env[name]
 })
 afterAll(async () => {
-  for (const one of projects) one[Symbol.dispose]()
+  for (const project of projects) project[Symbol.dispose]()
   await database.drop()
 })
 
@@ -65,9 +67,9 @@ async function initialised(app: Project, route: string): Promise<Record<string, 
   return (await import(pathToFileURL(join(app.directory, route)).href)) as Record<string, unknown>
 }
 
-/** Whoever has the key can commit and load. */
+/** A client that has the key can commit and load. */
 async function works(id: string, target: { url?: string; handler?: Handler }): Promise<void> {
-  const source = createClient({
+  const client = createClient({
     url: target.url ?? 'http://app/source',
     signingKey: process.env.POSTERN_KEY ?? '',
     scope: { organizationId: 'org_1' },
@@ -75,11 +77,11 @@ async function works(id: string, target: { url?: string; handler?: Handler }): P
       fetch: (url: string, init: RequestInit) => (target.handler as Handler)(new Request(url, init)),
     }),
   })
-  await source.commit({
+  await client.commit({
     idempotencyKey: id,
     operations: [{ type: 'CREATE', model: 'chores', id, input: { title: 'Paint' } }],
   })
-  expect((await source.load('chores', id)).row).toEqual({ id, title: 'Paint', status: 'todo' })
+  expect((await client.load('chores', id)).row).toEqual({ id, title: 'Paint', status: 'todo' })
 }
 
 test('Next.js and Drizzle, with a client and tables of its own', async () => {
@@ -102,13 +104,15 @@ export const db = drizzle(pool, { schema: tables })
   const { POST } = await initialised(app, 'src/app/api/source/route.ts')
   await works('next', { handler: POST as Handler })
   expect(
-    readFileSync(join(app.directory, 'src/lib/source/adapter.ts'), 'utf8'),
+    readFileSync(join(app.directory, 'src/lib/endpoint.ts'), 'utf8'),
   ).toBe(`import { drizzleAdapter } from 'postern/drizzle'
-import * as tables from '../../db/tables'
-import { db } from '../../db/index'
+import * as tables from '../db/tables'
+import { createEndpoint } from 'postern'
+import { db } from '../db/index'
 import { schema } from './schema'
 
 export const adapter = drizzleAdapter(db, schema, { tables })
+export const endpoint = createEndpoint({ schema, adapter, signingKey: process.env.POSTERN_KEY })
 `)
   // a second time nothing is left to write, and nothing is written
   const key = readFileSync(join(app.directory, '.env.local'), 'utf8')
@@ -135,9 +139,9 @@ const kept = globalThis as unknown as { prisma?: ReturnType<typeof make> }
 export const prisma = kept.prisma ?? make()
 `,
   })
-  const { endpoint } = await initialised(app, 'lib/source/express.ts')
+  const { endpoint } = await initialised(app, 'lib/endpoint.ts')
   const server: Server = express()
-    .post('/source', endpoint as RequestHandler)
+    .post('/source', toExpress(endpoint as Endpoint))
     .listen(0)
   await once(server, 'listening')
   try {
@@ -160,8 +164,8 @@ test.each([
     ...(!plain && { 'tsconfig.json': node }),
   })
   if (name === 'postgres.js') app.write({ 'package.json': manifest('hono', 'postern', 'postgres') })
-  const { endpoint } = await initialised(app, `lib/source/hono.${plain ? 'js' : 'ts'}`)
-  const hono = new Hono().post('/source', (c) => (endpoint as Handler)(c.req.raw))
+  const { endpoint } = await initialised(app, `lib/endpoint.${plain ? 'js' : 'ts'}`)
+  const hono = new Hono().post('/source', (c) => (endpoint as Endpoint).fetch(c.req.raw))
   await works(name, { handler: async (request) => hono.fetch(request) })
 })
 
@@ -201,7 +205,7 @@ test('without --yes, and without a terminal to ask, nothing is written; --dry-ru
   const asked = await app.run(['init'])
   expect(asked).toMatchObject({ code: 2, stderr: expect.stringContaining('nothing was written: say --yes') })
   const dry = await app.run(['init', '--dry-run'])
-  expect(dry.stdout).toContain('export const endpoint = toExpress({')
+  expect(dry.stdout).toContain('export const endpoint = createEndpoint({')
   expect(dry.stdout).not.toContain('sk_')
   expect(existsSync(join(app.directory, 'lib'))).toBe(false)
   const none = application({ 'package.json': manifest('pg') })
@@ -211,7 +215,7 @@ test('without --yes, and without a terminal to ask, nothing is written; --dry-ru
   })
 })
 
-test('environment files as they come: empty, a key elsewhere or quoted, an empty key, a directory, not ignored', async () => {
+test('environment files: empty, a key elsewhere or quoted, an empty key, a directory, not ignored', async () => {
   const keyed = (app: Project, file: string) => readFileSync(join(app.directory, file), 'utf8')
   const bare = {
     'package.json': `\uFEFF${manifest('express', 'pg', 'postern')}`,
@@ -233,11 +237,12 @@ test('environment files as they come: empty, a key elsewhere or quoted, an empty
   expect(empty.ran).toMatchObject({ code: 0, stderr: '' })
   expect(keyed(empty.app, '.env')).toMatch(/^POSTERN_KEY=sk_[0-9a-f]{48}\n$/)
   expect(keyed(empty.app, '.env.example')).toBe('POSTERN_KEY=\n')
-  expect(empty.ran.stdout).toContain('a fresh key: put .env into .gitignore')
+  expect(empty.ran.stdout).toMatch(/append \.gitignore +so that git ignores \.env\n/)
+  expect(keyed(empty.app, '.gitignore')).toBe('.env\n')
   expect(elsewhere.ran.stdout).toMatch(/keep +\.env\.local .*has a POSTERN_KEY/)
   expect(keyed(elsewhere.app, '.env')).toBe('')
-  expect(keyed(blank.app, '.env.local')).toMatch(/^POSTERN_KEY=\nSOURCE_KEY=sk_\w+\n$/)
-  expect(ignored.ran.stdout).toContain('echo .env >> .gitignore')
+  expect(keyed(blank.app, '.env.local')).toMatch(/^POSTERN_KEY=\nPOSTERN_KEY=sk_\w+\n$/)
+  expect(keyed(ignored.app, '.gitignore')).toBe('.env*\n!.env\n.env\n')
   // without git, by the patterns
   const patterns = await init({ '.gitignore': '/.env\n' }, { PATH: '' })
   expect(patterns.ran.stdout).toMatch(/ a fresh key\n/)
@@ -245,11 +250,11 @@ test('environment files as they come: empty, a key elsewhere or quoted, an empty
   projects.push(app)
   expect(await app.run(['init', '--yes'])).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/keep +\.env +is no file/),
+    stdout: expect.stringMatching(/keep +\.env +is a directory/),
   })
 })
 
-test('tables that nobody owns are not opened without a word', async () => {
+test('tables without a tenant are not exposed without being named', async () => {
   await using other = await freshDatabase()
   const client = new pg.Client(other.url)
   await client.connect()
@@ -259,7 +264,5 @@ test('tables that nobody owns are not opened without a word', async () => {
   const ran = await app.run(['init', '--yes', '--database', other.url])
   expect(ran.stdout).toContain('without a tenant: todos: left as comments')
   expect(ran.stdout).toContain('left out: public.loose, no primary key')
-  expect(readFileSync(join(app.directory, 'lib/source/schema.js'), 'utf8')).toContain(
-    '\n  // todos: model(\n',
-  )
+  expect(readFileSync(join(app.directory, 'lib/schema.js'), 'utf8')).toContain('\n  // todos: model(\n')
 })

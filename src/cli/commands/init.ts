@@ -28,7 +28,7 @@ export function addInit(program: Command): void {
   program
     .command('init')
     .description(
-      'Write schema, adapter, route and key for the application in this directory. Overwrites nothing.',
+      'Write schema, endpoint, route and key for the application in this directory. Overwrites nothing.',
     )
     .addOption(
       new Option('--framework <name>', `${frameworks.join(', ')}; default: what package.json has`).choices(

@@ -8,7 +8,7 @@ export type Framework = (typeof frameworks)[number]
 export const orms = ['drizzle', 'prisma', 'kysely', 'postgres-js', 'pg'] as const
 export type Orm = (typeof orms)[number]
 
-/** What stands in an application's directory, as far as the door needs to know. */
+/** What is in an application's directory, as far as an endpoint needs to know. */
 export interface Application {
   readonly directory: string
   readonly framework: Framework | undefined
@@ -108,7 +108,7 @@ export function findClient(application: Application, orm: Orm): Found | undefine
     if (!makers[orm].test(text)) continue
     const lines = text.split('\n')
     const at = lines.findIndex((line) => makers[orm].test(line))
-    // the declaration may begin some lines above; or a helper makes it, and what keeps it through reloads is exported
+    // the declaration may begin some lines above; or a function makes it, and another variable is exported
     const near = lines.slice(Math.max(0, at - 4), at + 1).reverse()
     const names = [
       ...near.map((line) => /^(?:export\s+)?(?:const|let|var)\s+(\w+)/.exec(line)?.[1]),
@@ -125,6 +125,15 @@ export function findClient(application: Application, orm: Orm): Found | undefine
     }
   }
   return undefined
+}
+
+/** The file that makes the server. */
+export function findServer(
+  application: Application,
+  framework: Exclude<Framework, 'next'>,
+): string | undefined {
+  const made = framework === 'express' ? /=\s*express\(\)/ : /\bnew Hono\b/
+  return sources(application).find(({ text }) => made.test(text))?.file
 }
 
 /** The module of Drizzle's tables. */

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { join, posix } from 'node:path'
+import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import type { Application, Framework, Orm } from './detect.ts'
-import { adapterText, exampleSchema, importPath, routeText } from './texts.ts'
+import { endpointText, exampleSchema, importPath, mountLines, routeText } from './texts.ts'
 
 /** A file that will be made, or a line that will be added to one. */
 export interface Step {
@@ -27,39 +27,33 @@ export function planOf(
   { framework, orm, schema }: { framework: Framework; orm: Orm; schema: string | undefined },
 ): Plan {
   const { base, language, appDirectory } = application
-  const source = `${base}lib/source`
-  const route =
-    framework === 'next'
-      ? `${appDirectory}/api/source/route.${language}`
-      : `${source}/${framework}.${language}`
-  const adapter = `${source}/adapter.${language}`
-  const { text, mount } = routeText(application, framework, route, source)
+  const directory = directoryOf(application, `${base}lib`)
+  const endpoint = `${directory}/endpoint`
+  const route = `${appDirectory}/api/source/route.${language}`
   const config = `postern.config.${language === 'ts' ? 'ts' : 'mjs'}`
-  const env = environment(application, framework)
   const steps = [
     create(
       application,
-      `${source}/schema.${language}`,
+      `${directory}/schema.${language}`,
       schema ?? exampleSchema,
       schema === undefined ? 'an example' : "from the database's tables",
     ),
-    create(application, adapter, adapterText(application, orm, adapter)),
-    create(application, route, text),
+    create(application, `${endpoint}.${language}`, endpointText(application, orm, endpoint)),
+    ...(framework === 'next' ? [create(application, route, routeText(application, route, endpoint))] : []),
     create(
       application,
       config,
-      `// What \`npx postern\` works with.\nexport { adapter as source } from '${importPath(application, config, posix.join(source, 'adapter'))}'\n`,
+      `// What \`npx postern\` works with.\nexport { adapter } from '${importPath(application, config, endpoint)}'\n`,
     ),
-    ...env.steps,
+    ...environment(application, framework),
   ]
   const port = framework === 'next' ? '3000/api/source' : '3000/source'
   const missing = ['postern', 'pg'].filter((name) => !application.packages.has(name))
   return {
     steps,
     next: [
-      ...env.next,
       ...(missing.length === 0 ? [] : [`npm install ${missing.join(' ')}`]),
-      ...mount,
+      ...(framework === 'next' ? [] : mountLines(application, framework, endpoint)),
       'npx postern migrate',
       'npx postern check',
       `npx postern doctor --url http://localhost:${port}  # while the application runs`,
@@ -67,13 +61,22 @@ export function planOf(
   }
 }
 
+/** `lib`, or `lib/postern` where the application has a schema or an endpoint of another kind there. */
+function directoryOf({ directory, language }: Application, lib: string): string {
+  const isOther = (name: string): boolean => {
+    const file = join(directory, lib, `${name}.${language}`)
+    return isFile(file) && !/from ['"]postern/.test(readFileSync(file, 'utf8'))
+  }
+  return isOther('schema') || isOther('endpoint') ? `${lib}/postern` : lib
+}
+
 function create({ directory }: Application, file: string, text: string, note?: string): Step {
   if (existsSync(join(directory, file))) return { file, action: 'keep', text: '', note: 'is there already' }
   return { file, action: 'create', text, ...(note !== undefined && { note }) }
 }
 
-/** A fresh key where the application reads its environment from, and the bare name where others look it up. */
-function environment(application: Application, framework: Framework): { steps: Step[]; next: string[] } {
+/** A fresh key in the file that the application reads and git ignores, and its name in `.env.example`. */
+function environment(application: Application, framework: Framework): Step[] {
   const { directory } = application
   // in the order in which they are read: what comes first counts
   const files = ['.env.development.local', '.env.local', '.env.development', '.env']
@@ -84,21 +87,17 @@ function environment(application: Application, framework: Framework): { steps: S
       ? { file: '.env.example', action: 'keep', text: '', note: 'has the name' }
       : line(directory, '.env.example', 'POSTERN_KEY=', 'the name alone')
   if (holder !== undefined) {
-    return {
-      steps: [{ file: holder, action: 'keep', text: '', note: 'has a POSTERN_KEY' }, example],
-      next: [],
-    }
+    return [{ file: holder, action: 'keep', text: '', note: 'has a POSTERN_KEY' }, example]
   }
   // an empty one in a file that is read first would hide the key
   const empty = files.find((file) => keys.get(file) === '')
   const file = empty ?? (framework === 'next' ? '.env.local' : '.env')
   const text = `POSTERN_KEY=sk_${randomBytes(24).toString('hex')}`
-  if (isIgnored(directory, file))
-    return { steps: [line(directory, file, text, 'a fresh key'), example], next: [] }
-  return {
-    steps: [line(directory, file, text, `a fresh key: put ${file} into .gitignore`), example],
-    next: [`echo ${file} >> .gitignore  # git does not ignore it yet, and the key is in it`],
-  }
+  const key = line(directory, file, text, 'a fresh key')
+  const ignore = isIgnored(directory, file)
+    ? []
+    : [line(directory, '.gitignore', file, `so that git ignores ${file}`)]
+  return [...ignore, key, example]
 }
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
@@ -111,7 +110,12 @@ function line(directory: string, file: string, text: string, note: string): Step
   const path = join(directory, file)
   if (!existsSync(path)) return { file, action: 'create', text: `${text}\n`, note }
   if (!isFile(path))
-    return { file, action: 'keep', text: '', note: 'is no file: set POSTERN_KEY where you keep such values' }
+    return {
+      file,
+      action: 'keep',
+      text: '',
+      note: 'is a directory: set POSTERN_KEY where you keep such values',
+    }
   const now = readFileSync(path, 'utf8')
   return { file, action: 'append', text: `${now === '' || now.endsWith('\n') ? '' : '\n'}${text}\n`, note }
 }

@@ -1,12 +1,20 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
-import { type Application, type Found, type Framework, findClient, findTables, type Orm } from './detect.ts'
+import {
+  type Application,
+  type Found,
+  type Framework,
+  findClient,
+  findServer,
+  findTables,
+  type Orm,
+} from './detect.ts'
 
-/** A model to begin with, for who has no database at hand. */
+/** A model to begin with, where there is no database to read. */
 export const exampleSchema = `import { defineSchema, model, z } from 'postern'
 
-// The allow-list: what is not here can be neither read nor written. This is an example: put your own tables in,
-// or let \`npx postern pull\` write it.
+// The allow-list: what is not here can be neither read nor written. This is an example: name your own tables here,
+// or have \`npx postern pull\` write this file.
 export const schema = defineSchema({
   tasks: model({
     fields: {
@@ -18,25 +26,24 @@ export const schema = defineSchema({
 })
 `
 
-/** The module that makes the adapter, on the application's own client where it exports one. */
-export function adapterText(application: Application, orm: Orm, at: string): string {
+/** The module that makes the endpoint, on the application's own client where it exports one. */
+export function endpointText(application: Application, orm: Orm, file: string): string {
   const own = findClient(application, orm)
-  const from = (file: string): string => importPath(application, at, file)
+  const from = (other: string): string => importPath(application, file, other)
   const { imports, setup, call } = adapters[orm](application, own, from)
   const client =
     own === undefined
       ? []
       : [`import ${own.isDefault ? own.name : `{ ${own.name} }`} from '${from(own.file)}'`]
-  const lines = [
-    ...imports,
-    ...client,
-    `import { schema } from '${from(posix.join(posix.dirname(at), 'schema'))}'`,
-  ]
   return [
-    ...lines,
+    ...imports,
+    "import { createEndpoint } from 'postern'",
+    ...client,
+    `import { schema } from '${from(posix.join(posix.dirname(file), 'schema'))}'`,
     '',
     ...(setup.length === 0 ? [] : [...setup, '']),
     `export const adapter = ${call}`,
+    'export const endpoint = createEndpoint({ schema, adapter, signingKey: process.env.POSTERN_KEY })',
     '',
   ].join('\n')
 }
@@ -103,7 +110,7 @@ const adapters: Readonly<Record<Orm, Make>> = {
       own === undefined
         ? [
             ...pool,
-            // Kysely shares its connections with nobody: one that breaks in use would end the process
+            // Kysely keeps a connection while it is in use: one that breaks then would end the process
             "pool.on('connect', (client) => client.on('error', () => {}))",
             `const db = new Kysely${language === 'ts' ? '<unknown>' : ''}({ dialect: new PostgresDialect({ pool }) })`,
           ]
@@ -134,33 +141,32 @@ function prismaClient({ directory }: Application, from: (file: string) => string
   return output === undefined ? '@prisma/client' : from(posix.join('prisma', output, 'client'))
 }
 
-/** A module for the framework, and what is left to do by hand. */
-export function routeText(
+/** The route of Next.js, which is a file of its own. */
+export const routeText = (application: Application, route: string, endpoint: string): string =>
+  `import { toNextRoute } from 'postern/next'
+import { endpoint } from '${importPath(application, route, endpoint)}'
+
+export const { POST } = toNextRoute(endpoint)
+`
+
+/** What mounts the endpoint in the application's own server, as lines to be put in there. */
+export function mountLines(
   application: Application,
-  framework: Framework,
-  route: string,
-  source: string,
-): { text: string; mount: readonly string[] } {
-  const at = (name: string): string => importPath(application, route, posix.join(source, name))
-  const imports = [`import { adapter } from '${at('adapter')}'`]
-  const options = '{ adapter, signingKey: process.env.POSTERN_KEY }'
-  switch (framework) {
-    case 'next':
-      return {
-        text: `import { createEndpoint } from 'postern'\nimport { toNextRoute } from 'postern/next'\n${imports.join('\n')}\n\nexport const runtime = 'nodejs'\nexport const { POST } = toNextRoute(createEndpoint(${options}))\n`,
-        mount: [],
-      }
-    case 'express':
-      return {
-        text: `import { createEndpoint } from 'postern'\nimport { toExpress } from 'postern/express'\n${imports.join('\n')}\n\nexport const endpoint = toExpress(createEndpoint(${options}))\n`,
-        mount: [`app.post('/source', endpoint) // from ${route}; before app.use(express.json())`],
-      }
-    case 'hono':
-      return {
-        text: `import { createEndpoint } from 'postern'\n${imports.join('\n')}\n\nexport const endpoint = createEndpoint(${options})\n`,
-        mount: [`app.post('/source', (c) => endpoint.fetch(c.req.raw)) // from ${route}`],
-      }
-  }
+  framework: Exclude<Framework, 'next'>,
+  endpoint: string,
+): readonly string[] {
+  const server = findServer(application, framework)
+  const from = importPath(application, server ?? 'server', endpoint)
+  const imported = `import { endpoint } from '${from}'`
+  const where = server === undefined ? 'into the file of your server' : `into ${server}`
+  return framework === 'express'
+    ? [
+        `${where}, before app.use(express.json()):`,
+        "    import { toExpress } from 'postern/express'",
+        `    ${imported}`,
+        "    app.post('/source', toExpress(endpoint))",
+      ]
+    : [`${where}:`, `    ${imported}`, "    app.post('/source', (c) => endpoint.fetch(c.req.raw))"]
 }
 
 /** How one file of the application imports another. */

@@ -25,7 +25,7 @@ beforeAll(async () => {
   copyEnv(app)
   const port = await freePort()
   url = `http://localhost:${port}/source`
-  env = exampleEnv({ DATABASE_URL: database.url, PORT: String(port), SOURCE_URL: url })
+  env = exampleEnv({ DATABASE_URL: database.url, PORT: String(port), POSTERN_URL: url })
   expect(await run('migrate.ts')).toBe(shownBy(page)[0])
 })
 

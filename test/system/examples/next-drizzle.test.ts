@@ -29,7 +29,7 @@ beforeAll(async () => {
 
   const port = await freePort()
   url = `http://localhost:${port}/api/source`
-  env = exampleEnv({ DATABASE_URL: database.url, PORT: String(port), SOURCE_URL: url })
+  env = exampleEnv({ DATABASE_URL: database.url, PORT: String(port), POSTERN_URL: url })
   // Without a key, as in a pipeline that builds: evaluating the route must not want secrets.
   await outputOf([process.execPath, next, 'build'], { cwd: app, env })
   copyEnv(app)

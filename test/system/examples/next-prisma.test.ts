@@ -25,7 +25,7 @@ beforeAll(async () => {
   env = exampleEnv({
     DATABASE_URL: database.url,
     PORT: String(port),
-    SOURCE_URL: `http://localhost:${port}/api/source`,
+    POSTERN_URL: `http://localhost:${port}/api/source`,
     CHECKPOINT_DISABLE: '1',
     // `prisma generate` never runs the schema engine, yet the command downloads it first. Any file in its place will do.
     PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,

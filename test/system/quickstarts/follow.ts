@@ -23,7 +23,7 @@ export async function follow(page: string, newcomer: Newcomer): Promise<void> {
   const port = await freePort()
   const terminal = new Terminal(newcomer.folder, {
     PORT: String(port),
-    SOURCE_URL: `http://localhost:${port}${page.includes('next') ? '/api' : ''}/source`,
+    POSTERN_URL: `http://localhost:${port}${page.includes('next') ? '/api' : ''}/source`,
   })
   try {
     for (const block of blocksOf(page).filter(({ line }) => line < last)) {

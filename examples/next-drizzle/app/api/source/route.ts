@@ -1,6 +1,4 @@
-import { createEndpoint } from 'postern'
 import { toNextRoute } from 'postern/next'
-import { schema } from '../../../lib/schema'
-import { adapter } from '../../../lib/source'
+import { endpoint } from '../../../lib/endpoint'
 
-export const { POST } = toNextRoute(createEndpoint({ schema, adapter, signingKey: process.env.POSTERN_KEY }))
+export const { POST } = toNextRoute(endpoint)

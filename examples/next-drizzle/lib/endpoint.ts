@@ -1,5 +1,7 @@
+import { createEndpoint } from 'postern'
 import { drizzleAdapter } from 'postern/drizzle'
 import { db } from './db'
 import { schema } from './schema'
 
 export const adapter = drizzleAdapter(db, schema)
+export const endpoint = createEndpoint({ schema, adapter, signingKey: process.env.POSTERN_KEY })
