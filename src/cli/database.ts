@@ -11,18 +11,18 @@ export interface DatabaseOptions {
   readonly schema?: string
   readonly database?: string
   readonly url?: string
-  readonly install?: string
+  readonly namespace?: string
   readonly json: boolean
 }
 
-/** A source, what it is made of, and how its connections are closed. */
+/** An adapter and what it is made of. */
 export interface Opened {
-  readonly source: PostgresAdapter
+  readonly adapter: PostgresAdapter
   readonly connection: PostgresConnection
   readonly schema: Schema
-  /** Our own schema in the database. */
-  readonly install: string
-  /** The address of the database, where the call or the environment says one. */
+  /** postern's own schema in the database. */
+  readonly namespace: string
+  /** The URL of the database, where the call or the environment gives one. */
   readonly database: string | undefined
 }
 
@@ -35,33 +35,33 @@ export interface Opened {
 export function databaseOptions(command: Command): Command {
   return connectionOptions(
     command
-      .option('--config <file>', 'a module that exports your source or schema; default: postern.config.ts')
+      .option('--config <file>', 'a module that exports your adapter or schema; default: postern.config.ts')
       .addOption(new Option('--schema <file>', 'the same, for a module that has a schema alone')),
   )
 }
 
 /** The options that name a database, and `--json`. */
 export function connectionOptions(command: Command): Command {
-  command.option('--database <url>', "the database; default: the source's own, or DATABASE_URL")
+  command.option('--database <url>', "the database; default: the adapter's own, or DATABASE_URL")
   // what --database was called before; `check` has an endpoint of that name
   if (!command.options.some(({ long }) => long === '--url')) {
     command.addOption(new Option('--url <database>').hideHelp())
   }
   return command
-    .option('--install <name>', 'our own schema in the database (default: postern)')
+    .option('--namespace <name>', "postern's own schema in the database (default: postern)")
     .option('--json', 'one JSON value on standard output, for machines', false)
 }
 
-/** Runs `work` with the source that the options name; see `withOpened`. */
+/** Runs `work` with the adapter that the options name; see `withOpened`. */
 export function withAdapter<T>(
   options: DatabaseOptions,
-  work: (source: PostgresAdapter) => Promise<T>,
+  work: (adapter: PostgresAdapter) => Promise<T>,
 ): Promise<T> {
-  return withOpened(options, ({ source }) => work(source))
+  return withOpened(options, ({ adapter }) => work(adapter))
 }
 
 /**
- * Runs `work` on what the options name. A module's source is used as it is, on the application's own connection;
+ * Runs `work` on what the options name. A module's adapter is used as it is, on the application's own connection;
  * `--database` brings its schema, under the names of its ORM, to another one, for example of the role that migrates.
  *
  * @throws UsageError when the options name no schema or no database.
@@ -70,24 +70,24 @@ export async function withOpened<T>(
   options: DatabaseOptions,
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
-  const { schema, source, parts } = await loadProject(options.config ?? options.schema)
-  const install = options.install ?? parts?.options.namespace ?? 'postern'
+  const { schema, adapter, parts } = await loadProject(options.config ?? options.schema)
+  const namespace = options.namespace ?? parts?.options.namespace ?? 'postern'
   const named = options.database ?? options.url
   const database = named ?? process.env.DATABASE_URL
-  const other = options.install !== undefined && options.install !== (parts?.options.namespace ?? 'postern')
-  if (source !== undefined && parts !== undefined && named === undefined && !other) {
-    return work({ source, connection: parts.connection, schema, install, database })
+  const other = options.namespace !== undefined && options.namespace !== (parts?.options.namespace ?? 'postern')
+  if (adapter !== undefined && parts !== undefined && named === undefined && !other) {
+    return work({ adapter, connection: parts.connection, schema, namespace, database })
   }
   return withConnection(database, async (connection) => {
     const { postgresAdapter } = await import('../postgres/adapter.ts')
-    const opened = postgresAdapter(connection, schema, { ...parts?.options, namespace: install })
-    return work({ source: opened, connection, schema, install, database })
+    const opened = postgresAdapter(connection, schema, { ...parts?.options, namespace })
+    return work({ adapter: opened, connection, schema, namespace, database })
   })
 }
 
 /**
- * Runs `work` on a connection of our own, and closes it afterwards. node-postgres is the caller's own; it is asked for
- * only when there is something to connect to.
+ * Runs `work` on a new connection, and closes it afterwards. node-postgres is an optional peer, so it is imported only
+ * when there is something to connect to.
  *
  * @throws UsageError without an address.
  */

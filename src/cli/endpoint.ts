@@ -1,21 +1,21 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { UsageError } from './outcome.ts'
 
-/** The key that requests to an endpoint are signed with. A call shows in lists of processes; the environment does not. */
+/** The key that requests are signed with. Arguments show in lists of processes; the environment does not. */
 export const keyOption = (): Option =>
-  new Option('--key <key>', 'what requests are signed with; default: POSTERN_KEY, else POSTERN_KEY')
+  new Option('--key <key>', 'the key that signs requests; default: POSTERN_KEY')
 
 export const tenantOption = (): Option =>
   new Option('--tenant <id>', 'the organizationId that requests are sent for')
 
 /** @throws UsageError without a key. */
 export function keyOf(options: { readonly key?: string }): string {
-  const key = options.key ?? process.env.POSTERN_KEY ?? process.env.POSTERN_KEY
-  if (key === undefined || key === '') throw new UsageError('give --key, or set POSTERN_KEY or POSTERN_KEY')
+  const key = options.key ?? process.env.POSTERN_KEY
+  if (key === undefined || key === '') throw new UsageError('give --key, or set POSTERN_KEY')
   return key
 }
 
-/** @throws UsageError for a key that nothing can be signed with; the sentence never holds the key. */
+/** @throws UsageError for a key that cannot sign; the message never holds the key. */
 export async function mustSign(key: string): Promise<void> {
   const { createSigner } = await import('../core/signature/sign.ts')
   try {
@@ -25,10 +25,10 @@ export async function mustSign(key: string): Promise<void> {
   }
 }
 
-/** @throws UsageError for what is no address of an endpoint, without repeating it: a password may stand in it. */
+/** @throws UsageError for what is not an http URL. The message does not repeat it: a password may be in it. */
 export function endpointAddress(text: string): string {
   if (!URL.canParse(text) || !/^https?:/i.test(text))
-    throw new UsageError('--url is no address of an endpoint: give one with http: or https:')
+    throw new UsageError('--url is not a valid endpoint URL: expected http: or https:')
   const { username, password } = new URL(text)
   if (username !== '' || password !== '')
     throw new UsageError('--url must not hold a user or a password: requests are signed with the key')

@@ -6,11 +6,11 @@ import type { PostgresAdapter } from '../postgres/adapter.ts'
 import { type AdapterParts, partsOf } from '../postgres/runtime/parts.ts'
 import { UsageError } from './outcome.ts'
 
-/** What a module gives the command line: a schema, or a source, which has one under the names of its ORM. */
+/** What a module gives the command line: a schema, or an adapter, which has a schema and the names of its ORM. */
 export interface Project {
   readonly file: string
   readonly schema: Schema
-  readonly source: PostgresAdapter | undefined
+  readonly adapter: PostgresAdapter | undefined
   readonly parts: AdapterParts | undefined
 }
 
@@ -18,7 +18,7 @@ export interface Project {
 const configs = ['ts', 'mts', 'js', 'mjs'].map((ending) => `postern.config.${ending}`)
 
 /**
- * Imports the module that the call names, or `postern.config.*`, and takes its source or schema.
+ * Imports the module that the call names, or `postern.config.*`, and takes its adapter or schema.
  *
  * @throws UsageError when there is none, or more than one that could be meant.
  */
@@ -26,7 +26,7 @@ export async function loadProject(named: string | undefined): Promise<Project> {
   const file = named ?? configs.find((name) => existsSync(name))
   if (file === undefined) {
     throw new UsageError(
-      `give --config or --schema: a module that exports your source or schema; or have a ${configs[0]}`,
+      `give --config or --schema: a module that exports your adapter or schema; or make a ${configs[0]}`,
     )
   }
   const path = resolve(file)
@@ -37,17 +37,17 @@ export async function loadProject(named: string | undefined): Promise<Project> {
   }
   quiet()
   const exported = await imported(path, file)
-  const source = pick(exported, ['source', 'adapter', 'default'], isSource, file)
-  if (source !== undefined) {
-    const parts = partsOf(source)
+  const adapter = pick(exported, ['adapter', 'default'], isAdapter, file)
+  if (adapter !== undefined) {
+    const parts = partsOf(adapter)
     if (parts === undefined) {
-      throw new UsageError(`the source of ${file} is not of this version of postern, or not on Postgres`)
+      throw new UsageError(`the adapter of ${file} is not of this version of postern, or not on Postgres`)
     }
-    return { file, schema: parts.schema, source, parts }
+    return { file, schema: parts.schema, adapter, parts }
   }
   const schema = pick(exported, ['schema', 'default'], isSchema, file)
-  if (schema === undefined) throw new UsageError(`${file} exports no schema and no source`)
-  return { file, schema, source: undefined, parts: undefined }
+  if (schema === undefined) throw new UsageError(`${file} exports no adapter and no schema`)
+  return { file, schema, adapter: undefined, parts: undefined }
 }
 
 async function imported(path: string, file: string): Promise<Record<string, unknown>> {
@@ -69,7 +69,7 @@ function pick<T>(
   const found = Object.entries(exported).filter(([, value]) => is(value))
   if (found.length > 1) {
     throw new UsageError(
-      `${file} exports ${found.map(([name]) => name).join(', ')}: call the one that is meant ${names[0]}`,
+      `${file} exports ${found.map(([name]) => name).join(', ')}: name one of them ${names[0]}`,
     )
   }
   return found[0]?.[1] as T | undefined
@@ -78,13 +78,13 @@ function pick<T>(
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null
 
-const isSource = (value: unknown): value is PostgresAdapter =>
+const isAdapter = (value: unknown): value is PostgresAdapter =>
   isObject(value) && typeof value.migrate === 'function' && typeof value.feedStatus === 'function'
 
 const isSchema = (value: unknown): value is Schema =>
   isObject(value) && value.models instanceof Map && isObject(value.definitions)
 
-/** How Node reads an application's modules is no news to who runs a command. */
+/** Warnings about how Node reads an application's modules are not the caller's concern. */
 function quiet(): void {
   const listeners = process.listeners('warning')
   process.removeAllListeners('warning')

@@ -16,21 +16,21 @@ import { UsageError } from './outcome.ts'
 import { printable } from './visible.ts'
 
 const END = `
-Commands that need a schema or a database look for postern.config.ts, and for DATABASE_URL in the
-environment, .env.local and .env.
+Commands that need a schema or a database read postern.config.ts, and DATABASE_URL from the
+environment, .env.local or .env.
 
-Exit codes: 0 all is well, 1 something is wrong or failed, 2 the call is wrong.`
+Exit codes: 0 success, 1 a fault was found or the command failed, 2 the command line is wrong.`
 
 const version = (): string =>
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
 
-/** The whole command line. Each command is a file of `commands`, and adds itself. */
+/** The whole command line. Each command is a file in `commands`, with a function that adds it. */
 export function createProgram(): Command {
   const program = new Command('postern')
-    .description('A signed Data Source endpoint on your own Postgres.')
+    .description('A signed endpoint on your own Postgres.')
     .version(version(), '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'say how it is called')
-    .helpCommand(false)
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
     .exitOverride()
     .showHelpAfterError('See postern --help.')
     .configureHelp({ helpWidth: 100, optionDescription: ({ description }) => description })
@@ -58,7 +58,7 @@ export function createProgram(): Command {
 /**
  * Runs one call of the command line.
  *
- * @param args what stands behind the program's name
+ * @param args the arguments after the program's name
  * @returns the exit code
  */
 export async function run(args: readonly string[]): Promise<number> {
@@ -68,19 +68,34 @@ export async function run(args: readonly string[]): Promise<number> {
     return 2
   }
   try {
-    // what is in the environment counts first, then what comes earlier here, as in Next.js
+    // the environment goes first, then the files in this order, as in Next.js
     for (const file of ['.env.local', '.env']) {
       if (statSync(file, { throwIfNoEntry: false })?.isFile()) process.loadEnvFile(file)
     }
     await program.parseAsync([...args], { from: 'user' })
     return Number(process.exitCode ?? 0)
   } catch (error) {
-    // commander has said by itself what is wrong with the call
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    const { message, cause } = error as Error
-    console.error(printable(`postern: ${message}${cause instanceof Error ? `: ${cause.message}` : ''}`))
-    if (!(error instanceof UsageError)) return 1
-    console.error('See postern --help.')
-    return 2
+    if (error instanceof CommanderError && error.exitCode === 0) return 0
+    const isUsage = error instanceof CommanderError || error instanceof UsageError
+    const lines = sentences(error)
+    // commander has printed its own errors already
+    if (!(error instanceof CommanderError)) {
+      console.error(printable(`postern: ${lines.join('\n  ')}`))
+      if (isUsage) console.error('See postern --help.')
+    }
+    if (args.includes('--json'))
+      console.log(JSON.stringify({ error: isUsage ? 'usage' : 'failed', message: lines.join('\n') }))
+    return isUsage ? 2 : 1
   }
+}
+
+/** The message of an error, and of what caused it. A refused connection has a code and no message. */
+function sentences(error: unknown): string[] {
+  const said: string[] = []
+  for (let each: unknown = error; each instanceof Error; each = each.cause) {
+    const { message, code } = each as Error & { code?: unknown }
+    const text = (message || String(code ?? each.name)).replace(/^error: /, '')
+    if (!said.includes(text)) said.push(text)
+  }
+  return said.length === 0 ? [String(error)] : said
 }

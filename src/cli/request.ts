@@ -38,6 +38,6 @@ export function jsonOf(text: string, what: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new UsageError(`${what} is no JSON: ${(error as Error).message}`)
+    throw new UsageError(`${what} is not JSON: ${(error as Error).message}`)
   }
 }

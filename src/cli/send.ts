@@ -9,13 +9,13 @@ import { jsonOf } from './request.ts'
 import { visible } from './visible.ts'
 
 interface CommitFile {
-  readonly key: string
+  readonly idempotencyKey: string
   readonly operations: readonly object[]
 }
 
 /**
- * A commit from a file, or from standard input. Without a key of its own it gets one that its operations make: the same
- * file sent twice is the same commit.
+ * A commit from a file, or from standard input. Without an idempotency key of its own it gets a
+ * hash of its operations, so that the same file sent twice is one commit.
  *
  * @throws UsageError when it holds no operations.
  */
@@ -34,9 +34,9 @@ export async function commitOf(file: string, key: string | undefined): Promise<C
       `${file} holds no operations: { "type": "UPDATE", "model": ..., "id": ..., "input": ... }`,
     )
   }
-  const own = [body.key, body.correlationId, body.clientTxId].find((one) => typeof one === 'string')
+  const own = [body.idempotencyKey, body.correlationId, body.clientTxId].find((one) => typeof one === 'string')
   const hash = createHash('sha256').update(JSON.stringify(operations)).digest('hex').slice(0, 16)
-  return { key: key ?? (own as string | undefined) ?? `cli:${hash}`, operations }
+  return { idempotencyKey: key ?? (own as string | undefined) ?? `cli:${hash}`, operations }
 }
 
 function read(file: string): string {
@@ -72,7 +72,7 @@ export function eventLine(event: ChangeEvent): string {
   return `${at} ${visible(type)} ${visible(model)} ${visible(entityId)}${fields}${row}`
 }
 
-/** What the endpoint said, and what of it tells how to go on. */
+/** The code, the message and the details of a refusal. */
 export function refusalLines({ code, status, message, details, requestId }: ClientError): string[] {
   return [
     `${styleText('red', visible(`${status ?? ''} ${code}`.trim()))}: ${visible(message)}`,

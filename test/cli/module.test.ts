@@ -24,14 +24,14 @@ export const tasks = pgTable('todo_items', {
   id: text().primaryKey(), organizationId: text('org').notNull(), title: text('headline').notNull(), status: text().notNull(),
 })
 `,
-  'src/source.ts': `import 'server-only'
+  'src/endpoint.ts': `import 'server-only'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { drizzleAdapter } from 'postern/drizzle'
 import { schema } from '@/schema'
 import * as tables from '@/tables'
 export const adapter = drizzleAdapter(drizzle(process.env.DATABASE_URL ?? '', { schema: tables }), schema)
 `,
-  'postern.config.ts': `export { adapter as source } from './src/source'
+  'postern.config.ts': `export { adapter } from './src/endpoint'
 `,
 }
 
@@ -53,7 +53,7 @@ afterAll(async () => {
 
 const env = { DATABASE_URL: undefined }
 
-test("a source is used under its ORM's names, through the application's own TypeScript, with the .env of the directory", async () => {
+test("an adapter is used under its ORM's names, through the application's own TypeScript, with the .env of the directory", async () => {
   expect(await app.run(['migrate'], env)).toMatchObject({ code: 0, stderr: '' })
   expect(await app.run(['check'], env)).toMatchObject({ code: 0, stderr: '' })
   // brought to another connection, the names stay
@@ -75,7 +75,7 @@ test('a module that gives nothing, too much, or cannot be read is a fault of the
   const said = async (file: string) => app.run(['check', '--config', file], env)
   expect(await said('none.ts')).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('exports no schema'),
+    stderr: expect.stringContaining('exports no adapter and no schema'),
   })
   expect(await said('two.ts')).toMatchObject({ code: 2, stderr: expect.stringContaining('exports one, two') })
   expect(await said('gone.ts')).toMatchObject({ code: 2, stderr: expect.stringContaining('no file gone.ts') })

@@ -60,7 +60,7 @@ test('a commit from standard input, the row and the list that it makes; the same
 
 test('a refusal is shown with its code and details, exit code 1; a wrong call with 2', async () => {
   const stale = {
-    key: 'k2',
+    idempotencyKey: 'k2',
     operations: [{ type: 'UPDATE', model: 'tasks', id: 't1', input: { title: 'x' }, readAt: 0 }],
   }
   const [refused, forged, file, where] = await Promise.all([
@@ -75,7 +75,7 @@ test('a refusal is shown with its code and details, exit code 1; a wrong call wi
   })
   expect(forged).toMatchObject({ code: 1, stdout: expect.stringContaining('401 source_signature_invalid') })
   expect(file).toMatchObject({ code: 2, stderr: expect.stringContaining('no file no-such-file.json') })
-  expect(where).toMatchObject({ code: 2, stderr: expect.stringContaining('--where is no JSON') })
+  expect(where).toMatchObject({ code: 2, stderr: expect.stringContaining('--where is not JSON') })
 })
 
 test('an address with a password is refused and not repeated, and so is a key or a number that is none', async () => {

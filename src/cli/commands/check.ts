@@ -42,8 +42,8 @@ async function run(given: CheckOptions, everything: boolean): Promise<void> {
   if (endpoint !== undefined) endpointAddress(endpoint)
   if (key !== undefined) await mustSign(key)
 
-  await withOpened(options, async ({ source, connection, schema, install, database: server }) => {
-    const lines: Line[] = await progress('looking at the database', () => source.check())
+  await withOpened(options, async ({ adapter, connection, schema, namespace, database: server }) => {
+    const lines: Line[] = await progress('looking at the database', () => adapter.check())
     const broken = new Set(lines.filter(({ level }) => level === 'error').map(({ subject }) => subject))
     for (const { name, table: at } of schema.models.values()) {
       const fits = `fits ${[at.schema, at.name].filter((part) => part !== undefined).join('.')}`
@@ -55,7 +55,7 @@ async function run(given: CheckOptions, everything: boolean): Promise<void> {
       const { lookAtLog } = await import('../doctor/storage.ts')
       if (server !== undefined)
         lines.push(await progress('looking for a pooler', () => lookForPooler(server)))
-      if (!broken.has(install)) lines.push(...(await lookAtLog(source, connection, install)))
+      if (!broken.has(namespace)) lines.push(...(await lookAtLog(adapter, connection, namespace)))
     }
     const [model] = schema.models.values()
     if (endpoint !== undefined && key !== undefined && model !== undefined) {

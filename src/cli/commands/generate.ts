@@ -19,7 +19,7 @@ export function addGenerate(program: Command): void {
     .description('Write the types of the rows, for callers that do not have the schema. Needs no database.')
     .requiredOption('--out <file>', 'where to')
     .option('--check', 'write nothing; say whether the file is up to date')
-    .option('--config <file>', 'a module that exports your source or schema; default: postern.config.ts')
+    .option('--config <file>', 'a module that exports your adapter or schema; default: postern.config.ts')
     .addOption(new Option('--schema <file>', 'the same, for a module that has a schema alone'))
     .option('--json', 'one JSON value on standard output, for machines')
     .action(run)

@@ -23,9 +23,9 @@ export function addMigrate(program: Command): void {
   )
 }
 
-async function up({ source }: Opened, options: MigrateOptions): Promise<void> {
+async function up({ adapter }: Opened, options: MigrateOptions): Promise<void> {
   const dryRun = options.dryRun === true
-  const { applied, digest, statements } = await progress('migrating', () => source.migrate({ dryRun }))
+  const { applied, digest, statements } = await progress('migrating', () => adapter.migrate({ dryRun }))
   const tables = applied.length === 0 ? 'tables were up to date' : `applied migration ${applied.join(', ')}`
   const done = dryRun ? 'would run' : 'ran'
   tell(
@@ -37,14 +37,14 @@ async function up({ source }: Opened, options: MigrateOptions): Promise<void> {
   )
 }
 
-async function down({ connection, install }: Opened, options: MigrateOptions): Promise<void> {
+async function down({ connection, namespace }: Opened, options: MigrateOptions): Promise<void> {
   const { remains, uninstall } = await import('../../postgres/install/uninstall.ts')
   const really = options.yes === true && options.dryRun !== true
   const work = really ? uninstall : remains
-  const lost = await progress('looking at what is there', () => work(connection, { namespace: install }))
+  const lost = await progress('looking at what is there', () => work(connection, { namespace }))
   const { keys, events, followers, deadLetters, captured, foreign } = lost
   const lines = [
-    `${really ? 'Dropped' : 'This would drop'} schema ${install}, and with it:`,
+    `${really ? 'Dropped' : 'This would drop'} schema ${namespace}, and with it:`,
     `  ${keys} keys: a commit that is sent again under one of them is applied again`,
     `  ${events} events, ${followers} named followers: every cursor and every stamp is void`,
     ...(deadLetters === 0 ? [] : [`  ${deadLetters} dead letters: what a relay could not deliver`]),

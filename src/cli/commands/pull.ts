@@ -37,7 +37,7 @@ async function run(options: PullOptions): Promise<void> {
         schemas: options.dbSchema,
         tenantColumn: options.tenantColumn,
         includeShared: options.includeShared,
-        install: options.install ?? 'postern',
+        install: options.namespace ?? 'postern',
       }),
     ),
   )

@@ -27,8 +27,8 @@ export function addSend(program: Command): void {
     .argument('<model>')
     .option('--where <json>', 'conditions, for example \'[["status","=","todo"]]\'')
     .option('--order-by <field>')
-    .option('--limit <n>', 'at most so many', limitOf)
-    .option('--cursor <cursor>', 'where the last page ended')
+    .option('--limit <n>', 'maximum number of rows', limitOf)
+    .option('--cursor <cursor>', 'the cursor of the page before')
     .action((model: string, options: RequestOptions & ListOptions) => {
       const query = queryOf(options)
       return answer(options, { type: 'list', model, query }, async (client) => {
@@ -39,16 +39,15 @@ export function addSend(program: Command): void {
     })
 
   requestOptions(send.command('commit').description('Operations, all or none, once per key.'))
-    .argument('<file>', 'JSON: an operation, an array of them, or { key, operations }; - is standard input')
+    .argument('<file>', 'JSON: an operation, an array of them, or { idempotencyKey, operations }; - is standard input')
     .option('--idempotency-key <key>', "default: the file's own, else a hash of the operations")
     .action(async (file: string, options: RequestOptions & { idempotencyKey?: string }) => {
       const commit = await commitOf(file, options.idempotencyKey)
       const request = {
         type: 'commit',
-        correlationId: commit.key,
-        clientTxId: commit.key,
-        ...commit,
-        key: undefined,
+        correlationId: commit.idempotencyKey,
+        clientTxId: commit.idempotencyKey,
+        operations: commit.operations,
       }
       await answer(options, request, async (client) => {
         const result = await client.commit(commit as never)
@@ -56,7 +55,7 @@ export function addSend(program: Command): void {
         return {
           result,
           lines: [
-            `${result.replayed ? 'replayed: had been applied before' : 'applied'}, under the key ${commit.key}`,
+            `${result.replayed ? 'replayed: had been applied before' : 'applied'}, under the key ${commit.idempotencyKey}`,
             ...(held > 0 ? [`held back as stale: ${held}`] : []),
             ...rowLines(result.rows as (object | null)[], result.stamps),
           ],
@@ -65,8 +64,8 @@ export function addSend(program: Command): void {
     })
 
   requestOptions(send.command('events').description('The log of changes.'))
-    .option('--cursor <cursor>', 'where an earlier walk ended')
-    .option('--limit <n>', 'events of a page', limitOf)
+    .option('--cursor <cursor>', 'the cursor to go on from')
+    .option('--limit <n>', 'maximum number of events in a page', limitOf)
     .option('--follow', 'go on after the newest event, until interrupted', false)
     .action((options: RequestOptions & { cursor?: string; limit?: number; follow: boolean }) =>
       follow(options),

@@ -24,11 +24,11 @@ export function addSql(program: Command): void {
       .option('--all', 'everything, also what this database has already')
       .option('--force', 'also over a file that is there'),
   ).action((options: SqlOptions) =>
-    withOpened(options, async ({ source, connection, schema, install }) => {
+    withOpened(options, async ({ adapter, connection, schema, namespace }) => {
       const { allStatements } = await import('../../postgres/install/migrate.ts')
-      const report = options.all ? undefined : await source.migrate({ dryRun: true })
+      const report = options.all ? undefined : await adapter.migrate({ dryRun: true })
       const statements =
-        report?.statements ?? (await allStatements(connection, schema, { namespace: install }))
+        report?.statements ?? (await allStatements(connection, schema, { namespace }))
       const tool = options.for ?? (options.out === undefined ? undefined : 'plain')
       if (tool === undefined) {
         return tell(
@@ -37,7 +37,7 @@ export function addSql(program: Command): void {
         )
       }
       const whole = report === undefined || report.applied.includes(1)
-      const { text, keep } = migrationFile(tool, statements, install, whole)
+      const { text, keep } = migrationFile(tool, statements, namespace, whole)
       if (options.out === undefined) return tell({ result: { text, keep }, lines: [text.trimEnd()] }, options)
       const file = migrationPath(tool, options.out, new Date())
       writeNew(file, text, options.force)

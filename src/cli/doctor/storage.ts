@@ -4,13 +4,13 @@ import { bytes } from '../outcome.ts'
 import { visible } from '../visible.ts'
 import type { Line } from './line.ts'
 
-/** How far the feed is, how much is kept, and whether anybody prunes. */
+/** How far the feed is, how much is kept, and whether `prune` runs. */
 export async function lookAtLog(
-  source: PostgresAdapter,
+  adapter: PostgresAdapter,
   connection: PostgresConnection,
   s: string,
 ): Promise<Line[]> {
-  const { position, horizon, blockers, followers, bytes: size } = await source.feedStatus()
+  const { position, horizon, blockers, followers, bytes: size } = await adapter.feedStatus()
   const [row] = await connection.query(
     `select m.outbox_retention::text as outbox, m.ledger_retention::text as ledger,
   -- keys replay for one retention and are dropped after the second
@@ -42,7 +42,7 @@ from ${s}.meta m`,
     lines.push({
       level: 'warning',
       subject: 'storage',
-      message: 'nobody prunes: there are keys past twice their retention',
+      message: 'prune does not run: there are keys past twice their retention',
       fix: 'Have a scheduler run `npx postern prune` once a day.',
     })
   }
@@ -55,11 +55,11 @@ from ${s}.meta m`,
     return names.length === 0 ? [] : [{ level: 'warning', subject: 'feed', message, fix }]
   }
   lines.push(
-    ...held('followers', others, 'Start them, or forget the names: source.acknowledge(name, null)'),
+    ...held('followers', others, 'Start them, or forget the names: adapter.acknowledge(name, null)'),
     ...held(
       'relays',
       relays,
-      'Start them (`npx postern relay --name ...`), or forget them: relaysOf(source).forget(name), from postern/relay',
+      'Start them (`npx postern relay --name ...`), or forget them: relaysOf(adapter).forget(name), from postern/relay',
     ),
   )
   return lines
