@@ -74,7 +74,8 @@ export async function withOpened<T>(
   const namespace = options.namespace ?? parts?.options.namespace ?? 'postern'
   const named = options.database ?? options.url
   const database = named ?? process.env.DATABASE_URL
-  const other = options.namespace !== undefined && options.namespace !== (parts?.options.namespace ?? 'postern')
+  const other =
+    options.namespace !== undefined && options.namespace !== (parts?.options.namespace ?? 'postern')
   if (adapter !== undefined && parts !== undefined && named === undefined && !other) {
     return work({ adapter, connection: parts.connection, schema, namespace, database })
   }

@@ -34,7 +34,9 @@ export async function commitOf(file: string, key: string | undefined): Promise<C
       `${file} holds no operations: { "type": "UPDATE", "model": ..., "id": ..., "input": ... }`,
     )
   }
-  const own = [body.idempotencyKey, body.correlationId, body.clientTxId].find((one) => typeof one === 'string')
+  const own = [body.idempotencyKey, body.correlationId, body.clientTxId].find(
+    (one) => typeof one === 'string',
+  )
   const hash = createHash('sha256').update(JSON.stringify(operations)).digest('hex').slice(0, 16)
   return { idempotencyKey: key ?? (own as string | undefined) ?? `cli:${hash}`, operations }
 }

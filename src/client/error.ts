@@ -16,7 +16,7 @@ export type TransportCode =
  *
  * @example
  * try {
- *   await source.commit({ idempotencyKey: 'k1', operations: [{ type: 'DELETE', model: 'tasks', id: 't1', readAt: 7 }] })
+ *   await client.commit({ idempotencyKey: 'k1', operations: [{ type: 'DELETE', model: 'tasks', id: 't1', readAt: 7 }] })
  * } catch (error) {
  *   if (error instanceof ClientError && error.code === 'stale_context') console.log(error.details)
  *   else throw error

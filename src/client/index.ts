@@ -32,9 +32,9 @@ const POLL_MS = 1_000
  *
  * @throws TypeError for an address that is none, or without `key` and `sign`
  * @example
- * const source = createClient<typeof schema>({ url: 'https://app.example.com/api/source', signingKey: 'sk_the_key' })
- * const { row, stamp } = await source.load('tasks', 't1', { organizationId: 'org_1' })
- * await source.commit(
+ * const client = createClient<typeof schema>({ url: 'https://app.example.com/api/source', signingKey: 'sk_the_key' })
+ * const { row, stamp } = await client.load('tasks', 't1', { organizationId: 'org_1' })
+ * await client.commit(
  *   {
  *     idempotencyKey: 'task:t1:done',
  *     operations: [{ type: 'UPDATE', model: 'tasks', id: 't1', input: { title: `${row?.title}!` }, readAt: stamp }],

@@ -107,4 +107,4 @@ test('following the page, each command prints what the page says', async () => {
     await client.query(`reassign owned by ${role} to current_user; drop owned by ${role}; drop role ${role}`)
     await client.end()
   }
-}, 60_000)
+}, 240_000)

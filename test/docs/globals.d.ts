@@ -1,6 +1,6 @@
 // What a piece of code in the docs may use without importing it, because the prose around it has said what it is.
 import type pg from 'pg'
-import type { Schema } from 'postern'
+import type { Endpoint, Schema } from 'postern'
 import type { Client } from 'postern/client'
 import type { PgClient } from 'postern/pg'
 import type { PostgresAdapter, PostgresConnection } from 'postern/postgres'
@@ -12,7 +12,7 @@ declare global {
   const schema: Schema
   /** The application's connections. */
   const pool: pg.Pool
-  /** What an adapter of the engine is made of. */
+  /** The connection that a Postgres adapter is made of. */
   const connection: PostgresConnection
   /** The application's Prisma client. */
   const prisma: PrismaClient
@@ -20,6 +20,8 @@ declare global {
   const adapter: PostgresAdapter<PgClient>
   /** The fixture of the application's tests. */
   const shop: Fixture
+  /** What `createEndpoint` returned. */
+  const endpoint: Endpoint
   /** The calling side. */
-  const source: Client
+  const client: Client
 }

@@ -39,7 +39,10 @@ export function addSend(program: Command): void {
     })
 
   requestOptions(send.command('commit').description('Operations, all or none, once per key.'))
-    .argument('<file>', 'JSON: an operation, an array of them, or { idempotencyKey, operations }; - is standard input')
+    .argument(
+      '<file>',
+      'JSON: an operation, an array of them, or { idempotencyKey, operations }; - is standard input',
+    )
     .option('--idempotency-key <key>', "default: the file's own, else a hash of the operations")
     .action(async (file: string, options: RequestOptions & { idempotencyKey?: string }) => {
       const commit = await commitOf(file, options.idempotencyKey)

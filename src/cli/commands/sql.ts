@@ -27,8 +27,7 @@ export function addSql(program: Command): void {
     withOpened(options, async ({ adapter, connection, schema, namespace }) => {
       const { allStatements } = await import('../../postgres/install/migrate.ts')
       const report = options.all ? undefined : await adapter.migrate({ dryRun: true })
-      const statements =
-        report?.statements ?? (await allStatements(connection, schema, { namespace }))
+      const statements = report?.statements ?? (await allStatements(connection, schema, { namespace }))
       const tool = options.for ?? (options.out === undefined ? undefined : 'plain')
       if (tool === undefined) {
         return tell(
