@@ -8,13 +8,16 @@ import { pathToFileURL } from 'node:url'
 import express from 'express'
 import { Hono } from 'hono'
 import pg from 'pg'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { createClient } from '../../src/client/index.ts'
 import { toExpress } from '../../src/express/index.ts'
 import type { Endpoint } from '../../src/index.ts'
 import { generatePrismaClient } from '../adapters/prisma/generate.ts'
 import { freshDatabase } from '../support/db.ts'
 import { type Project, project, root } from './support.ts'
+
+// Each call of the command line is a process of its own.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 
 type Handler = (request: Request) => Promise<Response>
 

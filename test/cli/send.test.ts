@@ -5,11 +5,14 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createEndpoint, defineSchema, model, z } from '../../src/index.ts'
 import { toNode } from '../../src/node/index.ts'
 import { type OpenSource, openSource } from '../support/postgres-source.ts'
 import { command, postern, root } from './support.ts'
+
+// Each call of the command line is a process of its own.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 
 const schema = defineSchema({ tasks: model({ fields: { title: z.string() }, mutable: true }) })
 const tables = 'create table tasks (id text primary key, organization_id text not null, title text not null)'
