@@ -4,4 +4,4 @@ import { db } from './db.ts'
 import { schema } from './schema.ts'
 
 export const adapter = kyselyAdapter(db, schema)
-export const endpoint = createEndpoint({ schema, adapter, signingKey: process.env.POSTERN_KEY })
+export const endpoint = createEndpoint({ adapter, signingKey: process.env.POSTERN_KEY })

@@ -115,7 +115,7 @@ import { db } from '../db/index'
 import { schema } from './schema'
 
 export const adapter = drizzleAdapter(db, schema, { tables })
-export const endpoint = createEndpoint({ schema, adapter, signingKey: process.env.POSTERN_KEY })
+export const endpoint = createEndpoint({ adapter, signingKey: process.env.POSTERN_KEY })
 `)
   // a second time nothing is left to write, and nothing is written
   const key = readFileSync(join(app.directory, '.env.local'), 'utf8')

@@ -4,4 +4,4 @@ import { db } from './db'
 import { schema } from './schema'
 
 export const adapter = drizzleAdapter(db, schema)
-export const endpoint = createEndpoint({ schema, adapter, signingKey: process.env.POSTERN_KEY })
+export const endpoint = createEndpoint({ adapter, signingKey: process.env.POSTERN_KEY })

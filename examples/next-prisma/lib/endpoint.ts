@@ -4,4 +4,4 @@ import { prisma } from './db'
 import { schema } from './schema'
 
 export const adapter = prismaAdapter(prisma, schema)
-export const endpoint = createEndpoint({ schema, adapter, signingKey: process.env.POSTERN_KEY })
+export const endpoint = createEndpoint({ adapter, signingKey: process.env.POSTERN_KEY })

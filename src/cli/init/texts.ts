@@ -43,7 +43,7 @@ export function endpointText(application: Application, orm: Orm, file: string): 
     '',
     ...(setup.length === 0 ? [] : [...setup, '']),
     `export const adapter = ${call}`,
-    'export const endpoint = createEndpoint({ schema, adapter, signingKey: process.env.POSTERN_KEY })',
+    'export const endpoint = createEndpoint({ adapter, signingKey: process.env.POSTERN_KEY })',
     '',
   ].join('\n')
 }
