@@ -20,6 +20,8 @@ declare global {
   const adapter: PostgresAdapter<PgClient>
   /** The fixture of the application's tests. */
   const shop: Fixture
+  /** A service of the application. */
+  const tasks: { find(id: string, tenant: string | null): Promise<{ id: string } | null> }
   /** What `createEndpoint` returned. */
   const endpoint: Endpoint
   /** The calling side. */

@@ -4,13 +4,15 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { Endpoint } from '../../src/index.ts'
 import { freshDatabase, type TestDatabase } from '../support/db.ts'
 import { type Mounted, serve } from '../support/mount.ts'
 import { blocksOf, root } from './markdown.ts'
 
-// The first thing that anybody sees, run: the schema, the route, the agent.
+// The first code that a reader sees, run: the schema, the endpoint, the route, the agent.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
+
 const directory = join(root, '.test-results/readme')
 const POSTERN_KEY = 'sk_test_of_the_readme'
 

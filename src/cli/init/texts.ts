@@ -143,11 +143,13 @@ function prismaClient({ directory }: Application, from: (file: string) => string
 
 /** The route of Next.js, which is a file of its own. */
 export const routeText = (application: Application, route: string, endpoint: string): string =>
-  `import { toNextRoute } from 'postern/next'
-import { endpoint } from '${importPath(application, route, endpoint)}'
-
-export const { POST } = toNextRoute(endpoint)
-`
+  [
+    "import { toNextRoute } from 'postern/next'",
+    `import { endpoint } from '${importPath(application, route, endpoint)}'`,
+    '',
+    'export const { POST } = toNextRoute(endpoint)',
+    '',
+  ].join('\n')
 
 /** What mounts the endpoint in the application's own server, as lines to be put in there. */
 export function mountLines(
