@@ -1,7 +1,7 @@
 import { defineSchema, field, model, z } from 'postern'
 import { pgAdapter } from 'postern/pg'
+import { poolOf } from '../test/support/pool.ts'
 import type { BenchDatabase } from './database.ts'
-import { poolOf } from './libraries.ts'
 import { fresh, inputOf, someRow } from './requests.ts'
 import type { Contestant, Section } from './rounds.ts'
 import { TENANT } from './schema.ts'

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import v8 from 'node:v8'
 import vm from 'node:vm'
+import { serverAdapterNamed } from '../test/support/adapters.ts'
 import type { BenchDatabase } from './database.ts'
 import { engineUpdate } from './engine.ts'
-import { openLibrary } from './libraries.ts'
+import { schema } from './schema.ts'
 
 const CLIENTS = 16
 
@@ -11,8 +12,8 @@ const CLIENTS = 16
 export async function* measureMemory(database: BenchDatabase, commits: number): AsyncGenerator<string> {
   v8.setFlagsFromString('--expose-gc')
   const collect = vm.runInNewContext('gc') as () => void
-  const library = await openLibrary('pg', await database.url(0), CLIENTS)
-  const { step } = engineUpdate('pg', library.source, CLIENTS)
+  const library = await serverAdapterNamed('pg').open(await database.url(0), { schema, max: CLIENTS })
+  const { step } = engineUpdate('pg', library.adapter, CLIENTS)
   const started = performance.now()
   let done = 0
   try {

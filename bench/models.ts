@@ -1,7 +1,7 @@
 import { defineSchema, model, z } from 'postern'
 import { pgAdapter } from 'postern/pg'
+import { poolOf } from '../test/support/pool.ts'
 import type { BenchDatabase } from './database.ts'
-import { poolOf } from './libraries.ts'
 import { freshKey, intent, requestContext } from './requests.ts'
 import type { Section } from './rounds.ts'
 import { TENANT } from './schema.ts'

@@ -1,3 +1,5 @@
+import { type Opened, usualServerAdapters } from '../test/support/adapters.ts'
+import { poolOf } from '../test/support/pool.ts'
 import { captureSections } from './capture.ts'
 import type { BenchDatabase } from './database.ts'
 import {
@@ -25,11 +27,10 @@ import {
   singleUpdates,
 } from './floors.ts'
 import { expressServer, fetchHandler } from './http.ts'
-import { type Library, type LibraryName, libraryNames, openLibrary, poolOf } from './libraries.ts'
 import { openPglite } from './pglite.ts'
 import { fresh, inputOf, someRow } from './requests.ts'
 import type { Contestant, Section } from './rounds.ts'
-import { TENANT } from './schema.ts'
+import { schema, TENANT } from './schema.ts'
 
 /** Which sections to run. */
 export interface Choice {
@@ -46,9 +47,11 @@ export async function* sections(database: BenchDatabase, choice: Choice): AsyncG
     const url = await database.url(delayMs)
     const most = Math.max(...choice.clients)
     const pool = poolOf(url, most)
-    const libraries = new Map<LibraryName, Library>()
-    for (const name of libraryNames) libraries.set(name, await openLibrary(name, url, most))
-    const engine = (libraries.get('pg') as Library).source
+    const libraries = new Map<string, Opened>()
+    for (const { name, open } of usualServerAdapters) {
+      libraries.set(name, await open(url, { schema, max: most }))
+    }
+    const engine = (libraries.get('pg') as Opened).adapter
     const closing: (() => Promise<unknown>)[] = []
     try {
       for (const clients of choice.clients) {
@@ -66,7 +69,7 @@ export async function* sections(database: BenchDatabase, choice: Choice): AsyncG
               preparedUpdate(pool, clients),
               fiveStatements(pool, clients),
               sameByHand(pool, clients, null),
-              ...[...libraries].map(([name, { source }]) => engineUpdate(name, source, clients)),
+              ...[...libraries].map(([name, { adapter }]) => engineUpdate(name, adapter, clients)),
               fetchHandler(engine, clients),
               express.contestant,
             ],
@@ -139,7 +142,7 @@ export async function* sections(database: BenchDatabase, choice: Choice): AsyncG
 
 type At = Pick<Section, 'clients' | 'delayMs'>
 
-function* reads(at: At, pool: ReturnType<typeof poolOf>, engine: Library['source']): Generator<Section> {
+function* reads(at: At, pool: ReturnType<typeof poolOf>, engine: Opened['adapter']): Generator<Section> {
   const pair = (name: string, title: string, base: Contestant, mine: Contestant): Section => ({
     ...at,
     name,
@@ -160,7 +163,7 @@ function* reads(at: At, pool: ReturnType<typeof poolOf>, engine: Library['source
 }
 
 /** The same bare update through each library: what the library itself costs. */
-function clientsAlone(libraries: ReadonlyMap<LibraryName, Library>): Section {
+function clientsAlone(libraries: ReadonlyMap<string, Opened>): Section {
   const contestants = [...libraries].map(
     ([library, { connection }]): Contestant => ({
       name: library === 'pg' ? 'bare update' : library,

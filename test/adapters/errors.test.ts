@@ -3,10 +3,10 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pgAdapter } from '../../src/adapters/pg.ts'
 import { createEndpoint, defineSchema, model, z } from '../../src/index.ts'
+import { type Opening, type ServerAdapter, serverAdapters } from '../support/adapters.ts'
 import { freshDatabase, type TestDatabase, templateDatabase } from '../support/db.ts'
 import { type AnyAnswer, ask, signingKey } from '../support/source.ts'
 import { startProxy } from '../system/faults/proxy.ts'
-import { type Library, type LibraryOptions, libraries, type Opened } from './libraries.ts'
 
 /**
  * Each library wraps the errors of Postgres in its own, or replaces those of the network. What a caller is told must
@@ -54,17 +54,17 @@ interface OpenEndpoint {
 const scope = { organizationId: 'org_1' }
 
 async function door(
-  library: Library,
+  listed: ServerAdapter,
   url: string,
-  options: Partial<LibraryOptions> = {},
+  options: Partial<Opening> = {},
 ): Promise<OpenEndpoint> {
-  const opened: Opened = await library.open(url, { schema, ...options })
-  const endpoint = createEndpoint({ adapter: opened.source, signingKey })
+  const { adapter, close } = await listed.open(url, { schema, ...options })
+  const endpoint = createEndpoint({ adapter, signingKey })
   return {
     commit: (correlationId, ...operations) =>
       ask(endpoint, { type: 'commit', correlationId, operations, scope }),
     load: (id) => ask(endpoint, { type: 'load', model: 'items', id, scope }),
-    close: opened.close,
+    close,
   }
 }
 
@@ -76,13 +76,13 @@ const create = (id: string, name: string | null, more: object = {}) => ({
 })
 
 /** With hooks a commit is a transaction that the library opens; without, one statement. */
-const ways: [string, Partial<LibraryOptions>][] = [
+const ways: [string, Partial<Opening>][] = [
   ['in one statement', {}],
   ['in a transaction', { hooks: { async afterCommit() {} } }],
 ]
-const cases = libraries.flatMap((library) => ways.map(([way, options]) => ({ library, way, options })))
+const cases = serverAdapters.flatMap((listed) => ways.map(([way, options]) => ({ listed, way, options })))
 
-describe.each(cases)('$library.name, $way', ({ library, options }) => {
+describe.each(cases)('$listed.name, $way', ({ listed, options }) => {
   let database: TestDatabase
   let at: OpenEndpoint
 
@@ -95,7 +95,7 @@ describe.each(cases)('$library.name, $way', ({ library, options }) => {
       await client.end()
     })
     database = await freshDatabase({ template })
-    at = await door(library, database.url, options)
+    at = await door(listed, database.url, options)
     expect((await at.commit('first', create('a', 'first', { code: 'A' }))).status).toBe(200)
   })
 
@@ -162,7 +162,7 @@ describe.each(cases)('$library.name, $way', ({ library, options }) => {
   })
 
   test('where nobody listens, nothing was sent', async () => {
-    const nowhere = await door(library, 'postgres://postgres@127.0.0.1:1/none', options)
+    const nowhere = await door(listed, 'postgres://postgres@127.0.0.1:1/none', options)
     for (const answer of [await nowhere.commit('nowhere', create('h', 'h')), await nowhere.load('a')]) {
       expect(answer).toMatchObject({ status: 503, body: { error: 'source_unavailable', retryable: true } })
     }
@@ -171,7 +171,7 @@ describe.each(cases)('$library.name, $way', ({ library, options }) => {
 
   test('a server that went away between two requests is away, and nothing is in doubt', async () => {
     await using proxy = await startProxy(database.url)
-    const gone = await door(library, proxy.url, options)
+    const gone = await door(listed, proxy.url, options)
     expect((await gone.load('a')).status).toBe(200)
     await proxy.refuse()
     proxy.cut()
@@ -181,7 +181,7 @@ describe.each(cases)('$library.name, $way', ({ library, options }) => {
     expect(await gone.load('a')).toMatchObject({ status: 503, body: { error: 'source_unavailable' } })
     const answer = await gone.commit('gone', create('i', 'i'))
     // Neon's driver has only a WebSocket's event to show for it
-    const error = library.name.includes('neon') ? 'commit_outcome_unknown' : 'source_unavailable'
+    const error = listed.driver === 'neon' ? 'commit_outcome_unknown' : 'source_unavailable'
     expect(answer).toMatchObject({ status: 503, body: { error, retryable: true } })
     await gone.close()
   })
@@ -189,7 +189,7 @@ describe.each(cases)('$library.name, $way', ({ library, options }) => {
   test('a database that does not exist is the operator’s to mend', async () => {
     const url = new URL(database.url)
     url.pathname = '/no_such_database'
-    const wrong = await door(library, url.href, options)
+    const wrong = await door(listed, url.href, options)
     const answer = await wrong.load('a')
     expect(answer).toMatchObject({ status: 500, body: { error: 'source_adapter_misconfigured' } })
     await wrong.close()

@@ -6,9 +6,9 @@ import { expect, test } from 'vitest'
 import { drizzleAdapter } from '../../src/adapters/drizzle/index.ts'
 import { pgAdapter } from '../../src/adapters/pg.ts'
 import { createEndpoint, defineSchema, model, Rejection, z } from '../../src/index.ts'
+import { type Opened, type Opening, pgliteAdapters, type Run, serverAdapters } from '../support/adapters.ts'
 import { freshDatabase } from '../support/db.ts'
 import { ask, signingKey } from '../support/source.ts'
-import { embedded, type Library, type LibraryOptions, libraries, type Opened, type Run } from './libraries.ts'
 
 const schema = defineSchema({
   orders: model({ fields: { total: z.int32() }, mutable: true, policy: { by: 'none' } }),
@@ -19,13 +19,20 @@ create table orders (id text primary key, total int not null);
 create table audit (id serial primary key, note text not null);
 `
 
+interface Openable {
+  readonly name: string
+  open(url: string, options: Opening): Promise<Closable>
+}
+
+type Closable = Pick<Opened, 'adapter' | 'close'>
+
 interface Place {
-  open(options: LibraryOptions): Opened | Promise<Opened>
+  open(options: Opening): Promise<Closable>
   query: (text: string) => Promise<Record<string, unknown>[]>
   [Symbol.asyncDispose](): Promise<void>
 }
 
-const onServer = (library: Library) => ({
+const onServer = (library: Openable) => ({
   name: library.name,
   make: async (): Promise<Place> => {
     const database = await freshDatabase()
@@ -44,8 +51,8 @@ const onServer = (library: Library) => ({
 })
 
 const places = [
-  ...libraries.map(onServer),
-  ...embedded.map((library) => ({
+  ...serverAdapters.map(onServer),
+  ...pgliteAdapters.map((library) => ({
     name: library.name,
     make: async (): Promise<Place> => {
       const client = await PGlite.create()
@@ -67,7 +74,7 @@ test.each(places)(
       sql(`insert into audit (note) values ('${text}') returning id::text`)
     let afterwards: (sql: Run) => Promise<unknown> = async () => {}
     let runs = 0
-    const { source, close } = await place.open({
+    const { adapter, close } = await place.open({
       schema,
       hooks: {
         async beforeCommit(sql) {
@@ -81,8 +88,8 @@ test.each(places)(
       },
     })
     try {
-      await source.migrate()
-      const endpoint = createEndpoint({ adapter: source, signingKey })
+      await adapter.migrate()
+      const endpoint = createEndpoint({ adapter, signingKey })
       const create = (id: string, correlationId = id) =>
         ask(endpoint, {
           type: 'commit',
@@ -147,11 +154,11 @@ test.each(places)(
   60_000,
 )
 
-const single: Library[] = [
+const single: Openable[] = [
   {
     name: 'pg, one client',
-    open: (_url, given) =>
-      overClient(_url, (client) => pgAdapter(client, given.schema, { hooks: given.hooks } as object)),
+    open: (url, given) =>
+      overClient(url, (client) => pgAdapter(client, given.schema, { hooks: given.hooks } as object)),
   },
   {
     name: 'drizzle, one client',
@@ -162,10 +169,10 @@ const single: Library[] = [
   },
 ]
 
-async function overClient(url: string, open: (client: pg.Client) => unknown): Promise<Opened> {
+async function overClient(url: string, open: (client: pg.Client) => unknown): Promise<Closable> {
   const client = new pg.Client(url)
   await client.connect()
-  return { source: open(client) as Opened['source'], close: () => client.end() }
+  return { adapter: open(client) as Opened['adapter'], close: () => client.end() }
 }
 
 test.each([...single.map(onServer), ...places.filter(({ name }) => name.includes('pglite'))])(
@@ -173,7 +180,7 @@ test.each([...single.map(onServer), ...places.filter(({ name }) => name.includes
   async ({ make }) => {
     await using place = await make()
     let second: Promise<{ status: number }> | undefined
-    const { source, close } = await place.open({
+    const { adapter, close } = await place.open({
       schema,
       hooks: {
         async afterCommit() {
@@ -185,7 +192,7 @@ test.each([...single.map(onServer), ...places.filter(({ name }) => name.includes
         },
       },
     })
-    const endpoint = createEndpoint({ adapter: source, signingKey })
+    const endpoint = createEndpoint({ adapter, signingKey })
     const commit = (id: string) =>
       ask(endpoint, {
         type: 'commit',
@@ -193,7 +200,7 @@ test.each([...single.map(onServer), ...places.filter(({ name }) => name.includes
         operations: [{ type: 'CREATE', model: 'orders', id, input: { total: 1 } }],
       })
     try {
-      await source.migrate()
+      await adapter.migrate()
       expect((await commit('first')).status).toBe(422)
       expect((await second)?.status).toBe(200)
       expect(await place.query('select id from orders')).toEqual([{ id: 'second' }])

@@ -3,6 +3,12 @@ import pg from 'pg'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createEndpoint } from '../../src/index.ts'
 import type { PostgresAdapter } from '../../src/postgres/index.ts'
+import {
+  pgliteAdapters,
+  type ServerAdapter,
+  serverAdapterNamed,
+  serverAdapters,
+} from '../support/adapters.ts'
 import { freshDatabase, type PgMajor } from '../support/db.ts'
 import { signingKey } from '../support/source.ts'
 import { programOf } from '../system/differential/program.ts'
@@ -10,16 +16,15 @@ import type { Transcript } from '../system/differential/run.ts'
 import { difference, run } from '../system/differential/run.ts'
 import { schema, tables } from '../system/differential/schema.ts'
 import { dumps, emptyAll } from '../system/differential/subjects.ts'
-import { embedded, libraries } from './libraries.ts'
 
 /** Enough to meet every operation, operator and kind of value; the differential test has thousands. */
 const programs = Array.from({ length: 8 }, (_, index) => programOf(90_000 + index))
 
 type Query = (text: string) => Promise<{ row: unknown }[]>
 
-async function transcripts(source: PostgresAdapter, query: Query, empty: () => Promise<unknown>) {
-  await source.migrate()
-  const endpoint = createEndpoint({ adapter: source, signingKey })
+async function transcripts(adapter: PostgresAdapter, query: Query, empty: () => Promise<unknown>) {
+  await adapter.migrate()
+  const endpoint = createEndpoint({ adapter, signingKey })
   const subject = {
     name: '',
     exact: true,
@@ -39,15 +44,15 @@ async function transcripts(source: PostgresAdapter, query: Query, empty: () => P
   return found
 }
 
-async function onServer(library: (typeof libraries)[number], major: PgMajor): Promise<Transcript[]> {
+async function onServer(listed: ServerAdapter, major: PgMajor): Promise<Transcript[]> {
   await using database = await freshDatabase({ major })
   const client = new pg.Client(database.url)
   await client.connect()
   await client.query(tables)
-  const { source, close } = await library.open(database.url, { schema })
+  const { adapter, close } = await listed.open(database.url, { schema })
   try {
     const query: Query = async (text) => (await client.query(text)).rows
-    return await transcripts(source, query, () => client.query(emptyAll))
+    return await transcripts(adapter, query, () => client.query(emptyAll))
   } finally {
     await close()
     await client.end()
@@ -66,27 +71,27 @@ function same(expected: readonly Transcript[], found: readonly Transcript[], nam
 describe.each([18, 15] as const)('on Postgres %i', (major) => {
   let expected: Transcript[]
   beforeAll(async () => {
-    expected = await onServer(libraries[0] as (typeof libraries)[number], major)
+    expected = await onServer(serverAdapterNamed('pg'), major)
   }, 120_000)
 
-  test.each(libraries.slice(1))(
+  test.each(serverAdapters.filter(({ name }) => name !== 'pg'))(
     '$name answers and writes what node-postgres does, byte for byte',
-    async (library) => {
-      same(expected, await onServer(library, major), library.name)
+    async (listed) => {
+      same(expected, await onServer(listed, major), listed.name)
     },
   )
 
   if (major !== 18) return
-  test.each(embedded)(
+  test.each(pgliteAdapters)(
     '$name answers and writes what node-postgres does, byte for byte',
-    async (library) => {
+    async (listed) => {
       const client = await PGlite.create()
       await client.exec(tables)
-      const { source, close } = library.open(client, { schema })
+      const { adapter, close } = await listed.open(client, { schema })
       const query: Query = async (text) => (await client.query<{ row: unknown }>(text)).rows
-      const found = await transcripts(source, query, () => client.exec(emptyAll))
+      const found = await transcripts(adapter, query, () => client.exec(emptyAll))
       await close()
-      same(expected, found, library.name)
+      same(expected, found, listed.name)
     },
     120_000,
   )

@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import type { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createEndpoint } from '../../../src/index.ts'
 import type { PostgresAdapter } from '../../../src/postgres/index.ts'
 import { blocksOf } from '../../docs/markdown.ts'
+import { usualAdapters } from '../../support/adapters.ts'
 import { freshDatabase, type TestDatabase } from '../../support/db.ts'
 import { ask, signingKey } from '../../support/source.ts'
 import { generatePrismaClient } from '../prisma/generate.ts'
@@ -32,40 +34,30 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-const snippets: Record<string, () => Promise<{ source: unknown; close(): Promise<unknown> }>> = {
-  pg: async () => {
-    const { source, pool } = await import('./pg.ts')
-    // Kysely's snippet has the same pool
-    return { source, close: async () => pool }
-  },
-  'postgres-js': async () => {
-    const { source, sql } = await import('./postgres-js.ts')
-    return { source, close: () => sql.end() }
-  },
-  drizzle: async () => {
-    const { source, db } = await import('./drizzle.ts')
-    return { source, close: () => db.$client.end() }
-  },
-  kysely: async () => {
-    const { source, db } = await import('./kysely.ts')
-    return { source, close: () => db.destroy() }
-  },
-  prisma: async () => {
-    const [{ source }, { prisma }] = await Promise.all([import('./prisma.ts'), import('./client.ts')])
-    return { source, close: () => prisma.$disconnect() }
-  },
-  pglite: async () => {
-    const { source, client } = await import('./pglite.ts')
-    await client.exec(table('tasks', 'organization_id', 'done'))
-    return { source, close: () => client.close() }
-  },
+type Handle = Record<string, () => Promise<unknown>>
+
+/** Each library has its own word for it. */
+const closings = ['$disconnect', 'destroy', 'end', 'close']
+
+async function snippetOf(name: string): Promise<{ source: PostgresAdapter; close(): Promise<unknown> }> {
+  const { source, ...handles } = await import(`./${name}.ts`)
+  const [handle = (await import('./client.ts')).prisma] = Object.values<Record<string, unknown>>(handles)
+  if (name === 'pglite') await (handle as unknown as PGlite).exec(table('tasks', 'organization_id', 'done'))
+  // Kysely's snippet has the pool of pg's
+  if (name === 'pg') return { source, close: async () => {} }
+  const client = (handle.$client ?? handle) as Handle
+  const closing = closings.find((word) => typeof client[word] === 'function')
+  if (closing === undefined) throw new Error(`${name}.ts exports nothing that can be closed`)
+  return { source, close: () => (client[closing] as Handle[string]).call(client) }
 }
 
-test.each(Object.keys(snippets))('%s.ts is all that it takes', async (name) => {
-  const { source, close } = await (snippets[name] as () => ReturnType<(typeof snippets)[string]>)()
+const shown = usualAdapters.filter(({ store }) => store !== 'memory')
+
+test.each(shown)('$name.ts is all that it takes', async ({ name }) => {
+  const { source, close } = await snippetOf(name)
   try {
-    await (source as PostgresAdapter).migrate()
-    const endpoint = createEndpoint({ adapter: source as PostgresAdapter, signingKey })
+    await source.migrate()
+    const endpoint = createEndpoint({ adapter: source, signingKey })
     const scope = { organizationId: 'org_1' }
     const operations = [{ type: 'CREATE', model: 'tasks', id: `t ${name}`, input: { title: 'Paint' } }]
     const made = await ask(endpoint, { type: 'commit', correlationId: `k ${name}`, operations, scope })

@@ -3,8 +3,9 @@ import { conformanceSchema, postgresProbe } from '../../../src/conformance/index
 import type { Adapter } from '../../../src/core/adapter.ts'
 import type { PostgresConnection, PostgresSession } from '../../../src/postgres/connection.ts'
 import { postgresAdapter } from '../../../src/postgres/index.ts'
+import { poolOf } from '../../support/pool.ts'
 import { probeConnection } from '../../system/conformance/server.ts'
-import { poolOf } from '../../system/conformance/subjects.ts'
+import { CONNECTIONS } from '../../system/conformance/subjects.ts'
 import type { Mutant } from './mutant.ts'
 
 /** A change to the text of a statement, on its way to the database. */
@@ -41,7 +42,7 @@ export const engineMutant = ({
   in: 'engine',
   open: async (servers) => {
     const url = await servers.database(isolation)
-    const pool = poolOf(url)
+    const pool = poolOf(url, CONNECTIONS)
     const planted = new Set<Plant>()
     const base = planting(pgConnection(pool), plants, planted)
     const source = postgresAdapter(connection ? connection(base) : base, conformanceSchema)

@@ -1,7 +1,7 @@
 import { conformanceSchema, signing } from '../../../src/conformance/index.ts'
 import { createEndpoint, type Endpoint } from '../../../src/core/endpoint/endpoint.ts'
 import { signRequest } from '../../../src/core/signature/sign.ts'
-import { onTheirOwn } from '../../system/conformance/subjects.ts'
+import { memorySubject } from '../../system/conformance/subjects.ts'
 import type { Mutant } from './mutant.ts'
 
 type Json = Record<string, unknown>
@@ -17,7 +17,7 @@ const wireMutant = ({ answer, ...fault }: WireFault): Mutant => ({
   ...fault,
   in: 'wire',
   open: async () => {
-    const { adapter, probe } = await (onTheirOwn.memory as NonNullable<typeof onTheirOwn.memory>)()
+    const { adapter, probe } = await memorySubject()
     const key = 'sk_wire'
     const endpoint = createEndpoint({ signingKey: key, adapter })
     const url = 'http://mutant.invalid/source'

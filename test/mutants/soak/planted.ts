@@ -1,10 +1,10 @@
 import pg from 'pg'
 import { type PgClient, pgConnection } from '../../../src/adapters/pg.ts'
 import type { PostgresConnection } from '../../../src/postgres/connection.ts'
-import { postgresAdapter } from '../../../src/postgres/index.ts'
+import { type PostgresAdapter, postgresAdapter } from '../../../src/postgres/index.ts'
 import type { CommitHooks } from '../../../src/postgres/runtime/hooks.ts'
+import type { Opening } from '../../support/adapters.ts'
 import { edited } from '../../support/edited.ts'
-import type { OpenedSource, Opening } from '../../system/faults/sources.ts'
 import { type Plant, plants } from './plants.ts'
 
 export function plantNamed(name: string): Plant {
@@ -31,21 +31,23 @@ export async function installPlanted(
   if (after !== undefined) await connection.query(after, [])
 }
 
-/** A source on node-postgres with the fault between it and its connection. */
+/** An adapter on node-postgres with the fault between it and its connection. */
 export function openPlanted(
   { seam }: Partial<Plant>,
-  opening: Opening,
+  connectionString: string,
+  { schema, max, queryTimeoutMs }: Required<Pick<Opening, 'schema' | 'max' | 'queryTimeoutMs'>>,
   hooks?: CommitHooks<PgClient>,
-): OpenedSource & {
+): {
+  readonly adapter: PostgresAdapter<PgClient>
   readonly connection: PostgresConnection<PgClient>
+  close(): Promise<unknown>
 } {
-  const { databaseUrl: connectionString, schema, connections: max } = opening
-  const pool = new pg.Pool({ connectionString, max, query_timeout: 10_000 })
+  const pool = new pg.Pool({ connectionString, max, query_timeout: queryTimeoutMs })
   pool.on('error', () => {})
   const connection = pgConnection(pool)
   const seen = (seam?.(connection) ?? connection) as PostgresConnection<PgClient>
   return {
-    source: postgresAdapter(seen, schema, hooks === undefined ? {} : { hooks }),
+    adapter: postgresAdapter(seen, schema, hooks === undefined ? {} : { hooks }),
     connection,
     close: () => pool.end(),
   }

@@ -35,8 +35,8 @@ export async function proveByHistories(
     install: (connection) => installPlanted(plant, connection, world),
   })
   await database.sql(witness)
-  const opened = openPlanted(plant, { databaseUrl: database.url, schema: world, connections: 8 })
-  const stage: Stage = { source: opened.source, sql: database.sql }
+  const opened = openPlanted(plant, database.url, { schema: world, max: 8, queryTimeoutMs: 10_000 })
+  const stage: Stage = { source: opened.adapter, sql: database.sql }
   try {
     const random = { alone: programs({ min: 1, max: 1 }, 25), several: programs({ min: 3, max: 6 }, 12) }
     const samples = {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { errors } from '../../../src/core/errors.ts'
-import { libraries, type Opened } from '../../adapters/libraries.ts'
+import { type Opened, usualServerAdapters } from '../../support/adapters.ts'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
 import { commit, key, type OpenEndpoint, openEndpoint } from './door.ts'
 import { answers, CANARY, provoked, provokedTables } from './provoked.ts'
@@ -52,8 +52,7 @@ describe('every SQLSTATE that Postgres may answer with', () => {
 })
 
 // Each library wraps the errors of its driver in its own way; only the five characters are looked for in them.
-const wrapping = ['postgres.js', 'drizzle, node-postgres', 'kysely', 'prisma']
-describe.each(libraries.filter(({ name }) => wrapping.includes(name)))('$name', (library) => {
+describe.each(usualServerAdapters.filter(({ name }) => name !== 'pg'))('$name', (library) => {
   let open: OpenSource
   let opened: Opened
   let door: OpenEndpoint
@@ -61,7 +60,7 @@ describe.each(libraries.filter(({ name }) => wrapping.includes(name)))('$name', 
     open = await openSource({ schema: provoked, tables: provokedTables })
     await open.sql(`insert into codes select unnest($1::text[]), 'org_1'`, [answers.map(([state]) => state)])
     opened = await library.open(open.url, { schema: provoked })
-    door = openEndpoint(opened.source)
+    door = openEndpoint(opened.adapter)
   })
   afterAll(async () => {
     await opened.close()

@@ -7,9 +7,10 @@ import type { Schema } from '../../../src/index.ts'
 import type { PostgresAdapter } from '../../../src/postgres/index.ts'
 import { fileOf, root } from '../../docs/markdown.ts'
 import { freshDatabase, templateDatabase } from '../../support/db.ts'
+import { poolOf } from '../../support/pool.ts'
 import { essentials } from './essentials.ts'
 import { prepareDatabase } from './server.ts'
-import { poolOf, postgresSubject } from './subjects.ts'
+import { CONNECTIONS, postgresSubject } from './subjects.ts'
 
 interface Guide {
   myAdapter(pool: pg.Pool, schema: Schema): PostgresAdapter<unknown>
@@ -28,7 +29,7 @@ const { myAdapter } = await fromGuide()
 const template = await templateDatabase('conformance', (url) => prepareDatabase(url, 'read committed'))
 const database = await freshDatabase({ template })
 await prepareDatabase(database.url, 'read committed', false)
-const pool = poolOf(database.url)
+const pool = poolOf(database.url, CONNECTIONS)
 const { adapter, probe, close } = await postgresSubject(
   database.url,
   myAdapter(pool, conformanceSchema),

@@ -5,13 +5,13 @@ import { describe, expect, test } from 'vitest'
 import { type ConformanceOptions, countsOf, runConformance } from '../../../src/conformance/index.ts'
 import { createEndpoint } from '../../../src/index.ts'
 import { toNode } from '../../../src/node/index.ts'
-import { onTheirOwn } from './subjects.ts'
+import { memorySubject } from './subjects.ts'
 
 const key = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 
 /** The checks against a real server, as they run against an endpoint that somebody else wrote. */
 async function overHttp(options: (probe: ConformanceOptions) => Partial<ConformanceOptions>) {
-  const { adapter, probe } = await (onTheirOwn.memory as NonNullable<typeof onTheirOwn.memory>)()
+  const { adapter, probe } = await memorySubject()
   const server = createServer(toNode(createEndpoint({ signingKey: key, adapter }))).listen(0)
   await once(server, 'listening')
   try {

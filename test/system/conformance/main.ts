@@ -13,10 +13,11 @@ import {
 } from '../../../src/conformance/index.ts'
 import { writeReports } from '../../../src/conformance/reports/files.ts'
 import { newSeed } from '../../../src/conformance/run.ts'
+import { adapterNamed, usualAdapters } from '../../support/adapters.ts'
 import { type Isolation, isolations, openServer } from './server.ts'
-import { onServer, onTheirOwn, type Subject } from './subjects.ts'
+import { openSubject, type Subject } from './subjects.ts'
 
-const names = [...Object.keys(onTheirOwn), ...Object.keys(onServer)]
+const names = usualAdapters.map(({ name }) => name)
 const { values } = parseArgs({
   options: {
     adapter: { type: 'string' },
@@ -58,15 +59,15 @@ async function tryOne(subject: Subject, variant: string): Promise<Run> {
 const startedAt = new Date().toISOString()
 const runs: Run[] = []
 let environment = `Node ${process.versions.node}, ${platform()} ${arch()}`
-const own = onTheirOwn[name]
-if (own !== undefined) runs.push(await tryOne(await own(), ''))
-else {
+if (adapterNamed(name).store !== 'server') {
+  const noServer = () => Promise.reject(new Error('it needs no server'))
+  runs.push(await tryOne(await openSubject(name, noServer), ''))
+} else {
   const server = await openServer(values.postgres === '15' ? 15 : 18)
   environment = `${server.version}, ${environment}`
   try {
     for (const isolation of chosen) {
-      const open = onServer[name] as (url: string) => Promise<Subject>
-      const subject = await open(await server.database(isolation as Isolation))
+      const subject = await openSubject(name, () => server.database(isolation as Isolation))
       runs.push(await tryOne(subject, isolation))
     }
   } finally {

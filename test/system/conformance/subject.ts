@@ -2,7 +2,7 @@ import { afterAll } from 'vitest'
 import type { ConformanceOptions } from '../../../src/conformance/index.ts'
 import { freshDatabase, templateDatabase } from '../../support/db.ts'
 import { type Isolation, prepareDatabase } from './server.ts'
-import { onServer, onTheirOwn, type Subject } from './subjects.ts'
+import { openSubject, type Subject } from './subjects.ts'
 
 /** A built-in adapter for `conformance`: opened by the first check, closed after the last. */
 export async function subject(
@@ -22,11 +22,13 @@ async function open(
   name: string,
   isolation: Isolation,
 ): Promise<{ opened: Subject; end: () => Promise<void> }> {
-  const own = onTheirOwn[name]
-  if (own !== undefined) return { opened: await own(), end: async () => {} }
-  const template = await templateDatabase('conformance', (url) => prepareDatabase(url, 'read committed'))
-  const database = await freshDatabase({ template })
-  await prepareDatabase(database.url, isolation, false)
-  const opened = await (onServer[name] as (url: string) => Promise<Subject>)(database.url)
-  return { opened, end: () => database.drop() }
+  let end = async () => {}
+  const opened = await openSubject(name, async () => {
+    const template = await templateDatabase('conformance', (url) => prepareDatabase(url, 'read committed'))
+    const database = await freshDatabase({ template })
+    await prepareDatabase(database.url, isolation, false)
+    end = () => database.drop()
+    return database.url
+  })
+  return { opened, end: () => end() }
 }

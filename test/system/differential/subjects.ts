@@ -1,17 +1,15 @@
 import { PGlite } from '@electric-sql/pglite'
-import { PrismaPg } from '@prisma/adapter-pg'
-import { drizzle } from 'drizzle-orm/node-postgres'
-import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
+import { CamelCasePlugin } from 'kysely'
 import pg from 'pg'
-import { drizzleAdapter } from '../../../src/adapters/drizzle/index.ts'
-import { kyselyAdapter } from '../../../src/adapters/kysely.ts'
-import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
-import { pgAdapter } from '../../../src/adapters/pg.ts'
-import { pgliteAdapter } from '../../../src/adapters/pglite.ts'
-import { prismaAdapter } from '../../../src/adapters/prisma/index.ts'
 import { createEndpoint } from '../../../src/index.ts'
 import type { PostgresAdapter } from '../../../src/postgres/index.ts'
-import { generatePrismaClient } from '../../adapters/prisma/generate.ts'
+import {
+  type InMemoryAdapter,
+  type Opening,
+  type PgliteAdapter,
+  type ServerAdapter,
+  usualAdapters,
+} from '../../support/adapters.ts'
 import { signingKey } from '../../support/source.ts'
 import type { Subject } from './run.ts'
 import { countryRows, drizzleRelations, drizzleTables, memoryConstraints, schema, tables } from './schema.ts'
@@ -38,12 +36,12 @@ export const emptyAll = `delete from comments; delete from tasks; delete from pr
 
 function onPostgres(
   name: string,
-  source: PostgresAdapter,
+  adapter: PostgresAdapter,
   query: Query,
   rows: (result: unknown) => { row: unknown }[],
   close: () => Promise<unknown>,
 ): Subject {
-  const endpoint = createEndpoint({ adapter: source, signingKey })
+  const endpoint = createEndpoint({ adapter, signingKey })
   return {
     name,
     exact: true,
@@ -62,85 +60,71 @@ function onPostgres(
   }
 }
 
-async function onServer(
-  name: string,
-  url: string,
-  open: (pool: pg.Pool) => { source: PostgresAdapter; close?: () => Promise<unknown> },
-): Promise<Subject> {
-  const pool = new pg.Pool({ connectionString: url, max: 4 })
+/**
+ * The adapters that must be one. Each of those on a server gets a database of its own.
+ *
+ * @param freshUrl makes an empty database.
+ */
+export const openSubjects = (freshUrl: () => Promise<string>): Promise<Subject[]> =>
+  Promise.all(
+    usualAdapters.map((listed) => {
+      if (listed.store === 'memory') return inMemory(listed)
+      return listed.store === 'server' ? onServer(listed, freshUrl) : onPglite(listed)
+    }),
+  )
+
+/** Tables are in snake_case, models are not: the libraries that can translate do. */
+const opening: Opening = {
+  schema,
+  drizzle: { schema: { ...drizzleTables, ...drizzleRelations }, casing: 'snake_case' },
+  kysely: { plugins: [new CamelCasePlugin()] },
+}
+
+async function onServer(listed: ServerAdapter, freshUrl: () => Promise<string>): Promise<Subject> {
+  const url = await freshUrl()
+  const pool = new pg.Pool({ connectionString: url, max: 1 })
   pool.on('error', () => {})
   await pool.query(tables)
-  const { source, close } = open(pool)
-  await source.migrate()
+  const { adapter, close } = await listed.open(url, opening)
+  await adapter.migrate()
   return onPostgres(
-    name,
-    source,
+    listed.name,
+    adapter,
     (text) => pool.query(text),
     (result) => (result as pg.QueryResult).rows,
     async () => {
-      await close?.()
+      await close()
       await pool.end()
     },
   )
 }
 
-/**
- * The six adapters that must be one. Each of those on a server gets a database of its own.
- *
- * @param freshUrl makes an empty database.
- */
-export async function openSubjects(freshUrl: () => Promise<string>): Promise<Subject[]> {
-  await generatePrismaClient()
-  const { PrismaClient } = await import('../../adapters/prisma/generated/client.ts')
-  const prismaUrl = await freshUrl()
-  return Promise.all([
-    onServer('pg', await freshUrl(), (pool) => ({ source: pgAdapter(pool, schema) })),
-    onServer('drizzle', await freshUrl(), (pool) => {
-      const db = drizzle(pool, { schema: { ...drizzleTables, ...drizzleRelations }, casing: 'snake_case' })
-      return { source: drizzleAdapter(db, schema) as PostgresAdapter }
-    }),
-    onServer('kysely', await freshUrl(), (pool) => {
-      const db = new Kysely<object>({
-        dialect: new PostgresDialect({ pool }),
-        plugins: [new CamelCasePlugin()],
-      })
-      return { source: kyselyAdapter(db, schema) as PostgresAdapter }
-    }),
-    onServer('prisma', prismaUrl, () => {
-      const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: prismaUrl, max: 4 }) })
-      return { source: prismaAdapter(prisma, schema) as PostgresAdapter, close: () => prisma.$disconnect() }
-    }),
-    onPglite(),
-    Promise.resolve(inMemory()),
-  ])
-}
-
-async function onPglite(): Promise<Subject> {
+async function onPglite(listed: PgliteAdapter): Promise<Subject> {
   const client = await PGlite.create()
   await client.exec(tables)
-  const source = pgliteAdapter(client, schema)
-  await source.migrate()
+  const { adapter, close } = await listed.open(client, opening)
+  await adapter.migrate()
   return onPostgres(
-    'pglite',
-    source as PostgresAdapter,
+    listed.name,
+    adapter,
     (text) => client.exec(text),
     (results) => (results as { rows: { row: unknown }[] }[])[0]?.rows ?? [],
-    () => client.close(),
+    close,
   )
 }
 
-function inMemory(): Subject {
-  const fresh = () => memoryAdapter(schema, { ...memoryConstraints, rows: { countries: countryRows } })
-  let source = fresh()
+async function inMemory(listed: InMemoryAdapter): Promise<Subject> {
+  const fresh = () => listed.open(schema, { ...memoryConstraints, rows: { countries: countryRows } })
+  let adapter = await fresh()
   return {
-    name: 'memory',
+    name: listed.name,
     exact: false,
     async open() {
-      source = fresh()
-      return createEndpoint({ adapter: source, signingKey })
+      adapter = await fresh()
+      return createEndpoint({ adapter, signingKey })
     },
     async dump() {
-      const log = await source.inspect().log()
+      const log = await adapter.inspect().log()
       return [log.map(({ occurredAt: _, tenant, ...entry }) => ({ ...entry, tenant: tenant ?? '' }))]
     },
     async close() {},

@@ -2,11 +2,11 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { freePort } from '../../support/port.ts'
-import type { AdapterName } from './sources.ts'
 
 /** What the endpoint's process is told. */
 export interface Settings {
-  readonly adapter: AdapterName
+  /** One of `serverAdapters`. */
+  readonly adapter: string
   readonly databaseUrl: string
   readonly connections: number
   readonly signingKey: string
@@ -39,7 +39,7 @@ export interface Application extends AsyncDisposable {
 }
 
 export async function startApplication(
-  adapter: AdapterName,
+  adapter: string,
   databaseUrl: string,
   options: Partial<Pick<Settings, 'connections' | 'plant' | 'hooks'>> = {},
 ): Promise<Application> {

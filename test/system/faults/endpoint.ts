@@ -4,18 +4,21 @@ import { createServer } from 'node:http'
 import { createEndpoint } from '../../../src/index.ts'
 import { toNode } from '../../../src/node/index.ts'
 import type { PostgresAdapter } from '../../../src/postgres/index.ts'
+import { serverAdapterNamed } from '../../support/adapters.ts'
 import type { Memory, Settings } from './application.ts'
 import { journal } from './journal.ts'
-import { type Opening, openAdapter } from './sources.ts'
 
 const settings = JSON.parse(process.argv[2] as string) as Settings
-const source = await open({ ...settings, schema: journal })
+/** A line that stays silent is given up after this time. */
+const QUERY_MS = 10_000
+
+const adapter = await open()
 
 const server = createServer(
   toNode(
     createEndpoint({
       signingKey: settings.signingKey,
-      adapter: source,
+      adapter,
       onError: () => {}, // outages are what it is here for
     }),
   ),
@@ -29,17 +32,20 @@ setInterval(() => {
   process.send?.({ pid: process.pid, bytes: process.memoryUsage().heapUsed } satisfies Memory)
 }, 1_000)
 
-async function open(opening: Opening): Promise<PostgresAdapter> {
+async function open(): Promise<PostgresAdapter> {
+  const { databaseUrl, connections, migrate } = settings
+  const opening = { schema: journal, max: connections, queryTimeoutMs: QUERY_MS }
   if (settings.plant === undefined && !settings.hooks) {
-    const { source } = await openAdapter(settings.adapter, opening)
-    if (settings.migrate) await source.migrate()
-    return source
+    const { adapter } = await serverAdapterNamed(settings.adapter).open(databaseUrl, opening)
+    if (migrate) await adapter.migrate()
+    return adapter
   }
   const { carelessHooks, installPlanted, openPlanted, plantNamed } = await import(
     '../../mutants/soak/planted.ts'
   )
   const plant = settings.plant === undefined ? {} : plantNamed(settings.plant)
-  const { source, connection } = openPlanted(plant, opening, settings.hooks ? carelessHooks : undefined)
-  if (settings.migrate) await installPlanted(plant, connection, journal)
-  return source
+  const hooks = settings.hooks ? carelessHooks : undefined
+  const { adapter, connection } = openPlanted(plant, databaseUrl, opening, hooks)
+  if (migrate) await installPlanted(plant, connection, journal)
+  return adapter
 }

@@ -4,10 +4,10 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
+import { serverAdapterNamed } from '../../support/adapters.ts'
 import { backUp, type PgAlias, type PgServer, startPostgres } from '../../support/pg-server.ts'
 import { createDatabase, type Database } from './database.ts'
 import { journal, journalTables } from './journal.ts'
-import { openAdapter } from './sources.ts'
 import { speak } from './speak.ts'
 
 /** Until a query answers true. */
@@ -23,8 +23,8 @@ const create = (mark: string) => [{ type: 'CREATE', model: 'entries', input: { m
 async function open(server: PgServer, database: Database) {
   const url = new URL(server.url)
   url.pathname = new URL(database.url).pathname
-  const opened = await openAdapter('pg', { databaseUrl: url.href, schema: journal, connections: 2 })
-  return { ...speak(opened.source, journal, 'org_1'), url: url.href, close: opened.close }
+  const opened = await serverAdapterNamed('pg').open(url.href, { schema: journal, max: 2 })
+  return { ...speak(opened.adapter, journal, 'org_1'), url: url.href, close: opened.close }
 }
 
 const servers: [number, PgAlias][] = [

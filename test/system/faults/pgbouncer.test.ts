@@ -2,13 +2,12 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it, test } from 'vitest'
 import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { conformance, conformanceSchema, postgresProbe } from '../../../src/conformance/index.ts'
-import { generatePrismaClient } from '../../adapters/prisma/generate.ts'
+import { usualServerAdapters } from '../../support/adapters.ts'
 import { freshDatabase } from '../../support/db.ts'
 import { missingPgBouncer, type PgBouncer, startPgBouncer } from '../../support/pgbouncer.ts'
 import { prepareDatabase, probeConnection } from '../conformance/server.ts'
 import { createDatabase, type Database } from './database.ts'
 import { journal, journalTables } from './journal.ts'
-import { adapters, openAdapter } from './sources.ts'
 import { speak } from './speak.ts'
 
 const missing = missingPgBouncer()
@@ -49,20 +48,15 @@ describe.skipIf(missing)(`PgBouncer in transaction mode, pool of one${why}`, asy
   describe('any client library', () => {
     let own: Database
     beforeAll(async () => {
-      await generatePrismaClient()
       own = await createDatabase(inject('pgUrl'), { schema: journal, tables: journalTables })
     })
     afterAll(() => own[Symbol.asyncDispose]())
 
-    test.each(adapters)('%s: commits, refuses, replays, reads and follows', async (name) => {
-      const opened = await openAdapter(name, {
-        databaseUrl: bouncer.through(own.url),
-        schema: journal,
-        connections: 4,
-        pooler: true,
-      })
+    test.each(usualServerAdapters)('$name: commits, refuses, replays, reads and follows', async (listed) => {
+      const { name } = listed
+      const opened = await listed.open(bouncer.through(own.url), { schema: journal, pooler: true })
       try {
-        const source = speak(opened.source, journal, name)
+        const source = speak(opened.adapter, journal, name)
         const create = [{ type: 'CREATE', model: 'counters', id: name, input: { value: 1 } }]
         const update = (readAt: number) => [
           { type: 'UPDATE', model: 'counters', id: name, input: { value: 2 }, readAt },

@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, inject, test } from 'vitest'
-import { generatePrismaClient } from '../../adapters/prisma/generate.ts'
+import { type Opened, serverAdapterNamed, usualServerAdapters } from '../../support/adapters.ts'
 import { createDatabase, type Database } from '../faults/database.ts'
-import { type AdapterName, adapters, type OpenedSource, openAdapter } from '../faults/sources.ts'
 import { cases } from './cases.ts'
 import { check } from './check.ts'
 import { determined } from './determined.ts'
@@ -15,23 +14,22 @@ const scale = Number(process.env.POSTERN_HISTORIES ?? 1)
 const timeout = 30_000 + scale * 15_000
 
 /** The library makes no difference to the isolation levels, nor they to the libraries. */
-const stages: readonly (readonly [AdapterName, string, number])[] = [
-  ...adapters.map((adapter) => [adapter, 'read committed', adapter === 'pg' ? 18 : 5] as const),
+const stages: readonly (readonly [string, string, number])[] = [
+  ...usualServerAdapters.map(({ name }) => [name, 'read committed', name === 'pg' ? 18 : 5] as const),
   ['pg', 'repeatable read', 10],
   ['pg', 'serializable', 10],
 ]
 
 describe.each(stages)('histories on %s under %s', (adapter, level, rounds) => {
   let database: Database
-  let opened: OpenedSource
+  let opened: Opened
   let stage: Stage
   beforeAll(async () => {
-    if (adapter === 'prisma') await generatePrismaClient()
     const settings = { default_transaction_isolation: level }
     database = await createDatabase(inject('pgUrl'), { schema: world, tables: worldTables, settings })
     await database.sql(witness)
-    opened = await openAdapter(adapter, { databaseUrl: database.url, schema: world, connections: 8 })
-    stage = { source: opened.source, sql: retried(database) }
+    opened = await serverAdapterNamed(adapter).open(database.url, { schema: world, max: 8 })
+    stage = { source: opened.adapter, sql: retried(database) }
   })
   afterAll(async () => {
     await opened.close()

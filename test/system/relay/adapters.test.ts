@@ -1,19 +1,19 @@
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import { createRelay, relaysOf, type Sink } from '../../../src/relay/index.ts'
-import { libraries } from '../../adapters/libraries.ts'
+import { serverAdapters } from '../../support/adapters.ts'
 import { caller } from '../../support/caller.ts'
 import { freshDatabase } from '../../support/db.ts'
 import { notes, noteTables } from './schema.ts'
 import { idsOf } from './support.ts'
 
-test.each(libraries)('$name: a relay delivers, buries and sends again', async (library) => {
+test.each(serverAdapters)('$name: a relay delivers, buries and sends again', async (listed) => {
   await using database = await freshDatabase()
   const client = new pg.Client(database.url)
   await client.connect()
   await client.query(noteTables)
   await client.end()
-  const { source, close } = await library.open(database.url, { schema: notes, max: 2 })
+  const { adapter: source, close } = await listed.open(database.url, { schema: notes, max: 2 })
   try {
     await source.migrate()
     const call = caller(source, notes)

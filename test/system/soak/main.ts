@@ -1,6 +1,6 @@
 // npm run soak -- --commits 10000 --cuts 100 --kills 5 [--adapter pg] [--major 18] [--clients 12] [--seed 1]
 import { parseArgs } from 'node:util'
-import { type AdapterName, adapters } from '../faults/sources.ts'
+import { serverAdapterNamed } from '../../support/adapters.ts'
 import { ProgressBar } from './progress.ts'
 import { reportText } from './report.ts'
 import { type SoakOptions, soak } from './soak.ts'
@@ -26,8 +26,7 @@ function whole(name: 'commits' | 'cuts' | 'kills' | 'clients' | 'seed', least: n
   return value
 }
 
-if (!adapters.includes(values.adapter as AdapterName))
-  throw new Error(`--adapter: one of ${adapters.join(', ')}`)
+serverAdapterNamed(values.adapter)
 if (!['18', '15'].includes(values.major)) throw new Error('--major: 18 or 15')
 const options: SoakOptions = {
   commits: whole('commits', 1),
@@ -35,7 +34,7 @@ const options: SoakOptions = {
   kills: whole('kills', 0),
   clients: whole('clients', 1),
   seed: whole('seed', 0),
-  adapter: values.adapter as AdapterName,
+  adapter: values.adapter,
   major: values.major === '15' ? 15 : 18,
   hooks: values.hooks,
 }

@@ -3,7 +3,6 @@ import { type Application, startApplication } from '../faults/application.ts'
 import { journalTables } from '../faults/journal.ts'
 import { startProxy } from '../faults/proxy.ts'
 import { startKillable } from '../faults/server.ts'
-import type { AdapterName } from '../faults/sources.ts'
 import { audit, type Findings } from './audit.ts'
 import { Disturbance, type Disturbances } from './disturb.ts'
 import { FeedFollower } from './follower.ts'
@@ -15,7 +14,8 @@ export interface SoakOptions {
   readonly cuts: number
   /** Of Postgres, and as many of the application. */
   readonly kills: number
-  readonly adapter: AdapterName
+  /** One of `serverAdapters`. */
+  readonly adapter: string
   readonly major: 18 | 15
   readonly clients: number
   readonly seed: number

@@ -1,10 +1,11 @@
 import net from 'node:net'
+import { neonConfig } from '@neondatabase/serverless'
 
 /**
  * In place of the WebSocket that carries Neon's driver to Neon's proxy: the same bytes over TCP, straight to a
  * Postgres. Driver, pool and protocol stay Neon's own.
  */
-export class TcpWebSocket extends EventTarget {
+class TcpWebSocket extends EventTarget {
   readonly #socket: net.Socket
   binaryType = 'arraybuffer'
   readyState = 0
@@ -34,3 +35,10 @@ export class TcpWebSocket extends EventTarget {
     this.#socket.end()
   }
 }
+
+neonConfig.webSocketConstructor = TcpWebSocket as unknown as typeof WebSocket
+neonConfig.wsProxy = (host, port) => `${host}:${port}`
+neonConfig.useSecureWebSocket = false
+neonConfig.pipelineConnect = false
+
+export { Pool as NeonPool } from '@neondatabase/serverless'
