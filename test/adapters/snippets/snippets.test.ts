@@ -45,7 +45,7 @@ async function snippetOf(name: string): Promise<{ source: PostgresAdapter; close
   if (name === 'pglite') await (handle as unknown as PGlite).exec(table('tasks', 'organization_id', 'done'))
   // Kysely's snippet has the pool of pg's
   if (name === 'pg') return { source, close: async () => {} }
-  const client = (handle.$client ?? handle) as Handle
+  const client = ((handle as Partial<Handle>).$client ?? handle) as Handle
   const closing = closings.find((word) => typeof client[word] === 'function')
   if (closing === undefined) throw new Error(`${name}.ts exports nothing that can be closed`)
   return { source, close: () => (client[closing] as Handle[string]).call(client) }
@@ -53,7 +53,7 @@ async function snippetOf(name: string): Promise<{ source: PostgresAdapter; close
 
 const shown = usualAdapters.filter(({ store }) => store !== 'memory')
 
-test.each(shown)('$name.ts is all that it takes', async ({ name }) => {
+test.each(shown)('$name: the snippet is all that it takes', async ({ name }) => {
   const { source, close } = await snippetOf(name)
   try {
     await source.migrate()
