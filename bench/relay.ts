@@ -1,5 +1,6 @@
 // npm run bench:relay -- [--events 50000] [--idle 20]
 // What a relay carries, how soon an event arrives, and what it costs when nothing happens. Postgres with fsync on.
+
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,6 +9,7 @@ import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import pg from 'pg'
 import { pgAdapter } from '../src/adapters/pg.ts'
+import type { PostgresAdapter } from '../src/postgres/adapter.ts'
 import type { Relay, RelayOptions, Sink } from '../src/relay/index.ts'
 import { createRelay, httpSink, relaysOf } from '../src/relay/index.ts'
 import { natsSink } from '../src/relay/nats.ts'
@@ -69,7 +71,12 @@ async function main(): Promise<void> {
         return sink(batch, context)
       }
       const began = performance.now()
-      await createRelay({ source, name: `bench:${name}:${batchSize}`, sink: counting, batchSize }).run({
+      await createRelay({
+        adapter: source,
+        name: `bench:${name}:${batchSize}`,
+        sink: counting,
+        batchSize,
+      }).run({
         once: true,
       })
       const seconds = (performance.now() - began) / 1000
@@ -114,13 +121,13 @@ type Caller = ReturnType<typeof caller>
 
 /** From the answer of a commit to its arrival at a sink, after pauses of up to two seconds. */
 async function delay(
-  source: object,
+  source: PostgresAdapter,
   call: Caller,
   { wake = false },
 ): Promise<{ median: number; worst: number }> {
   const arrived = new Map<string, number>()
   const relay = createRelay({
-    source,
+    adapter: source,
     name: 'bench:delay',
     from: 'now',
     sink: ({ events }) => {
@@ -147,8 +154,8 @@ async function delay(
   return { median: at(0.5), worst: at(0.99) }
 }
 
-async function idleCost(source: object, pool: pg.Pool, seconds: number, sink: Sink) {
-  const options: RelayOptions = { source, name: 'bench:idle', from: 'now', sink }
+async function idleCost(source: PostgresAdapter, pool: pg.Pool, seconds: number, sink: Sink) {
+  const options: RelayOptions = { adapter: source, name: 'bench:idle', from: 'now', sink }
   const relay: Relay = createRelay(options)
   const running = relay.run()
   await sleep(3000)

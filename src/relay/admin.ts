@@ -1,4 +1,5 @@
 import { PosternError } from '../core/errors.ts'
+import type { PostgresAdapter } from '../postgres/adapter.ts'
 import type { RelayDatabase } from './store.ts'
 import { followerOf, relayDatabase } from './store.ts'
 
@@ -55,12 +56,17 @@ export interface Letters {
   readonly model?: string
 }
 
-/** What an operator does with the relays of a source on Postgres. */
+/** What an operator does with the relays of a database. */
 export interface Relays {
   status(): Promise<RelayStatus[]>
-  /** Dead letters, oldest first. @param options.after the id after which to go on; `limit`: 100 by default. */
+  /** Dead letters, oldest first. @param options.after the id after which to go on; `limit`: 100 by default, 10,000 at most. */
   deadLetters(name: string, options?: { limit?: number; after?: string }): Promise<DeadLetter[]>
-  /** Has dead letters sent again by the running relay, once, row by row. @returns how many. */
+  /**
+   * Has dead letters sent again by the running relay, once, row by row. One that its process dies of is tried again by
+   * the schedule, and holds back no other row.
+   *
+   * @returns how many
+   */
   redrive(name: string, which?: Letters): Promise<number>
   /** Forgets dead letters for good; the events after them on their rows go on. @returns how many. */
   discard(name: string, which: Letters): Promise<number>
@@ -79,16 +85,19 @@ export interface Relays {
 }
 
 /**
- * The relays of a source, for operators and monitoring.
+ * The relays of a database, for operators and monitoring.
  *
- * @param source of `postern/pg` or any other adapter on Postgres
- * @throws PosternError `source_adapter_misconfigured` for a source that is not on Postgres
+ * @param adapter of `postern/pg` or any other adapter on Postgres
+ * @throws PosternError `source_adapter_misconfigured` for an adapter that is not on Postgres
  * @example
  * for (const { name, state, behind, lastError } of await relaysOf(adapter).status()) console.log(name, state, behind, lastError)
  */
-export function relaysOf(source: object): Relays {
-  return relays(relayDatabase(source))
+export function relaysOf(adapter: PostgresAdapter): Relays {
+  return relays(relayDatabase(adapter))
 }
+
+/** Dead letters of one answer. */
+const MOST_LETTERS = 10_000
 
 const time = (column: string): string =>
   `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
@@ -132,6 +141,8 @@ from ${s}.relay r, ${s}.horizon() as h(horizon)`,
     },
 
     async deadLetters(name, { limit = 100, after } = {}) {
+      if (!(Number.isSafeInteger(limit) && limit >= 1 && limit <= MOST_LETTERS))
+        throw new PosternError('invalid_query', `limit must be a whole number from 1 to ${MOST_LETTERS}.`)
       const rows = await run(
         `select d.id::text, d.relay, d.model, d.entity_id, d.position::text, d.attempts::text, d.error, ${time('d.at')} as at,
   (d.queued_at is not null)::text as queued, d.event
@@ -155,7 +166,7 @@ from ${s}.dead_letter d where d.relay = $1::text and d.id > $2::text::bigint ord
     async redrive(name, letters = {}) {
       return changed(
         name,
-        `with queued as (update ${s}.dead_letter d set queued_at = now() where ${chosen} returning 1)
+        `with queued as (update ${s}.dead_letter d set queued_at = clock_timestamp(), tries = 0, retry_at = null where ${chosen} returning 1)
 select ${known}, (select count(*) from queued)::text as n`,
         which(letters),
       )
@@ -174,20 +185,24 @@ select ${known}, (select count(*) from gone)::text as n`,
       await changed(
         name,
         `with resumed as (
-  update ${s}.relay r set attempt = 0, retry_at = null, disabled_at = null where r.name = $1::text returning 1)
+  update ${s}.relay r set attempt = 0, retry_at = null, disabled_at = null where r.name = $1::text returning 1),
+due as (update ${s}.dead_letter d set retry_at = null where d.relay = $1::text and d.retry_at is not null)
 select ${known}, '0' as n`,
         [],
       )
     },
 
     async reset(name, from) {
+      if (from !== 'beginning' && from !== 'now')
+        throw new PosternError('invalid_query', 'A relay is reset to `beginning` or to `now`.')
       // a new fence: whoever delivers from the old place must not move the cursor back there. Its lease stays: what it
       // is sending may still arrive, and nobody else sends before that is over
       await changed(
         name,
         `with moved as (
   update ${s}.relay r set epoch = case when $2::text = 'now' then ${s}.epoch() end,
-    position = case when $2::text = 'now' then ${s}.horizon() else 0 end, base = 0, through = null, attempt = 0,
+    position = case when $2::text = 'now' then ${s}.horizon() else 0 end, base = 0, through = null, batch_events = null,
+    run = gen_random_uuid()::text, attempt = 0,
     retry_at = null, disabled_at = null, fence = r.fence + 1
   where r.name = $1::text returning r.position),
 dropped as (
@@ -219,6 +234,9 @@ select ${known}, (select count(*) from gone)::text as n`
 
 function letterId(id: string): string {
   if (!/^[1-9][0-9]{0,17}$/.test(id))
-    throw new PosternError('invalid_query', `${id} is no id of a dead letter.`)
+    throw new PosternError(
+      'invalid_query',
+      'The id of a dead letter is a whole number, as `deadLetters` gives it.',
+    )
   return id
 }

@@ -1,4 +1,4 @@
-import { quietly } from './hooks.ts'
+import { notify } from '../core/callback.ts'
 import type { HeldLease } from './lease.ts'
 import { LeaseLost } from './lease.ts'
 import type { RelayHooks } from './options.ts'
@@ -37,7 +37,7 @@ export async function attempt(at: AttemptOptions, batch: RelayBatch): Promise<De
       }),
     ])
     const delivered = { events: batch.texts.length, durationMs: performance.now() - began }
-    quietly(() => at.onDelivered?.(delivered))
+    notify('onDelivered', () => at.onDelivered?.(delivered))
     return undefined
   } catch (error) {
     held.assert()

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Time, as far as retries and polling go. Leases have the machine's own. */
+/** Waits of this process. When a batch is due is decided and written down by the database's clock alone. */
 export interface Clock {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since any moment; only differences count. */
   now(): number
   /** Resolves after the time, and at once when the signal is aborted. */
   sleep(ms: number, signal: AbortSignal): Promise<void>
 }
 
 export const systemClock: Clock = {
-  now: Date.now,
+  now: () => performance.now(),
   sleep: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => {}),
 }
 

@@ -1,3 +1,4 @@
+import { isWait, settled } from '../core/callback.ts'
 import type { SigningInput } from '../core/signature/sign.ts'
 import { createSigner } from '../core/signature/sign.ts'
 import type { DeliveryFault, RelayBatch, Sink } from './sink.ts'
@@ -9,9 +10,9 @@ export interface HttpSinkOptions {
   readonly url: string | URL
   /** What they are signed with, as on the calling side of an endpoint: `whsec_...`, `sk_...`, `whsk_...`, a JWK. */
   readonly key: SigningInput
-  /** Headers beside our own. */
+  /** Headers beside postern's own, none of which may be named here. */
   readonly headers?: Readonly<Record<string, string>>
-  /** Longest wait for an answer, in milliseconds. Default 15,000. */
+  /** Longest wait for an answer, in milliseconds, up to an hour. Default 15,000. */
   readonly timeoutMs?: number
   /** Allows `http:` to other machines: rows then travel in the clear. Default false. */
   readonly allowHttp?: boolean
@@ -33,7 +34,8 @@ const ANSWER_BYTES = 65_536
  *
  * The `webhook-id` stays the same when the same events are sent again, and stands in `Idempotency-Key` too.
  *
- * @throws TypeError for an address or a key that cannot be right; the sentence never holds the key
+ * @throws TypeError for an address, a key, a header or a number that cannot be right; the sentence holds neither the key
+ *   nor a header's value
  * @example
  * const sink = httpSink({ url: 'https://api.example.com/source/events', key: process.env.RELAY_KEY ?? '' })
  */
@@ -43,40 +45,81 @@ export function httpSink(options: HttpSinkOptions): Sink {
   const send = options.fetch ?? ((address: string, init: RequestInit) => fetch(address, init))
   const now = options.now ?? Date.now
   const timeoutMs = options.timeoutMs ?? 15_000
+  if (!isWait(timeoutMs) || timeoutMs > LONGEST_TIMEOUT_MS)
+    throw new TypeError(`timeoutMs must be a whole number from 1 to ${LONGEST_TIMEOUT_MS}.`)
+  if (typeof send !== 'function' || typeof now !== 'function')
+    throw new TypeError('fetch and now must be functions.')
+  const own = headersOf(options.headers)
+  const time = (): number => {
+    const ms: unknown = now()
+    if (typeof ms === 'number' && Number.isFinite(ms)) return ms
+    throw new DeliveryError('The option `now` must give milliseconds since 1970.')
+  }
 
   return async (batch: RelayBatch, { signal }) => {
     const { body } = batch
-    const signature = await sign(body, { id: batch.id, now })
+    const signature = await sign(body, { id: batch.id, now: time })
     const timeout = AbortSignal.timeout(timeoutMs)
-    // as a plain object it could hold one name in two spellings, and both values would be sent
-    const headers = new Headers({ 'user-agent': 'postern-relay' })
-    for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value)
+    const headers = new Headers(own)
     const ours = { 'content-type': 'application/json', 'idempotency-key': batch.id, ...signature }
     for (const [name, value] of Object.entries(ours)) headers.set(name, value)
+    const init: RequestInit = {
+      method: 'POST',
+      headers,
+      body,
+      // rows must not go to an address that nobody configured
+      redirect: 'manual',
+      signal: AbortSignal.any([signal, timeout]),
+    }
+    const late = (): DeliveryError => new DeliveryError(`No answer within ${timeoutMs} ms.`)
     let response: Response
     try {
-      response = await send(url, {
-        method: 'POST',
-        headers,
-        body,
-        // rows must not go to an address that nobody configured
-        redirect: 'manual',
-        signal: AbortSignal.any([signal, timeout]),
-      })
+      // a fetch of the application's may not look at the signal
+      response = await settled('fetch', () => send(url, init), timeoutMs, late)
     } catch (cause) {
       signal.throwIfAborted()
-      if (timeout.aborted) throw new DeliveryError(`No answer within ${timeoutMs} ms.`, { cause })
+      if (timeout.aborted || cause instanceof DeliveryError) throw late()
       throw new DeliveryError(`The sink could not be reached${reason(cause)}.`, { cause })
     }
+    if (!isResponse(response)) throw new DeliveryError('The option `fetch` gave no Response.')
     await finish(response)
     if (response.ok) return
     const { status } = response
     throw new DeliveryError(`The sink answered ${status}${words(status)}.`, {
       fault: faultOf(status),
-      retryAfterMs: retryAfterOf(response.headers, now()),
+      retryAfterMs: retryAfterOf(response.headers, time()),
     })
   }
 }
+
+const LONGEST_TIMEOUT_MS = 3_600_000
+
+/** What says how the body is to be read, and what proves who sends: of these there is one value, and it is not given. */
+const OURS =
+  /^(?:webhook-.*|content-type|content-length|content-encoding|idempotency-key|host|connection|transfer-encoding)$/i
+
+/** Checked at the start: at a delivery the runtime's own message would hold the value, and be written down. */
+function headersOf(given: Readonly<Record<string, string>> = {}): Headers {
+  const headers = new Headers({ 'user-agent': 'postern-relay' })
+  for (const [name, value] of Object.entries(given)) {
+    if (OURS.test(name)) throw new TypeError(`The header ${name} of an HTTP sink is postern's own.`)
+    if (typeof value !== 'string') throw new TypeError(`The header ${name} of an HTTP sink must be a text.`)
+    try {
+      headers.set(name, value)
+    } catch {
+      throw new TypeError(`The header ${JSON.stringify(name)} of an HTTP sink is not a valid HTTP header.`)
+    }
+  }
+  return headers
+}
+
+/** Of any implementation: an application's fetch may bring its own classes. */
+const isResponse = (given: unknown): given is Response =>
+  typeof given === 'object' &&
+  given !== null &&
+  typeof (given as Response).status === 'number' &&
+  typeof (given as Response).ok === 'boolean' &&
+  typeof (given as Response).headers?.get === 'function'
 
 function addressOf(given: string | URL, allowHttp: boolean): string {
   if (!URL.canParse(String(given))) throw new TypeError('The address of an HTTP sink is no URL.')
@@ -123,10 +166,13 @@ async function finish(response: Response): Promise<void> {
   }
 }
 
-/** Seconds or a date, as HTTP allows both. */
+/** Seconds or a date, as HTTP allows both. A date is of the sink's clock, which its answer tells. */
 function retryAfterOf(headers: Headers, now: number): number | undefined {
   const value = headers.get('retry-after')
   if (value === null) return undefined
-  const wait = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now
+  const theirs = Date.parse(headers.get('date') ?? '')
+  const wait = /^\d{1,9}$/.test(value)
+    ? Number(value) * 1000
+    : Date.parse(value) - (Number.isNaN(theirs) ? now : theirs)
   return wait > 0 ? wait : undefined
 }

@@ -1,12 +1,19 @@
+import type { PostgresAdapter } from '../postgres/adapter.ts'
 import type { RelayStatus } from './admin.ts'
 import type { Clock } from './clock.ts'
 import type { DeliveryError, Sink } from './sink.ts'
 
-/** What happens while a relay runs. Nothing here is waited for, and nothing thrown here stops the relay. */
+/**
+ * What happens while a relay runs. Nothing here is waited for, and nothing that is thrown, rejected or never settled
+ * here stops the relay.
+ */
 export interface RelayHooks {
   /** A batch has arrived. */
   onDelivered?(delivery: { readonly events: number; readonly durationMs: number }): unknown
-  /** A batch has failed. `retryAt`: when it is tried again; null when its events became dead letters. */
+  /**
+   * A batch has failed. `retryAt`: when it is tried again, by the database's clock; null when its events became dead
+   * letters.
+   */
   onFailed?(failure: {
     readonly error: DeliveryError
     readonly events: number
@@ -24,8 +31,8 @@ export type RelayState = 'standby' | 'delivering' | 'waiting' | 'idle' | 'stoppe
 
 /** Options of `createRelay`. */
 export interface RelayOptions extends RelayHooks {
-  /** The data source whose events are relayed: of `postern/pg` or any other adapter on Postgres. */
-  readonly source: object
+  /** Whose events are relayed: of `postern/pg` or any other adapter on Postgres. */
+  readonly adapter: PostgresAdapter
   /** Names the sink: its cursor, its lease and its dead letters. Letters, digits, `.`, `_`, `:` and `-`. */
   readonly name: string
   readonly sink: Sink
@@ -34,20 +41,23 @@ export interface RelayOptions extends RelayHooks {
    * on. Default `beginning`.
    */
   readonly from?: 'beginning' | 'now'
-  /** Events in a batch at most. Default 500. */
+  /** Events in a batch at most, up to 10,000. Default 500. */
   readonly batchSize?: number
-  /** Bytes of JSON in a batch at most; an event that is larger travels alone. Default 1 MiB. */
+  /** Bytes of JSON in a batch at most, up to 64 MiB; an event that is larger travels alone. Default 1 MiB. */
   readonly batchBytes?: number
-  /** Waits before each attempt, in milliseconds; their number is that of the attempts. Default `standardSchedule`. */
+  /**
+   * Waits before each attempt, in milliseconds, a year at most; their number, 100 at most, is that of the attempts.
+   * Default `standardSchedule`.
+   */
   readonly schedule?: readonly number[]
-  /** Longest time for one attempt, in milliseconds. Default 30,000. */
+  /** Longest time for one attempt, in milliseconds, up to an hour. Default 30,000. */
   readonly deliveryTimeoutMs?: number
   /**
-   * How long a process that died is waited for, in milliseconds. Default 5,000. Three heartbeats are sent in it: a
+   * How long a process that died is waited for, in milliseconds, 300 to 600,000. Default 5,000. Three heartbeats are sent in it: a
    * process that cannot send them, because its database is away or its event loop is busy, stops delivering.
    */
   readonly leaseMs?: number
-  /** Wait between two looks at an empty feed, in milliseconds: doubled from the first to the second. Default 25 and 1,000. */
+  /** Wait between two looks at an empty feed, in milliseconds, up to an hour: doubled from the first to the second. Default 25 and 1,000. */
   readonly pollMs?: readonly [number, number]
   /** For tests. */
   readonly clock?: Clock

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { isWait, notify } from '../core/callback.ts'
 import { PosternError } from '../core/errors.ts'
 import { relaysOf } from './admin.ts'
 import { Nap, systemClock } from './clock.ts'
 import { Delivery } from './delivery.ts'
-import { quietly } from './hooks.ts'
 import { HeldLease, LeaseLost } from './lease.ts'
 import type { Relay, RelayOptions, RelayState } from './options.ts'
 import { RelayHalted } from './options.ts'
@@ -19,7 +19,7 @@ const NAP_MS = 300_000
 const YEAR_MS = 366 * 86_400_000
 
 /**
- * Follows the feed of a source and delivers every event to a sink, at least once, each row's in the order of the log.
+ * Follows the feed of an adapter and delivers every event to a sink, at least once, each row's in the order of the log.
  * Where it stands is kept in the database, so it goes on after any crash, in any process.
  *
  * One batch is under way at a time, and later ones wait for it: a batch that fails is tried again by the schedule.
@@ -27,16 +27,16 @@ const YEAR_MS = 366 * 86_400_000
  * these were sent (`redrive`) or given up (`discard`), see `relaysOf`.
  *
  * @throws TypeError for a name or a number that cannot be right
- * @throws PosternError `source_adapter_misconfigured` for a source that is not on Postgres
+ * @throws PosternError `source_adapter_misconfigured` for an adapter that is not on Postgres
  * @example
  * const sink: Sink = ({ events }) => fetch('http://search:7700/changes', { method: 'POST', body: JSON.stringify(events) })
- * const relay = createRelay({ source: adapter, name: 'search', sink })
+ * const relay = createRelay({ adapter, name: 'search', sink })
  * await relay.run()
  */
 export function createRelay(options: RelayOptions): Relay {
   checkOptions(options)
-  const { name, source } = options
-  const store = relayStore(relayDatabase(source), name)
+  const { name, adapter } = options
+  const store = relayStore(relayDatabase(adapter), name)
   const clock = options.clock ?? systemClock
   const holder = randomUUID()
   let nap = new Nap(clock)
@@ -67,31 +67,49 @@ export function createRelay(options: RelayOptions): Relay {
       await running?.catch(() => {})
     },
     wake: () => nap.wake(),
-    status: async () => (await relaysOf(source).status()).find((relay) => relay.name === name),
+    status: async () => (await relaysOf(adapter).status()).find((relay) => relay.name === name),
   }
 }
 
-function checkOptions({
-  name,
-  batchSize,
-  batchBytes,
-  leaseMs,
-  deliveryTimeoutMs,
-  schedule,
-  pollMs,
-}: RelayOptions) {
-  if (!/^[A-Za-z0-9._:-]{1,100}$/.test(name))
+/** Bounds of the numbers: the least, and the most. */
+const BOUNDS = {
+  batchSize: [1, 10_000],
+  batchBytes: [1, 67_108_864],
+  deliveryTimeoutMs: [1, 3_600_000],
+  leaseMs: [300, 600_000],
+} as const
+const MOST_ATTEMPTS = 100
+const LONGEST_POLL_MS = 3_600_000
+
+function checkOptions(options: RelayOptions): void {
+  const { name, sink, from, schedule, pollMs } = options
+  if (typeof name !== 'string' || !/^[A-Za-z0-9._:-]{1,100}$/.test(name))
     throw new TypeError('A relay’s name has 1 to 100 letters, digits, dots, colons, _ and -.')
-  const numbers = { batchSize, batchBytes, deliveryTimeoutMs, leaseMs }
-  for (const [option, value] of Object.entries(numbers)) {
-    if (value !== undefined && !(Number.isSafeInteger(value) && value > 0))
-      throw new TypeError(`${option} must be a whole number above 0.`)
+  if (typeof sink !== 'function') throw new TypeError('sink must be a function of one batch.')
+  for (const hook of ['onDelivered', 'onFailed', 'onState', 'onError'] as const) {
+    if (options[hook] !== undefined && typeof options[hook] !== 'function')
+      throw new TypeError(`${hook} must be a function.`)
   }
-  if (leaseMs !== undefined && leaseMs < 300) throw new TypeError('leaseMs must be 300 at least.')
-  const waits = [...(schedule ?? [0]), ...(pollMs ?? [1])]
-  if (schedule?.length === 0 || !waits.every((ms) => ms >= 0 && ms <= YEAR_MS))
-    throw new TypeError('schedule and pollMs must be waits in milliseconds, a year at most, one at least.')
+  if (from !== undefined && from !== 'beginning' && from !== 'now')
+    throw new TypeError("from must be 'beginning' or 'now'.")
+  for (const [option, [least, most]] of Object.entries(BOUNDS)) {
+    const value: unknown = options[option as keyof typeof BOUNDS]
+    if (value !== undefined && !(isWait(value) && value >= least && value <= most))
+      throw new TypeError(`${option} must be a whole number from ${least} to ${most}.`)
+  }
+  if (schedule !== undefined && !areWaits(schedule, 1, MOST_ATTEMPTS, YEAR_MS))
+    throw new TypeError(
+      `schedule must have 1 to ${MOST_ATTEMPTS} waits in milliseconds, a year at most each.`,
+    )
+  if (pollMs !== undefined && !areWaits(pollMs, 2, 2, LONGEST_POLL_MS))
+    throw new TypeError('pollMs must be two waits in milliseconds, an hour at most each.')
 }
+
+const areWaits = (given: readonly number[], least: number, most: number, longest: number): boolean =>
+  Array.isArray(given) &&
+  given.length >= least &&
+  given.length <= most &&
+  given.every((ms) => typeof ms === 'number' && ms >= 0 && ms <= longest)
 
 interface Work {
   readonly options: RelayOptions
@@ -131,7 +149,7 @@ async function work(at: Work): Promise<void> {
       if (error instanceof LeaseLost) continue
       const hopeless = error instanceof PosternError && error.code === 'source_adapter_misconfigured'
       if (error instanceof RelayHalted || hopeless || at.once) throw error
-      quietly(() => options.onError?.(error))
+      notify('onError', () => options.onError?.(error))
       trouble += 1
       await nap.rest(Math.min(100 * 2 ** trouble, 5000))
     }
@@ -207,5 +225,5 @@ const states = new WeakMap<RelayOptions, RelayState>()
 function tell(options: RelayOptions, state: RelayState): void {
   if (states.get(options) === state) return
   states.set(options, state)
-  quietly(() => options.onState?.(state))
+  notify('onState', () => options.onState?.(state))
 }

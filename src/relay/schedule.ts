@@ -26,19 +26,18 @@ const LONGEST_MS = 24 * HOUR
 export const REFUSED_ATTEMPTS = 3
 
 /**
- * When the batch is tried again, in milliseconds since 1970; undefined when the schedule has ended.
+ * How long the batch waits for its next attempt, in whole milliseconds; undefined when the schedule has ended.
  *
  * @param failed how often it has failed, from 1
  */
-export function nextAttempt(
+export function nextWait(
   schedule: readonly number[],
   failed: number,
-  now: number,
-  retryAfterMs = 0,
+  retryAfterMs: unknown = 0,
 ): number | undefined {
   const wait = schedule[failed]
   if (wait === undefined) return undefined
-  // what a sink has calculated may be no number, and a fraction is none to the database
-  const asked = retryAfterMs > 0 ? Math.min(retryAfterMs, LONGEST_MS) : 0
-  return Math.ceil(now + Math.max(wait, asked))
+  // What a sink has calculated may be no number, and a fraction is none to the database.
+  const asked = typeof retryAfterMs === 'number' && retryAfterMs > 0 ? Math.min(retryAfterMs, LONGEST_MS) : 0
+  return Math.ceil(Math.max(wait, asked))
 }

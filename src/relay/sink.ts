@@ -1,13 +1,19 @@
 import { createHash } from 'node:crypto'
+import { thrownText } from '../core/callback.ts'
 import type { ChangeEvent } from '../core/rules/event.ts'
 import type { RelayEvent } from './store.ts'
 
 /** Events on their way to a sink, in the order of the log. */
 export interface RelayBatch {
-  /** Names exactly these events; the same whenever they are sent together again. Fit for a `webhook-id`. */
+  /**
+   * Names exactly these events of this relay; the same whenever they are sent together again, until the relay is reset.
+   * Fit for a `webhook-id`.
+   */
   readonly id: string
   /** The relay's name. */
   readonly relay: string
+  /** Names one walk of the relay over the log: another one after `reset`, and after a relay of this name was forgotten. */
+  readonly run: string
   /** Names the incarnation of the log; positions of two incarnations have nothing to do with each other. */
   readonly log: string
   /** How often this batch is tried, from 1. */
@@ -47,6 +53,8 @@ export type Sink = (batch: RelayBatch, context: DeliveryContext) => unknown
  */
 export type DeliveryFault = 'failed' | 'refused' | 'gone'
 
+const FAULTS: readonly DeliveryFault[] = ['failed', 'refused', 'gone']
+
 /** A delivery that failed, with what a sink knows of it. Its message is kept in the database and shown to operators. */
 export class DeliveryError extends Error {
   override readonly name = 'DeliveryError'
@@ -59,15 +67,21 @@ export class DeliveryError extends Error {
     options: { fault?: DeliveryFault; retryAfterMs?: number | undefined; cause?: unknown } = {},
   ) {
     super(storable(message), { cause: options.cause })
-    this.fault = options.fault ?? 'failed'
+    const { fault = 'failed' } = options
+    this.fault = FAULTS.includes(fault) ? fault : 'failed'
     this.retryAfterMs = options.retryAfterMs
   }
 }
 
 /** What is made of anything that a sink throws. */
 export function deliveryError(error: unknown): DeliveryError {
-  if (error instanceof DeliveryError) return error
-  return new DeliveryError(textOf(error), { cause: error })
+  try {
+    if (error instanceof DeliveryError) return error
+    return new DeliveryError(textOf(error), { cause: error })
+  } catch {
+    // A proxy, or members that throw when they are read.
+    return new DeliveryError(textOf(undefined))
+  }
 }
 
 /** The most of a message that is kept, in UTF-16 code units. */
@@ -84,25 +98,20 @@ export function storable(message: unknown): string {
   return head.slice(0, MESSAGE_LENGTH).toWellFormed()
 }
 
-function textOf(thrown: unknown): string {
-  try {
-    return String(thrown instanceof Error ? thrown.message : thrown)
-  } catch {
-    return 'The sink threw something that has no text.'
-  }
-}
+const textOf = thrownText
 
 export function batchOf(
-  relay: string,
-  log: string,
-  events: readonly RelayEvent[],
+  { relay, run, log }: Pick<RelayBatch, 'relay' | 'run' | 'log'>,
+  events: readonly Pick<RelayEvent, 'text'>[],
   attempt: number,
 ): RelayBatch {
-  const hash = createHash('sha256').update(JSON.stringify([relay, log, events.map(({ id }) => id)]))
+  // The texts, since a log that was put back gives ids out again for other events.
+  const hash = createHash('sha256').update(JSON.stringify([relay, run, log, events.map(({ text }) => text)]))
   let parsed: readonly ChangeEvent[] | undefined
   return {
     id: `msg_${hash.digest('hex').slice(0, 32)}`,
     relay,
+    run,
     log,
     attempt,
     texts: events.map(({ text }) => text),

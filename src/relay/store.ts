@@ -5,6 +5,7 @@ import { installSchema } from '../postgres/naming.ts'
 import type { AdapterParts } from '../postgres/runtime/parts.ts'
 import { partsOf } from '../postgres/runtime/parts.ts'
 import { toPosternError } from '../postgres/sqlstate.ts'
+import type { Failing } from './state.ts'
 
 /** Where a relay stands in the log; see `FeedPosition`. */
 export interface RelayCursor {
@@ -19,12 +20,12 @@ export interface RelayLease {
   /** Outdates every holder before: each write of a holder names it, and none of an older one counts. */
   readonly fence: string
   readonly cursor: RelayCursor
-  /** The failing batch goes up to this position; null when nothing fails. */
-  readonly through: number | null
-  /** How often that batch was tried. */
-  readonly attempt: number
-  /** When it is tried again, in milliseconds since 1970. */
-  readonly retryAt: number | null
+  /** Names this walk over the log; see `RelayBatch.run`. */
+  readonly run: string
+  /** The batch that fails; null when none does. */
+  readonly failing: Failing | null
+  /** How long that batch has to wait still, in milliseconds. */
+  readonly waitMs: number
   /** Another process had the lease before, and ended without giving it back: it may have died of the batch. */
   readonly orphaned: boolean
 }
@@ -33,7 +34,9 @@ export interface RelayLease {
 export interface RelayNews {
   /** How often the head of the line has failed. 0, after a failure: an operator asked to try again at once. */
   readonly attempt: number
-  /** Dead letters wait for being sent again. */
+  /** How long it has to wait still, in milliseconds. */
+  readonly waitMs: number
+  /** Dead letters wait for being sent again, and are due. */
   readonly queued: boolean
 }
 
@@ -56,7 +59,7 @@ export interface RelayPage {
   /** Superseded events up to here may be gone. */
   readonly pruned: number
   readonly events: readonly RelayEvent[]
-  /** Dead letters wait for being sent again. */
+  /** Dead letters wait for being sent again, and are due. */
   readonly queued: boolean
 }
 
@@ -72,22 +75,26 @@ export interface QueuedLetter extends RelayEvent {
   readonly letter: string
   /** The incarnation of the log that it is from. */
   readonly epoch: string
+  /** How often it was sent before it was asked for. */
+  readonly attempts: number
+  /** How often it was sent since, each time by a process that ended before it could say how that went. */
+  readonly tries: number
 }
 
 /** Runs one statement under read committed, whatever the database's default: a fence is looked at afresh. */
 export type Run = (text: string, values: readonly (string | null)[]) => Promise<readonly TextRow[]>
 
-/** The database behind the source of a relay: how statements are run, and our own schema there. */
+/** The database behind the adapter of a relay: how statements are run, and our own schema there. */
 export interface RelayDatabase {
   readonly run: Run
   readonly s: string
 }
 
-/** @throws PosternError `source_adapter_misconfigured` for a source that is not on Postgres. */
-export function relayDatabase(source: object): RelayDatabase {
-  const parts = partsOf(source)
+/** @throws PosternError `source_adapter_misconfigured` for an adapter that is not on Postgres. */
+export function relayDatabase(adapter: object): RelayDatabase {
+  const parts = typeof adapter === 'object' && adapter !== null ? partsOf(adapter) : undefined
   if (parts === undefined)
-    throw new PosternError('source_adapter_misconfigured', 'A relay needs a source on Postgres.')
+    throw new PosternError('source_adapter_misconfigured', 'A relay needs an adapter on Postgres.')
   return { run: runner(parts), s: installSchema(parts.options) }
 }
 
@@ -99,8 +106,15 @@ const runner = ({ connection }: AdapterParts): Run => {
     })
 }
 
+/** For a batch of which an older version wrote down no number of events. */
+const ANY = 10_000
+
 /** The name under which a relay's cursor holds pruning back. */
 export const followerOf = (name: string): string => `relay:${name}`
+
+/** How long a relay's batch has to wait still, in milliseconds; the database's clock and no other decides. */
+const waitMs = (relay: string): string =>
+  `coalesce(greatest(ceil(extract(epoch from ${relay}.retry_at - clock_timestamp()) * 1000), 0), 0)::bigint::text`
 
 const milliseconds = (parameter: string): string => `${parameter}::text::bigint * interval '1 millisecond'`
 
@@ -124,13 +138,19 @@ export interface RelayStore {
     cursor: RelayCursor,
     passed: { delivered: number; buried: readonly Buried[] },
   ): Promise<boolean | 'again'>
-  postpone(
-    fence: string,
-    retry: { through: number; attempt: number; retryAt: number; error: string },
-  ): Promise<boolean>
+  /** @returns when the batch is due, by the database's clock; null as false elsewhere */
+  postpone(fence: string, retry: Failing & { waitMs: number; error: string }): Promise<Date | null>
   disable(fence: string, error: string): Promise<boolean>
-  /** Dead letters that somebody asked to send again, in order. */
-  queued(limit: number): Promise<readonly QueuedLetter[]>
+  /**
+   * Dead letters that somebody asked to send again and that are due, each row's in order: so many, and so many bytes.
+   * Rows whose letters were tried come last.
+   */
+  queued(limit: number, bytes: number): Promise<readonly QueuedLetter[]>
+  /** Dead letters are about to be sent, for the so manieth time since they were asked for. */
+  trying(
+    fence: string,
+    attempt: { letters: readonly string[]; tries: number; waitMs: number },
+  ): Promise<boolean>
   /** Dead letters that arrived after all. */
   resolve(fence: string, letters: readonly string[]): Promise<boolean>
   /** Dead letters that failed again: those of a row are no longer queued, or of all rows, where it is the sink's fault. */
@@ -145,14 +165,18 @@ export function relayStore({ run, s }: RelayDatabase, name: string): RelayStore 
   const wrote = async (text: string, values: readonly (string | null)[]) =>
     (await first(text, values))?.n !== '0'
   const mine = `r.name = $1::text and r.fence = $2::text::bigint`
+  /** A letter that may have ended its process waits, and its row with it. */
+  const due = `d.relay = $1::text and d.queued_at is not null and not exists (select from ${s}.dead_letter x
+    where x.relay = d.relay and x.entity_id = d.entity_id and x.model = d.model and x.retry_at > clock_timestamp())`
+  const anyDue = `exists (select from ${s}.dead_letter d where ${due})`
 
   return {
     async open(from) {
       await run(
         `with opened as (
   -- fences begin anywhere: a name that was forgotten and comes back must not give those of before out again
-  insert into ${s}.relay (name, epoch, position, fence)
-  select $1::text, case when $3::text = 'now' then ${s}.epoch() end,
+  insert into ${s}.relay (name, run, epoch, position, fence)
+  select $1::text, gen_random_uuid()::text, case when $3::text = 'now' then ${s}.epoch() end,
     case when $3::text = 'now' then ${s}.horizon() else 0 end, (random() * 4e18)::bigint
   on conflict (name) do nothing
   returning position)
@@ -173,8 +197,8 @@ taken as (
   update ${s}.relay r set holder = $2::text, fence = r.fence + 1, lease_until = clock_timestamp() + ${milliseconds('$3')}
   from free f where r.name = f.name
   returning r.*, f.orphaned)
-select t.fence::text, t.epoch, t.position::text, t.base::text, t.through::text, t.attempt::text,
-  (extract(epoch from t.retry_at) * 1000)::bigint::text as retry_at, t.orphaned::text,
+select t.fence::text, t.run, t.epoch, t.position::text, t.base::text, t.through::text, t.attempt::text,
+  t.batch_events::text as events, ${waitMs('t')} as wait_ms, t.orphaned::text,
   case when r.disabled_at is not null then coalesce(r.last_error, '') end as disabled
 from ${s}.relay r left join taken t on true where r.name = $1::text`,
         [name, holder, String(leaseMs)],
@@ -186,9 +210,16 @@ from ${s}.relay r left join taken t on true where r.name = $1::text`,
       return {
         fence: row.fence,
         cursor: { epoch: row.epoch ?? null, position: Number(row.position), base: Number(row.base) },
-        through: row.through == null ? null : Number(row.through),
-        attempt: Number(row.attempt),
-        retryAt: row.retry_at == null ? null : Number(row.retry_at),
+        run: row.run as string,
+        failing:
+          row.through == null
+            ? null
+            : {
+                through: Number(row.through),
+                events: Number(row.events ?? ANY),
+                attempt: Number(row.attempt),
+              },
+        waitMs: Number(row.wait_ms),
         orphaned: row.orphaned === 'true',
       }
     },
@@ -196,11 +227,12 @@ from ${s}.relay r left join taken t on true where r.name = $1::text`,
     async renew(fence, leaseMs) {
       const row = await first(
         `update ${s}.relay r set lease_until = clock_timestamp() + ${milliseconds('$3')} where ${mine}
-returning r.attempt::text,
-  exists (select from ${s}.dead_letter d where d.relay = r.name and d.queued_at is not null)::text as queued`,
+returning r.attempt::text, ${waitMs('r')} as wait_ms, ${anyDue}::text as queued`,
         [name, fence, String(leaseMs)],
       )
-      return row === undefined ? null : { attempt: Number(row.attempt), queued: row.queued === 'true' }
+      return row === undefined
+        ? null
+        : { attempt: Number(row.attempt), waitMs: Number(row.wait_ms), queued: row.queued === 'true' }
     },
 
     async release(fence) {
@@ -215,7 +247,7 @@ returning r.attempt::text,
   e.value ->> 'stamp' as position, e.value ->> 'model' as model, e.value ->> 'entityId' as entity_id,
   exists (select from ${s}.dead_letter d where d.relay = $1::text and d.entity_id = e.value ->> 'entityId'
     and d.model = e.value ->> 'model')::text as parked,
-  exists (select from ${s}.dead_letter d where d.relay = $1::text and d.queued_at is not null)::text as queued
+  ${anyDue}::text as queued
 from ${s}.meta m, ${s}.events(null, (select array_agg(distinct x.name) from ${s}.model x), $2::text, $3::text::bigint,
   $4::text::bigint, $5::text::int) f
 left join lateral json_array_elements(('[' || f.events || ']')::json) with ordinality e(value, n) on true
@@ -249,7 +281,7 @@ loose as materialized (
     and not exists (select from letter l where l.entity_id = e.entity_id and l.model = e.model) limit 1),
 moved as (
   update ${s}.relay r set epoch = $4::text, position = $5::text::bigint, base = $6::text::bigint,
-    through = null, attempt = 0, retry_at = null, delivered = r.delivered + $7::text::bigint,
+    through = null, batch_events = null, attempt = 0, retry_at = null, delivered = r.delivered + $7::text::bigint,
     delivered_at = case when $7::text = '0' then r.delivered_at else clock_timestamp() end,
     lease_until = clock_timestamp() + ${milliseconds('$3')}
   where ${mine} and not exists (select from loose)
@@ -280,15 +312,14 @@ select (select count(*) from moved)::text as n, exists (select from loose)::text
       return row?.loose === 'true' ? 'again' : row?.n !== '0'
     },
 
-    postpone(fence, { through, attempt, retryAt, error }) {
-      return wrote(
-        `with late as (
-  update ${s}.relay r set through = $3::text::bigint, attempt = $4::text::int,
-    retry_at = to_timestamp($5::text::bigint / 1000.0), last_error = $6::text, last_error_at = clock_timestamp()
-  where ${mine} returning r.name)
-select count(*)::text as n from late`,
-        [name, fence, String(through), String(attempt), String(retryAt), error],
+    async postpone(fence, { through, events, attempt, waitMs, error }) {
+      const row = await first(
+        `update ${s}.relay r set through = $3::text::bigint, batch_events = $4::text::int, attempt = $5::text::int,
+    retry_at = clock_timestamp() + ${milliseconds('$6')}, last_error = $7::text, last_error_at = clock_timestamp()
+  where ${mine} returning (extract(epoch from r.retry_at) * 1000)::bigint::text as retry_at`,
+        [name, fence, String(through), String(events), String(attempt), String(waitMs), error],
       )
+      return row === undefined ? null : new Date(Number(row.retry_at))
     },
 
     disable(fence, error) {
@@ -302,17 +333,38 @@ select count(*)::text as n from gone`,
       )
     },
 
-    async queued(limit) {
+    async queued(limit, bytes) {
       const rows = await run(
-        `select d.id::text as letter, d.epoch, d.event, d.event::json ->> 'id' as id, d.position::text, d.model, d.entity_id
-from ${s}.dead_letter d where d.relay = $1::text and d.queued_at is not null order by d.id limit $2::text::int`,
-        [name, String(limit)],
+        `with due as materialized (
+  select d.id, max(d.tries) over (partition by d.model, d.entity_id) as row_tries from ${s}.dead_letter d where ${due}),
+few as materialized (select * from due order by row_tries, id limit $2::text::int),
+sized as (
+  select f.id, f.row_tries,
+    sum(octet_length(d.event)) over (order by f.row_tries, f.id) - octet_length(d.event) as before
+  from few f join ${s}.dead_letter d on d.id = f.id)
+select d.id::text as letter, d.epoch, d.event, d.event::json ->> 'id' as id, d.position::text, d.model, d.entity_id,
+  d.attempts::text, d.tries::text
+from sized z join ${s}.dead_letter d on d.id = z.id where z.before < $3::text::bigint order by z.row_tries, z.id`,
+        [name, String(limit), String(bytes)],
       )
       return rows.map((row) => ({
         ...eventOf(row),
         letter: row.letter as string,
         epoch: row.epoch as string,
+        attempts: Number(row.attempts),
+        tries: Number(row.tries),
       }))
+    },
+
+    trying(fence, { letters, tries, waitMs }) {
+      return wrote(
+        `with mine as (select r.name from ${s}.relay r where ${mine} for update),
+sent as (
+  update ${s}.dead_letter d set tries = $4::text::int, retry_at = clock_timestamp() + ${milliseconds('$5')}
+  from mine where d.relay = mine.name and d.id = any($3::text::bigint[]))
+select count(*)::text as n from mine`,
+        [name, fence, `{${letters.join(',')}}`, String(tries), String(waitMs)],
+      )
     },
 
     resolve(fence, letters) {
@@ -332,8 +384,8 @@ select count(*)::text as n from mine`,
         `with mine as (
   update ${s}.relay r set last_error = $3::text, last_error_at = clock_timestamp() where ${mine} returning r.name),
 back as (
-  update ${s}.dead_letter d set queued_at = null, error = $3::text, at = now(),
-    attempts = d.attempts + (d.id = any($4::text::bigint[]))::int
+  update ${s}.dead_letter d set queued_at = null, tries = 0, retry_at = null, error = $3::text, at = clock_timestamp(),
+    attempts = d.attempts + case when d.id = any($4::text::bigint[]) then d.tries else 0 end
   from mine where d.relay = mine.name and d.queued_at is not null
     and ($5::text is null or (d.entity_id = $5::text and d.model = $6::text)))
 select count(*)::text as n from mine`,

@@ -31,10 +31,10 @@ export function addDeadLetters(program: Command): void {
       .option('--limit <n>', 'this many at most (default: 100)', limitOf, 100)
       .option('--after <id>', 'go on behind this one'),
   ).action((options: LettersCommand) =>
-    withAdapter(options, async (source) => {
+    withAdapter(options, async (adapter) => {
       const { name, after, limit } = options
       if (after !== undefined) mustBeIds([after])
-      const relays = relaysOf(source)
+      const relays = relaysOf(adapter)
       const letters = await relays.deadLetters(name, { limit, ...(after !== undefined && { after }) })
       if (letters.length === 0 && !(await relays.status()).some((relay) => relay.name === name))
         throw new Error(`There is no relay ${name}.`)
@@ -68,13 +68,13 @@ export function addDeadLetters(program: Command): void {
         .option('--model <name>', 'those of one model')
         .option('--all', 'all of them', false),
     ).action((ids: string[], options: LettersCommand) =>
-      withAdapter(options, async (source) => {
+      withAdapter(options, async (adapter) => {
         const { name, model, all } = options
         if (ids.length === 0 && model === undefined && all !== true)
           throw new UsageError('give ids, --model or --all')
         mustBeIds(ids)
         const which: Letters = { ...(ids.length > 0 && { ids }), ...(model !== undefined && { model }) }
-        const letters = await relaysOf(source)[verb](name, which)
+        const letters = await relaysOf(adapter)[verb](name, which)
         tell({ result: { letters }, lines: [`${letters} dead letters ${done}`] }, options)
       }),
     )
@@ -83,5 +83,8 @@ export function addDeadLetters(program: Command): void {
 
 function mustBeIds(ids: readonly string[]): void {
   const wrong = ids.find((id) => !/^[1-9][0-9]{0,17}$/.test(id))
-  if (wrong !== undefined) throw new UsageError(`${visible(wrong)} is no id of a dead letter`)
+  if (wrong !== undefined)
+    throw new UsageError(
+      `${visible(wrong)} is not the id of a dead letter: give ids as \`dead-letters list\` shows them`,
+    )
 }

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { PostgresAdapter } from '../../postgres/adapter.ts'
+import type { NatsAddress } from '../../relay/nats-connection.ts'
 import type { Relay, RelayHooks } from '../../relay/options.ts'
 import { createRelay } from '../../relay/relay.ts'
 import type { Sink } from '../../relay/sink.ts'
@@ -17,6 +18,8 @@ interface RelayCommand extends DatabaseOptions {
   readonly subject: string
   readonly keyEnv: string
   readonly allowHttp: boolean
+  readonly natsCreds?: string
+  readonly natsNkey?: string
 }
 
 const PLACES = ['beginning', 'now']
@@ -42,30 +45,32 @@ export function addRelay(program: Command): void {
         ),
       )
       .option('--subject <prefix>', 'of NATS subjects: <prefix>.<model> (default: postern)', 'postern')
+      .option('--nats-creds <file>', "a NATS user's credentials, as nsc writes them (default: NATS_CREDS)")
+      .option('--nats-nkey <file>', 'the seed of an nkey (default: NATS_NKEY)')
       .option(
         '--key-env <name>',
         'the environment variable with the signing key (default: RELAY_KEY)',
         'RELAY_KEY',
       )
       .option('--allow-http', 'post to http: addresses of other machines, in the clear', false),
-  ).action((options: RelayCommand) => withAdapter(options, (source) => relay(source, options)))
+  ).action((options: RelayCommand) => withAdapter(options, (adapter) => relay(adapter, options)))
 }
 
-async function relay(source: PostgresAdapter, options: RelayCommand): Promise<void> {
+async function relay(adapter: PostgresAdapter, options: RelayCommand): Promise<void> {
   const { name, once } = options
   await using opened = await openSink(options)
   const progress = new Progress(options.json)
   let running: Relay
   try {
-    running = createRelay({ source, name, sink: opened.sink, from: options.from, ...progress.hooks })
+    running = createRelay({ adapter, name, sink: opened.sink, from: options.from, ...progress.hooks })
   } catch (error) {
     progress.end()
-    throw error instanceof TypeError ? new UsageError(`--name: ${error.message}`) : error
+    throw error instanceof TypeError ? new UsageError(error.message) : error
   }
   if (options.reset !== undefined || options.resume) {
     const { relaysOf } = await import('../../relay/admin.ts')
-    if (options.reset !== undefined) await relaysOf(source).reset(name, options.reset)
-    else await relaysOf(source).resume(name)
+    if (options.reset !== undefined) await relaysOf(adapter).reset(name, options.reset)
+    else await relaysOf(adapter).resume(name)
   }
   const stop = (): void => void running.stop()
   process.once('SIGINT', stop).once('SIGTERM', stop)
@@ -80,17 +85,30 @@ async function relay(source: PostgresAdapter, options: RelayCommand): Promise<vo
   tell({ result: { ...status, now: progress.delivered }, lines: [line] }, options)
 }
 
+/** From files and the environment, never from the command line, which everybody can read; the address goes first. */
+function natsCredentials({ natsCreds, natsNkey }: RelayCommand, address: string): Omit<NatsAddress, 'url'> {
+  if (natsCreds !== undefined || natsNkey !== undefined) return { credsFile: natsCreds, nkeyFile: natsNkey }
+  if (/^\w+:\/\/[^/?]*@|[?&](?:creds|nkey)=/.test(address)) return {}
+  const { NATS_CREDS, NATS_NKEY, NATS_USER, NATS_PASSWORD, NATS_TOKEN } = process.env
+  if (NATS_CREDS) return { credsFile: NATS_CREDS }
+  if (NATS_NKEY) return { nkeyFile: NATS_NKEY }
+  if (NATS_USER) return { user: NATS_USER, password: NATS_PASSWORD }
+  return NATS_TOKEN ? { token: NATS_TOKEN } : {}
+}
+
 /** The sink that an address names. The key comes by the environment: a command line can be read by everybody. */
 async function openSink(options: RelayCommand): Promise<AsyncDisposable & { readonly sink: Sink }> {
   const { sink: address, subject, keyEnv, allowHttp } = options
   if (address.startsWith('nats://') || address.startsWith('tls://')) {
-    const [{ connect }, { natsSink }] = await Promise.all([
-      import('@nats-io/transport-node'),
-      import('../../relay/nats.ts'),
-    ]).catch(() => {
+    const { connectNats, natsSink } = await import('../../relay/nats.ts').catch(() => {
       throw new UsageError('a NATS sink needs: npm install @nats-io/transport-node @nats-io/jetstream')
     })
-    const connection = await connect({ servers: address })
+    const connection = await connectNats({ url: address, ...natsCredentials(options, address) }).catch(
+      (error: Error) => {
+        // its message never holds the address, in which a password may stand
+        throw error instanceof TypeError ? new UsageError(error.message) : new Error(`NATS: ${error.message}`)
+      },
+    )
     return {
       sink: natsSink({ connection, subject: ({ model }) => `${subject}.${model}` }),
       [Symbol.asyncDispose]: () => connection.drain(),

@@ -1,3 +1,17 @@
+/** What relays keep since: who sent what, and attempts at letters that were asked for again. */
+export function relayTablesLater(s: string): readonly string[] {
+  return [
+    // names one walk over the log: message ids of one before are not taken for those of this one
+    `alter table ${s}.relay add column run text collate "C" not null default gen_random_uuid()::text`,
+    // how many events the failing batch has
+    `alter table ${s}.relay add column batch_events int`,
+    // sent so often since it was asked for, each time by a process that did not live to say how that went
+    `alter table ${s}.dead_letter add column tries int not null default 0`,
+    // and not again before
+    `alter table ${s}.dead_letter add column retry_at timestamptz`,
+  ]
+}
+
 /** What a relay keeps in the database: who delivers to a sink and how far, and what could not be delivered. */
 export function relayTables(s: string): readonly string[] {
   return [

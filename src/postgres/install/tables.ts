@@ -1,4 +1,4 @@
-import { relayTables } from './relay-tables.ts'
+import { relayTables, relayTablesLater } from './relay-tables.ts'
 
 /**
  * Our tables, as numbered migrations: a number is written once and never changed; what comes later gets the next.
@@ -95,5 +95,6 @@ export function migrations(s: string): readonly Migration[] {
       // on the bare column the planner takes it for stamps and staleness too, and reads all that the tenant ever did
       statements: [`create index outbox_tenant on ${s}.outbox ((tenant || ''), position)`],
     },
+    { version: 4, title: 'attempts at dead letters, runs of relays', statements: relayTablesLater(s) },
   ]
 }

@@ -21,7 +21,7 @@ test.each(serverAdapters)('$name: a relay delivers, buries and sends again', asy
       await call.commit({ type: 'CREATE', model: 'notes', id, input: { text: '"é' } })
     const got: string[] = []
     const once = (sink: Sink) =>
-      createRelay({ source, name: 'sink', sink, schedule: [0] }).run({ once: true })
+      createRelay({ adapter: source, name: 'sink', sink, schedule: [0] }).run({ once: true })
     await expect(once(() => Promise.reject(new Error('down')))).rejects.toThrow('down')
     const relays = relaysOf(source)
     const letters = await relays.deadLetters('sink')

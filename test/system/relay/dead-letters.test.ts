@@ -106,21 +106,85 @@ test('discarded letters are gone, and their row goes on', async () => {
 test('a redrive to a sink that is down gives all letters back at once, and holds nothing else up', async () => {
   await using open = await openNotes()
   const relays = relaysOf(open.source)
-  const { calls, got, sink, refused, down } = choosy('a', 'b', 'c')
-  for (const row of ['a', 'b', 'c']) await write(open, row)
+  const rows = ['a', 'b', 'c', 'd']
+  const { calls, got, sink, refused, down } = choosy(...rows)
+  for (const row of rows) await write(open, row)
   const running = startRelay(open, { sink, clock: leapingClock() })
-  await until(async () => ((await relays.status())[0]?.deadLetters ?? 0) === 3)
+  await until(async () => ((await relays.status())[0]?.deadLetters ?? 0) === 4)
   const before = calls.length
   down(true)
   await relays.redrive('sink')
   await until(async () => (await relays.status())[0]?.queued === 0)
-  expect(calls.slice(before)).toEqual([[1]])
-  expect((await relays.deadLetters('sink')).map(({ error }) => error)).toEqual(['down', 'down', 'down'])
+  // one row that fails says nothing of the sink, three one after the other do
+  expect(calls.slice(before)).toEqual([[1], [2], [3]])
+  expect((await relays.deadLetters('sink')).map(({ error }) => error)).toEqual(rows.map(() => 'down'))
   down(false)
   refused.clear()
-  await write(open, 'd')
+  await write(open, 'e')
   await until(() => got.length === 1)
   await running.stop()
+})
+
+test('a letter that fails each time it is asked for keeps back its own row, and no other letter', async () => {
+  await using open = await openNotes()
+  const relays = relaysOf(open.source)
+  const rows = ['a', 'stuck', 'b']
+  const { got, sink, refused } = choosy(...rows)
+  for (const row of rows) await write(open, row)
+  const failing = ({ events }: { events: readonly ChangeEvent[] }) => {
+    if (refused.size === 0 && events.some(({ entityId }) => entityId === 'stuck')) throw new Error('500')
+    return sink({ events })
+  }
+  const running = startRelay(open, { sink: failing, clock: leapingClock() })
+  await until(async () => ((await relays.status())[0]?.deadLetters ?? 0) === 3)
+  refused.clear()
+  await relays.redrive('sink')
+  await until(async () => (await relays.status())[0]?.queued === 0)
+  await running.stop()
+  expect(got.map(({ entityId }) => entityId)).toEqual(['a', 'b'])
+  expect(await relays.deadLetters('sink')).toMatchObject([{ entityId: 'stuck', error: '500', attempts: 4 }])
+})
+
+test('a letter that ends every process that sends it is given back; its row waits alone', async () => {
+  await using open = await openNotes()
+  const relays = relaysOf(open.source)
+  const { sink, refused } = choosy('poison', 'a')
+  for (const row of ['poison', 'a', 'poison']) await write(open, row)
+  const first = startRelay(open, { sink, clock: leapingClock() })
+  await until(async () => ((await relays.status())[0]?.deadLetters ?? 0) === 3)
+  await first.stop()
+  refused.clear()
+  await relays.redrive('sink')
+  await write(open, 'new')
+  const got: string[] = []
+  let deaths = 0
+  for (; ((await relays.status())[0]?.queued ?? 0) > 0 && deaths < 10; ) {
+    const died = Promise.withResolvers<void>()
+    const running = startRelay(open, {
+      schedule: [0, 1, 1],
+      sink: async ({ events }) => {
+        if (!events.some(({ entityId }) => entityId === 'poison'))
+          return void got.push(...events.map(({ entityId }) => entityId))
+        deaths += 1
+        died.resolve()
+        await new Promise(() => {})
+      },
+    })
+    await Promise.race([died.promise, until(async () => (await relays.status())[0]?.queued === 0)])
+    // its death, as the next one sees it
+    await open.sql(
+      `update postern.relay set holder = 'dead', fence = fence + 1, lease_until = now() - interval '1 s'`,
+    )
+    await running.stop()
+    // after the first death at the latest all that is not of its row has arrived
+    if (deaths > 1) expect(got.toSorted()).toEqual(['a', 'new'])
+  }
+  expect(deaths).toBe(3)
+  expect(got.toSorted()).toEqual(['a', 'new'])
+  expect(await relays.deadLetters('sink')).toMatchObject([
+    { entityId: 'poison', attempts: 6, queued: false, error: expect.stringContaining('ended before') },
+    { entityId: 'poison', attempts: 0, queued: false },
+  ])
 })
 
 test('reset: from the beginning all is sent again, from now on nothing of before', async () => {
@@ -129,7 +193,7 @@ test('reset: from the beginning all is sent again, from now on nothing of before
   const { got, sink } = choosy('bad')
   for (const row of ['bad', 'good']) await write(open, row)
   const once = () =>
-    createRelay({ source: open.source, name: 'sink', sink, schedule: [0] }).run({ once: true })
+    createRelay({ adapter: open.source, name: 'sink', sink, schedule: [0] }).run({ once: true })
   await expect(once()).rejects.toThrow('Some events are dead letters: not this')
   expect(await relays.status()).toMatchObject([{ deadLetters: 1 }])
   await relays.reset('sink', 'beginning')
@@ -148,7 +212,7 @@ test('letters that are discarded while a batch is under way do not come back: th
   const relays = relaysOf(open.source)
   await write(open, 'a')
   const fails = () => Promise.reject(new Error('no'))
-  const options = { source: open.source, name: 'sink', schedule: [0] }
+  const options = { adapter: open.source, name: 'sink', schedule: [0] }
   await expect(createRelay({ ...options, sink: fails }).run({ once: true })).rejects.toThrow('no')
   for (const row of ['a', 'b']) await write(open, row)
   const got: ChangeEvent[] = []
@@ -166,7 +230,7 @@ test('a redrive keeps to the bytes of a batch, and a letter that is refused hold
   const relays = relaysOf(open.source)
   const { got, calls, sink, refused } = choosy('a')
   for (let n = 0; n < 9; n += 1) await write(open, 'a', 'y'.repeat(300))
-  const options = { source: open.source, name: 'sink', batchBytes: 2500, schedule: [0] }
+  const options = { adapter: open.source, name: 'sink', batchBytes: 2500, schedule: [0] }
   const once = (use: typeof sink) => createRelay({ ...options, sink: use }).run({ once: true })
   await expect(once(sink)).rejects.toThrow('dead letters')
   refused.clear()
@@ -192,7 +256,7 @@ test('a redrive does not wait for a batch that waits', async () => {
   const relays = relaysOf(open.source)
   const { got, sink, refused } = choosy('dead')
   await write(open, 'dead')
-  const options = { source: open.source, name: 'sink', schedule: [0], sink }
+  const options = { adapter: open.source, name: 'sink', schedule: [0], sink }
   await expect(createRelay(options).run({ once: true })).rejects.toThrow('not this')
   refused.clear()
   refused.add('stuck')
@@ -207,7 +271,7 @@ test('a redrive does not wait for a batch that waits', async () => {
 
 test('a relay whose follower was forgotten says that events were pruned, not that the log is another one', async () => {
   await using open = await openNotes()
-  const once = () => createRelay({ source: open.source, name: 'sink', sink: () => {} }).run({ once: true })
+  const once = () => createRelay({ adapter: open.source, name: 'sink', sink: () => {} }).run({ once: true })
   await write(open, 'a')
   await once()
   for (let n = 0; n < 5; n += 1) await write(open, 'a')
@@ -221,7 +285,7 @@ test('after a restore into another database the relay halts rather than skip in 
   await using open = await openNotes()
   const { sink, got } = choosy()
   await write(open, 'a')
-  const once = () => createRelay({ source: open.source, name: 'sink', sink }).run({ once: true })
+  const once = () => createRelay({ adapter: open.source, name: 'sink', sink }).run({ once: true })
   await once()
   // what a copy of the database looks like to a follower: another incarnation of the log
   await open.sql(`update postern.meta set incarnation = gen_random_uuid()`)
@@ -244,6 +308,8 @@ test('what is asked of a relay that is not there, or of letters that are none, i
     () => relays.forget('none'),
   ])
     await expect(ask()).rejects.toThrow('There is no relay none.')
-  await expect(relays.redrive('none', { ids: ['1}'] })).rejects.toThrow('is no id')
+  await expect(relays.redrive('none', { ids: ['1}'] })).rejects.toThrow(
+    'The id of a dead letter is a whole number',
+  )
   expect(await relays.deadLetters('none')).toEqual([])
 })

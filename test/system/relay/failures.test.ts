@@ -108,7 +108,7 @@ test('a heartbeat that was answered before a failure is written down is no wish 
         ...store,
         postpone(fence, retry) {
           // its answer comes now, and knows nothing of this failure
-          delivery.heard({ attempt: 0, queued: false }, askedAt[0] as number)
+          delivery.heard({ attempt: 0, waitMs: 0, queued: false }, askedAt[0] as number)
           return store.postpone(fence, retry)
         },
       },
@@ -118,7 +118,7 @@ test('a heartbeat that was answered before a failure is written down is no wish 
   await delivery.step(() => false)
   expect(delivery.waitMs()).toBeGreaterThan(0)
   // that one was asked after it
-  expect(delivery.heard({ attempt: 0, queued: false }, performance.now())).toBe(true)
+  expect(delivery.heard({ attempt: 0, waitMs: 0, queued: false }, performance.now())).toBe(true)
   expect(delivery.waitMs()).toBe(0)
   await held.end()
 })

@@ -71,9 +71,10 @@ test('a holder whose heartbeats do not get through stops before its lease ends, 
   expect(await running.relay.status()).toMatchObject({ position: 0, delivered: 0, attempt: 0 })
   // no older fence moves the cursor, buries or disables
   const cursor = { epoch: 'x', position: 1, base: 0 }
-  const retry = { through: 1, attempt: 1, retryAt: 0, error: 'x' }
+  const retry = { through: 1, attempt: 1, events: 1, waitMs: 0, error: 'x' }
   expect(await store.advance('1', 1000, cursor, { delivered: 1, buried: [] })).toBe(false)
-  expect(await store.postpone('1', retry)).toBe(false)
+  expect(await store.postpone('1', retry)).toBe(null)
+  expect(await store.trying('1', { letters: ['1'], tries: 1, waitMs: 0 })).toBe(false)
   expect(await store.disable('1', 'x')).toBe(false)
   expect(await store.resolve('1', ['1'])).toBe(false)
   expect(await store.unqueue('1', { letters: [], row: null, error: 'x' })).toBe(false)
@@ -135,7 +136,7 @@ test('a holder that was frozen for longer than its lease finds it lost before it
 test('the lease is given back at the end, so that nobody waits for it', async () => {
   await using open = await openNotes()
   const store = relayStore(relayDatabase(open.source), 'sink')
-  await createRelay({ source: open.source, name: 'sink', leaseMs: 600_000, sink: () => {} }).run({
+  await createRelay({ adapter: open.source, name: 'sink', leaseMs: 600_000, sink: () => {} }).run({
     once: true,
   })
   expect(await store.acquire('another', 1000)).toMatchObject({ orphaned: false })
@@ -244,7 +245,7 @@ test('a batch that ends the process that sends it is counted all the same, and e
     )
     await Promise.race([running.stop(), sleep(1000)])
   }
-  expect(await store.queued(1)).toEqual([])
+  expect(await store.queued(1, 1000)).toEqual([])
   expect(await relays.deadLetters('sink')).toMatchObject([{ entityId: 'poison', attempts: 2 }])
   expect(got).toEqual(idsOf((await open.as(null).feed()).filter(({ entityId }) => entityId !== 'poison')))
 })

@@ -49,6 +49,7 @@ describe.skipIf(noNats !== undefined)('the NATS sink', () => {
     entityId,
     parked: false,
   })
+  const of = (log: string, relay = 'sink', run = 'run') => ({ relay, run, log })
   const context = { signal: new AbortController().signal, progress: () => {} }
 
   test('publishes each event as it is, under its model, each row’s in order', async () => {
@@ -71,7 +72,7 @@ describe.skipIf(noNats !== undefined)('the NATS sink', () => {
   test('an event that comes again is stored once', async () => {
     await using to = await stream()
     const sink = natsSink({ connection, subject: to.subject })
-    const batch = batchOf('sink', 'log', [event('k:0@org_1', 1), event('k:1@org_1', 2)], 1)
+    const batch = batchOf(of('log'), [event('k:0@org_1', 1), event('k:1@org_1', 2)], 1)
     await sink(batch, context)
     await sink(batch, context)
     expect(await to.messages()).toHaveLength(2)
@@ -82,7 +83,7 @@ describe.skipIf(noNats !== undefined)('the NATS sink', () => {
     const sink = natsSink({ connection, subject: to.subject })
     const stored: number[] = []
     const progress = () => void stored.push(stored.length + 1)
-    await sink(batchOf('sink', 'log', [event('k:0', 1), event('k:1', 2), event('k:2', 3, 'b')], 1), {
+    await sink(batchOf(of('log'), [event('k:0', 1), event('k:1', 2), event('k:2', 3, 'b')], 1), {
       ...context,
       progress,
     })
@@ -96,8 +97,7 @@ describe.skipIf(noNats !== undefined)('the NATS sink', () => {
     for (const log of ['one', 'two'])
       await sink(
         batchOf(
-          'sink',
-          log,
+          of(log),
           ids.map((id, n) => event(id, n)),
           1,
         ),
@@ -116,7 +116,7 @@ describe.skipIf(noNats !== undefined)('the NATS sink', () => {
       timeoutMs: 500,
     })
     const events = [event('a1', 1), event('bad', 2), event('a2', 3), event('b1', 4, 'b')]
-    await expect(sink(batchOf('sink', 'log', events, 1), context)).rejects.toThrow('did not store')
+    await expect(sink(batchOf(of('log'), events, 1), context)).rejects.toThrow('did not store')
     const ids = (await to.messages()).map((message) => message.json<{ id: string }>().id)
     expect(ids).toContain('a1')
     expect(ids).not.toContain('a2')

@@ -130,7 +130,7 @@ test('run with once ends when all is delivered, and throws when the sink fails',
   for (let n = 0; n < 5; n += 1) await write(open, `n${n}`)
   const got: string[] = []
   const relay = createRelay({
-    source: open.source,
+    adapter: open.source,
     name: 'once',
     batchSize: 2,
     sink: ({ events }) => void got.push(...idsOf(events)),
@@ -139,7 +139,7 @@ test('run with once ends when all is delivered, and throws when the sink fails',
   expect(got).toEqual(idsOf(await open.as(null).feed()))
   await write(open, 'late')
   const failing = createRelay({
-    source: open.source,
+    adapter: open.source,
     name: 'once',
     sink: () => Promise.reject(new Error('the index is down')),
   })
@@ -164,7 +164,7 @@ test('the events of a model that only a newer version of the application knows a
   })
   await pgAdapter(open.pool, older).migrate()
   await write(open, 'n1')
-  const running = startRelay(open, { source: pgAdapter(open.pool, older) })
+  const running = startRelay(open, { adapter: pgAdapter(open.pool, older) })
   await until(() => running.got.length === 1)
   await running.stop()
   expect(running.got[0]).toMatchObject({ model: 'notes', entityId: 'n1' })
@@ -228,7 +228,7 @@ test('under a default isolation of serializable it works all the same', async ()
   )
   const pool = new pg.Pool({ connectionString: open.url })
   await write(open, 'n1')
-  const running = startRelay(open, { source: pgAdapter(pool, open.schema) })
+  const running = startRelay(open, { adapter: pgAdapter(pool, open.schema) })
   await until(() => running.got.length === 1)
   await running.stop()
   await pool.end()
@@ -247,7 +247,7 @@ test('a role with the grants of a relay can do all that a relay and its operator
     const source = pgAdapter(pool, open.schema)
     const relays = relaysOf(source)
     const once = (sink: Sink) =>
-      createRelay({ source, name: 'sink', sink, schedule: [0] }).run({ once: true })
+      createRelay({ adapter: source, name: 'sink', sink, schedule: [0] }).run({ once: true })
     await expect(once(() => Promise.reject(new Error('down')))).rejects.toThrow('down')
     expect(await relays.deadLetters('sink')).toMatchObject([{ entityId: 'n1', attempts: 1 }])
     await relays.redrive('sink')
@@ -268,7 +268,7 @@ test('a role with the grants of a relay can do all that a relay and its operator
 
 test('an option that cannot be right is refused at once', async () => {
   await using open = await openNotes()
-  const options = { source: open.source, name: 'sink', sink: () => {} }
+  const options = { adapter: open.source, name: 'sink', sink: () => {} }
   for (const wrong of [
     { name: '' },
     { name: 'a b' },
@@ -278,9 +278,18 @@ test('an option that cannot be right is refused at once', async () => {
     { schedule: [-1] },
     { schedule: [Number.NaN] },
     { schedule: [1e300] },
+    { schedule: Array(101).fill(1) },
+    { deliveryTimeoutMs: 2 ** 31 },
+    { leaseMs: 2 ** 31 },
+    { pollMs: [1, 2 ** 31] },
+    { batchSize: 10_001 },
+    { batchBytes: 2 ** 40 },
+    { sink: 'https://sink.example' },
+    { onFailed: 5 },
+    { from: 'start' },
   ])
-    expect(() => createRelay({ ...options, ...wrong })).toThrow(TypeError)
-  expect(() => createRelay({ ...options, source: {} })).toThrow(/on Postgres/)
+    expect(() => createRelay({ ...options, ...(wrong as object) })).toThrow(TypeError)
+  expect(() => createRelay({ ...options, adapter: {} as never })).toThrow(/on Postgres/)
 })
 
 test('a database that is not migrated ends it with the command that mends it', async () => {

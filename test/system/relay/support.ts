@@ -26,7 +26,7 @@ export function startRelay(
 ): { relay: Relay; got: ChangeEvent[]; ended: Promise<unknown>; stop(): Promise<void> } {
   const got: ChangeEvent[] = []
   const relay = createRelay({
-    source: open.source,
+    adapter: open.source,
     name: 'sink',
     sink: ({ events }) => void got.push(...events),
     leaseMs: 1500,

@@ -24,7 +24,7 @@ async function sinkOf({ sink, url, key = '', subject = 'postern' }: RelayProcess
 
 const { leaseMs = 1000, batchSize = 100 } = options
 await createRelay({
-  source: pgAdapter(pool, notes),
+  adapter: pgAdapter(pool, notes),
   name: 'sink',
   sink: await sinkOf(options),
   leaseMs,

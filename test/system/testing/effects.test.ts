@@ -84,7 +84,7 @@ test('a relay on a session pushes through the policy of the session', async () =
   await using session = await base.attach()
   const sink: Sink = async () => expect.fail('nothing is sent')
   const relay = (from: 'now' | 'beginning') =>
-    createRelay({ source: session.source, name: from, from, sink: session.effects.around(sink) })
+    createRelay({ adapter: session.source, name: from, from, sink: session.effects.around(sink) })
   await relay('now').run({ once: true })
   await pay(session, 'o1')
   await relay('now').run({ once: true })
@@ -92,7 +92,7 @@ test('a relay on a session pushes through the policy of the session', async () =
 
   await using app = testSessions({ schema, enabled: true, connection: serverUrl(18), sessionKey })
   const { effects, source } = await app.of(session.headers)
-  await createRelay({ source, name: 'of-the-app', sink: effects.around(sink) }).run({ once: true })
+  await createRelay({ adapter: source, name: 'of-the-app', sink: effects.around(sink) }).run({ once: true })
   const [, all] = await session.effects.captured()
   expect(entities(all?.events ?? [])).toEqual(['o1', 'o2', 'o3', 'o1'])
 })
