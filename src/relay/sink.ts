@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
 import { thrownText } from '../core/callback.ts'
 import type { ChangeEvent } from '../core/rules/event.ts'
+import type { DeliveryFault } from './state.ts'
 import type { RelayEvent } from './store.ts'
+
+export type { DeliveryFault } from './state.ts'
 
 /** Events on their way to a sink, in the order of the log. */
 export interface RelayBatch {
@@ -46,12 +49,6 @@ export interface DeliveryContext {
  * }
  */
 export type Sink = (batch: RelayBatch, context: DeliveryContext) => unknown
-
-/**
- * `failed`: it may work later. `refused`: the sink is there and does not take this batch; it is cut in half until the
- * event that is refused stands alone. `gone`: nothing is to be sent any more; the relay is disabled.
- */
-export type DeliveryFault = 'failed' | 'refused' | 'gone'
 
 const FAULTS: readonly DeliveryFault[] = ['failed', 'refused', 'gone']
 

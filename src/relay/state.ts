@@ -1,5 +1,10 @@
 import { nextWait, REFUSED_ATTEMPTS } from './schedule.ts'
-import type { DeliveryFault } from './sink.ts'
+
+/**
+ * `failed`: it may work later. `refused`: the sink is there and does not take this batch; it is cut in half until the
+ * event that is refused stands alone. `gone`: nothing is to be sent any more; the relay is disabled.
+ */
+export type DeliveryFault = 'failed' | 'refused' | 'gone'
 
 /** A batch at the head of the line that does not arrive. */
 export interface Failing {
