@@ -1,7 +1,8 @@
 import { createEndpoint } from 'postern'
 import { kyselyAdapter } from 'postern/kysely'
-import { db } from './db.ts'
+import { db, pool } from './db.ts'
 import { schema } from './schema.ts'
 
-export const adapter = kyselyAdapter(db, schema)
+// the adapter listens to the pool: a restart of the server does not end the process
+export const adapter = kyselyAdapter(db, schema, { pool })
 export const endpoint = createEndpoint({ adapter, signingKey: process.env.POSTERN_KEY })

@@ -4,41 +4,76 @@ import type { Schema } from '../core/schema/define.ts'
 import type { PostgresAdapter, PostgresAdapterOptions } from '../postgres/adapter.ts'
 import { adapterOver, checkPostgresAdapter } from '../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../postgres/connection.ts'
+import { connected, type WaitOptions, waitKinds } from './connected.ts'
+import { type PgPool, pgConnection } from './over-pg.ts'
+
+export type { WaitOptions } from './connected.ts'
+
+/** What of the connection is given beside the `Kysely` instance. */
+export interface KyselyConnectionOptions extends WaitOptions {
+  /**
+   * The `Pool` that the dialect was given, which Kysely keeps to itself. With it a connection that is lost does not end
+   * the process, and one that answers nothing leaves the pool.
+   */
+  pool?: PgPool
+}
+
+/** Options of `kyselyAdapter`. */
+export interface KyselyAdapterOptions<DB>
+  extends PostgresAdapterOptions<Transaction<DB>>,
+    KyselyConnectionOptions {}
 
 /**
- * An adapter on Kysely, over `PostgresDialect` or `PGliteDialect`. Kysely knows no tables at run time: their
- * names are the schema's, whose snake case is what `CamelCasePlugin` writes too.
+ * An adapter on Kysely, over `PostgresDialect` or `PGliteDialect`. Kysely knows no tables at run time: their names are
+ * the schema's, whose snake case is what `CamelCasePlugin` writes too.
  *
  * @example
  * import { Kysely, PostgresDialect } from 'kysely'
  *
  * const db = new Kysely({ dialect: new PostgresDialect({ pool }) })
- * const adapter = kyselyAdapter(db, schema)
+ * const adapter = kyselyAdapter(db, schema, { pool })
  */
 export function kyselyAdapter<DB, S extends Schema>(
   db: Kysely<DB>,
   schema: S,
-  options: PostgresAdapterOptions<Transaction<DB>> = {},
+  options: KyselyAdapterOptions<DB> = {},
 ): PostgresAdapter<Transaction<DB>, S> {
   checkPostgresAdapter(
     'kyselyAdapter',
     { name: 'a Kysely instance', fits: typeof db?.withoutPlugins === 'function', given: db },
     schema,
     options,
+    { ...waitKinds, pool: 'object' },
   )
-  return adapterOver(kyselyConnection(db), schema, options)
+  return adapterOver(kyselyConnection(db, options), schema, options)
 }
 
 /** The seam alone, for what needs a connection and no adapter. */
-export function kyselyConnection<DB>(db: Kysely<DB>): PostgresConnection<Transaction<DB>> {
+export function kyselyConnection<DB>(
+  db: Kysely<DB>,
+  options: KyselyConnectionOptions = {},
+): PostgresConnection<Transaction<DB>> {
+  const pooled = options.pool === undefined ? undefined : pgConnection(options.pool, options)
   return {
-    query: session(db).query,
-    within: session,
-    transaction: (work) =>
-      db
-        .transaction()
-        .setIsolationLevel('read committed')
-        .execute((tx) => work(session(tx), tx)),
+    query: (text, values, signal) =>
+      pooled?.query(text, values, signal) ??
+      connected(
+        (use) => db.connection().execute(use),
+        (one: Kysely<DB>) => session(one).query(text, values),
+        options,
+        signal,
+      ),
+    within(tx) {
+      if (!tx.isTransaction) throw new TypeError('tx is a Kysely instance; expected a Transaction')
+      return session(tx)
+    },
+    transaction: (work, signal) =>
+      connected(
+        (use) => db.transaction().setIsolationLevel('read committed').execute(use),
+        (tx: Transaction<DB>) => work(session(tx), tx),
+        options,
+        signal,
+      ),
   }
 }
 

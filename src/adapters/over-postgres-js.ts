@@ -1,4 +1,60 @@
+import type { PostgresSession, TextRow } from '../postgres/connection.ts'
+
 /** What every adapter over postgres.js needs beside the seam, whether it is called directly or by Drizzle. */
+
+/** What is called of a postgres.js transaction. */
+export interface PostgresJsTransaction {
+  unsafe(
+    text: string,
+    values?: (string | null)[],
+    options?: { prepare?: boolean },
+  ): PromiseLike<unknown> & { raw(): PromiseLike<unknown> }
+}
+
+/** The client's own name of a column, where its `transform` changes them. */
+type Rename = ((name: string) => string) | undefined
+
+/** @throws TypeError for a transform that changes whole rows: it is called with the row alone, and cannot be told of ours. */
+export function readTransform(sql: object): Rename {
+  const { options } = sql as {
+    options?: { transform?: { column?: { from?: Rename }; row?: { from?: unknown } } }
+  }
+  if (options?.transform?.row?.from !== undefined) {
+    throw new TypeError(
+      'transform.row of this postgres.js client changes every row; give the adapter a client without it (transform.column and transform.value may stay)',
+    )
+  }
+  return options?.transform?.column?.from
+}
+
+/** Makes sessions on a client or a transaction; the statements that are prepared are counted over all of them. */
+export function postgresJsSessions(rename: Rename): (sql: PostgresJsTransaction) => PostgresSession {
+  const isKept = keptStatements()
+  return (sql) => ({
+    async query(text, values) {
+      // rows as bytes: parsers and a transform of values stay out
+      const rows = (await sql.unsafe(text, [...values], { prepare: isKept(text) }).raw()) as RawRows
+      const names = rows.columns?.map(({ name }) => name) ?? []
+      return Array.from(rows, (row) => textRow(row, names, rename))
+    },
+  })
+}
+
+interface RawRows extends ArrayLike<readonly (Uint8Array | null)[]> {
+  readonly columns?: readonly { readonly name: string }[]
+}
+
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+
+function textRow(row: readonly (Uint8Array | null)[], names: readonly string[], rename: Rename): TextRow {
+  const texts = row.map((bytes) => (bytes === null ? null : utf8.decode(bytes)))
+  const own = Object.fromEntries(names.map((name, index) => [name, texts[index] ?? null]))
+  if (rename === undefined) return own
+  // a renamed column cannot be named back, but the name that is asked for can be renamed too
+  return new Proxy(own, {
+    get: (_, name) => (typeof name === 'string' ? own[rename(name)] : undefined),
+  })
+}
 
 /** Prepared statements that one connection may come to hold because of us. */
 const KEPT = 100
@@ -7,7 +63,7 @@ const KEPT = 100
  * Says which texts to prepare. A statement with parameters that is not prepared costs postgres.js a second round
  * trip. Commits need a few texts only; those of lists are without number, and a connection never forgets one.
  */
-export function keptStatements(): (text: string) => boolean {
+function keptStatements(): (text: string) => boolean {
   const kept = new Set<string>()
   return (text) => {
     if (kept.size < KEPT) kept.add(text)
@@ -15,34 +71,62 @@ export function keptStatements(): (text: string) => boolean {
   }
 }
 
-/** Passes a transaction's work on, or holds its failure back; see `survivingTransaction`. */
-export type Guard = <T>(work: Promise<T>) => Promise<T>
+/** A transaction's connection, as far as it may be used. */
+export interface Line {
+  /** The transaction without a way to use it once it is over. */
+  guarded<Tx extends object>(tx: Tx): Tx
+  /** Passes the outcome of the transaction's work on, or holds it back. */
+  hold<T>(work: Promise<T>): Promise<T>
+}
 
 /**
- * Runs a transaction that holds its work's failure back when the connection is gone. postgres.js would answer it with
- * a ROLLBACK into a socket that is no more, which throws where nobody can catch it and ends the process
- * (porsager/postgres#1154). Its own notice of the closed connection rejects the transaction instead.
+ * Runs a transaction on a connection that may be lost meanwhile. Two things of postgres.js end the process then, or
+ * worse (porsager/postgres#1154):
+ * - It ends the work with a COMMIT or a ROLLBACK into a socket that is no more. So the outcome is held back: its own
+ *   notice of the closed connection rejects the transaction instead.
+ * - What is still sent through the transaction goes into the same socket, or, once that is connected anew, runs outside
+ *   of any transaction. So nothing is sent any more.
  */
-export async function survivingTransaction<T>(begin: (guard: Guard) => Promise<T>): Promise<T> {
+export async function survivingTransaction<T>(begin: (line: Line) => Promise<T>): Promise<T> {
   let over = false
-  const guard: Guard = async (work) => {
+  const stillThere = (): void => {
+    if (over) throw new Error('The transaction is over: its connection was lost.')
+  }
+  const guarded = <Tx extends object>(tx: Tx): Tx =>
+    new Proxy(tx, {
+      apply(target, self, values) {
+        stillThere()
+        return Reflect.apply(target as () => unknown, self, values)
+      },
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name)
+        if (typeof member !== 'function' || !senders.has(name)) return member
+        return (...values: unknown[]) => {
+          stillThere()
+          return Reflect.apply(member, target, values)
+        }
+      },
+    })
+  const hold = async <R>(work: Promise<R>): Promise<R> => {
     try {
       return await work
     } catch (error) {
-      if (isBroken(error)) {
-        await new Promise((resolve) => setTimeout(resolve, NOTICE_MS).unref())
-        if (over) await new Promise(() => {})
-      }
-      // still there: a proxy keeps its side open, and takes the ROLLBACK
+      // where nothing comes, the connection is still there: a proxy keeps its side open, and takes the ROLLBACK
+      if (isBroken(error)) await new Promise((resolve) => setTimeout(resolve, NOTICE_MS).unref())
       throw error
+    } finally {
+      if (over) await new Promise(() => {})
     }
   }
   try {
-    return await begin(guard)
+    return await begin({ guarded, hold })
   } finally {
     over = true
   }
 }
+
+/** Members of a transaction that send a statement. */
+const senders = new Set<string | symbol>(['unsafe', 'file', 'savepoint', 'notify'])
 
 /** Longest wait for the notice that a connection was closed. */
 const NOTICE_MS = 5000

@@ -14,8 +14,8 @@ export interface PgliteClient<Tx extends PgliteTransaction = PgliteTransaction> 
 }
 
 /**
- * An adapter on PGlite. It is one connection: requests wait for each other, and a hook that uses the instance
- * instead of its `tx` waits for itself.
+ * An adapter on PGlite. It is one connection: requests wait for each other, and a hook that uses the instance instead
+ * of its `tx` waits for itself.
  *
  * @example
  * import { PGlite } from '@electric-sql/pglite'
@@ -45,16 +45,21 @@ export function pgliteConnection<Tx extends PgliteTransaction>(
   client: PgliteClient<Tx>,
 ): PostgresConnection<Tx> {
   return {
-    query: session(client).query,
-    within: session,
+    query: pgliteSession(client).query,
+    within(tx) {
+      if ('transaction' in tx) {
+        throw new TypeError('tx is the PGlite instance; expected what its transaction() passes on')
+      }
+      return pgliteSession(tx)
+    },
     transaction: (work) =>
       client.transaction(async (tx) => {
         await tx.query('set transaction isolation level read committed')
-        return work(session(tx), tx)
+        return work(pgliteSession(tx), tx)
       }),
   }
 }
 
-const session = (client: PgliteTransaction): PostgresSession => ({
+export const pgliteSession = (client: PgliteTransaction): PostgresSession => ({
   query: async (text, values) => (await client.query(text, [...values])).rows as TextRow[],
 })

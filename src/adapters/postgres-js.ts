@@ -1,17 +1,17 @@
 import type { Schema } from '../core/schema/define.ts'
 import type { PostgresAdapter, PostgresAdapterOptions } from '../postgres/adapter.ts'
 import { adapterOver, checkPostgresAdapter } from '../postgres/adapter.ts'
-import type { PostgresConnection, PostgresSession, TextRow } from '../postgres/connection.ts'
-import { keptStatements, survivingTransaction } from './over-postgres-js.ts'
+import type { PostgresConnection } from '../postgres/connection.ts'
+import { connected, type WaitOptions, waitKinds } from './connected.ts'
+import {
+  type PostgresJsTransaction,
+  postgresJsSessions,
+  readTransform,
+  survivingTransaction,
+} from './over-postgres-js.ts'
 
-/** What is called of a postgres.js transaction. */
-export interface PostgresJsTransaction {
-  unsafe(
-    text: string,
-    values?: (string | null)[],
-    options?: { prepare?: boolean },
-  ): PromiseLike<readonly unknown[]>
-}
+export type { WaitOptions } from './connected.ts'
+export type { PostgresJsTransaction } from './over-postgres-js.ts'
 
 /** What is called of postgres.js, as `postgres()` returns it. */
 export interface PostgresJsClient<Tx extends PostgresJsTransaction = PostgresJsTransaction>
@@ -19,9 +19,13 @@ export interface PostgresJsClient<Tx extends PostgresJsTransaction = PostgresJsT
   begin<T>(options: string, work: (tx: Tx) => Promise<T>): Promise<unknown>
 }
 
+/** Options of `postgresJsAdapter`. */
+export interface PostgresJsAdapterOptions<Tx> extends PostgresAdapterOptions<Tx>, WaitOptions {}
+
 /**
- * An adapter on postgres.js.
+ * An adapter on postgres.js. A `transform` of names or values does not reach our rows.
  *
+ * @throws TypeError when the client transforms whole rows (`transform.row`): nothing can be read past that.
  * @example
  * import postgres from 'postgres'
  *
@@ -30,7 +34,7 @@ export interface PostgresJsClient<Tx extends PostgresJsTransaction = PostgresJsT
 export function postgresJsAdapter<Tx extends PostgresJsTransaction, S extends Schema>(
   sql: PostgresJsClient<Tx>,
   schema: S,
-  options: PostgresAdapterOptions<Tx> = {},
+  options: PostgresJsAdapterOptions<Tx> = {},
 ): PostgresAdapter<Tx, S> {
   checkPostgresAdapter(
     'postgresJsAdapter',
@@ -41,29 +45,35 @@ export function postgresJsAdapter<Tx extends PostgresJsTransaction, S extends Sc
     },
     schema,
     options,
+    waitKinds,
   )
-  return adapterOver(postgresJsConnection(sql), schema, options)
+  return adapterOver(postgresJsConnection(sql, options), schema, options)
 }
 
 /** The seam alone, for what needs a connection and no adapter. */
 export function postgresJsConnection<Tx extends PostgresJsTransaction>(
   sql: PostgresJsClient<Tx>,
+  options: WaitOptions = {},
 ): PostgresConnection<Tx> {
-  const session = sessions(keptStatements())
+  const session = postgresJsSessions(readTransform(sql))
   return {
     query: session(sql).query,
-    within: session,
-    transaction: <T>(work: (session: PostgresSession, tx: Tx) => Promise<T>) =>
-      survivingTransaction(
-        (guard) =>
-          sql.begin('isolation level read committed', (tx) => guard(work(session(tx), tx))) as Promise<T>,
+    within(tx) {
+      if ('begin' in tx)
+        throw new TypeError('tx is the client itself; expected the sql that begin() passes on')
+      return session(tx)
+    },
+    transaction: (work, signal) =>
+      survivingTransaction((line) =>
+        connected(
+          (use) => sql.begin('isolation level read committed', use),
+          (tx: Tx) => {
+            const own = line.guarded(tx)
+            return line.hold(work(session(own), own))
+          },
+          options,
+          signal,
+        ),
       ),
   }
 }
-
-const sessions =
-  (isKept: (text: string) => boolean) =>
-  (sql: PostgresJsTransaction): PostgresSession => ({
-    query: async (text, values) =>
-      (await sql.unsafe(text, [...values], { prepare: isKept(text) })) as TextRow[],
-  })

@@ -15,6 +15,7 @@ import type { InstallOptions } from './naming.ts'
 import { DEFAULT_LOCK_TIMEOUT_MS, functionName, installSchema } from './naming.ts'
 import type { CommitContext } from './runtime/commit.ts'
 import { commitOnce, settle } from './runtime/commit.ts'
+import { bounded, DEFAULT_DEADLINE_MS, LAST_LOOK_MS } from './runtime/deadline.ts'
 import { echoPayload } from './runtime/echo.ts'
 import { fitCommit } from './runtime/fit.ts'
 import type { CommitHooks } from './runtime/hooks.ts'
@@ -30,6 +31,11 @@ import { toPosternError } from './sqlstate.ts'
 export interface PostgresAdapterOptions<Tx = unknown> extends InstallOptions {
   /** Longest run of a `list` statement, in milliseconds. Default 10,000; 0 leaves it to the connection. */
   statementTimeoutMs?: number
+  /**
+   * Longest wait of a load, list, commit or `events` for the database, in milliseconds. Default 12,000. After it a read
+   * is answered with `source_unavailable`, and a commit with `commit_outcome_unknown`, up to 2 seconds later.
+   */
+  deadlineMs?: number
   hooks?: CommitHooks<Tx>
   /**
    * Settings that hold for the transaction of each load, list and commit, for your own row-level security policies:
@@ -62,6 +68,7 @@ const optionKinds: OptionKinds<PostgresAdapterOptions> = {
   namespace: 'text',
   lockTimeoutMs: 'number',
   statementTimeoutMs: 'number',
+  deadlineMs: 'number',
   hooks: 'object',
   settings: 'function',
 }
@@ -128,11 +135,13 @@ export function adapterOver<Tx, S extends Schema>(
   const { hooks } = options
   const statementTimeoutMs = options.statementTimeoutMs ?? 10_000
   const lockTimeoutMs = options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS
+  const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS
+  const inTime = bounded(connection, deadlineMs)
 
   let known: Promise<Manifest> | undefined
   /** Read once; a failure is not kept, so that a migration that comes later is found. */
   const manifest = (): Promise<Manifest> => {
-    known ??= readManifest(connection, schema, s).catch((error: unknown) => {
+    known ??= readManifest(inTime, schema, s).catch((error: unknown) => {
       known = undefined
       throw toPosternError(error, false)
     })
@@ -140,18 +149,18 @@ export function adapterOver<Tx, S extends Schema>(
   }
   const settings = (request: RequestContext): Settings => options.settings?.(request) ?? {}
   /** What the connection does not bound by itself. */
-  const bounded = (at: Manifest): Settings =>
+  const timeLimit = (at: Manifest): Settings =>
     statementTimeoutMs === 0 || (at.statementTimeoutMs > 0 && at.statementTimeoutMs <= statementTimeoutMs)
       ? {}
       : { statement_timeout: String(statementTimeoutMs) }
 
   const source: PostgresAdapter<Tx, S> = {
     schema,
-    load: async (request) => reading(load(connection, request, await manifest(), s, settings(request))),
+    load: async (request) => reading(load(inTime, request, await manifest(), s, settings(request))),
 
     async list(request) {
       const at = await manifest()
-      return reading(list(connection, request, at, s, { ...bounded(at), ...settings(request) }))
+      return reading(list(inTime, request, at, s, { ...timeLimit(at), ...settings(request) }))
     },
 
     async commit(given) {
@@ -161,15 +170,15 @@ export function adapterOver<Tx, S extends Schema>(
       const context: CommitContext = { schema: s, functionName: names, manifest: at, lockTimeoutMs }
       try {
         if (hooks !== undefined || options.settings !== undefined) {
-          return await commitApart(connection, request, context, hooks ?? {}, settings(request))
+          return await commitApart(inTime, request, context, hooks ?? {}, settings(request))
         }
-        return await commitOnce(readCommitted(connection as PostgresConnection), request, context)
+        return await commitOnce(readCommitted(inTime as PostgresConnection), request, context)
       } catch (error) {
-        return await settle(error, connection, request, context)
+        return await settle(error, bounded(connection, Math.min(deadlineMs, LAST_LOOK_MS)), request, context)
       }
     },
 
-    events: async (request) => reading(events(connection, request, await manifest(), s, settings(request))),
+    events: async (request) => reading(events(inTime, request, await manifest(), s, settings(request))),
 
     async migrate(how = {}): Promise<MigrationReport> {
       known = undefined
@@ -178,7 +187,7 @@ export function adapterOver<Tx, S extends Schema>(
 
     check: () => check(connection, schema, options),
 
-    feedStatus: () => reading(feedStatus(connection, s)),
+    feedStatus: () => reading(feedStatus(inTime, s)),
 
     prune: (pruning) => reading(prune(connection as PostgresConnection, s, pruning)),
 
@@ -187,7 +196,7 @@ export function adapterOver<Tx, S extends Schema>(
 
     async acknowledge(name, cursor, tenant = null) {
       const at = cursor === null ? null : readFeedCursor(cursor, tenant)
-      await reading(acknowledge(connection, s, name, tenant, at))
+      await reading(acknowledge(inTime, s, name, tenant, at))
     },
   }
   return withParts(source, { connection: connection as PostgresConnection, schema, options })

@@ -20,11 +20,20 @@ export interface PostgresSession {
  */
 export interface PostgresConnection<Tx = unknown> extends PostgresSession {
   /**
+   * @param signal aborted when nobody waits for the outcome any more: a connection that answers nothing is then to be
+   * given up. Libraries that cannot do that ignore it.
+   */
+  query(text: string, values: readonly (string | null)[], signal?: AbortSignal): Promise<readonly TextRow[]>
+  /**
    * Runs `work` in one transaction on one connection, under READ COMMITTED whatever the database's default: committed
    * when it resolves, rolled back when it throws. A connection that broke must not go back to the pool.
    */
-  transaction<T>(work: (session: PostgresSession, tx: Tx) => Promise<T>): Promise<T>
-  /** A session on a transaction that the application opened by itself; for `recordChange`. */
+  transaction<T>(work: (session: PostgresSession, tx: Tx) => Promise<T>, signal?: AbortSignal): Promise<T>
+  /**
+   * A session on a transaction that the application opened by itself.
+   *
+   * @throws TypeError when `tx` is the client or the pool itself: what runs there would not stand or fall with it.
+   */
   within?(tx: Tx): PostgresSession
 }
 

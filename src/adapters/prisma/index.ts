@@ -4,9 +4,11 @@ import type { Schema } from '../../core/schema/define.ts'
 import type { PostgresAdapter, PostgresAdapterOptions } from '../../postgres/adapter.ts'
 import { adapterOver, checkPostgresAdapter } from '../../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../../postgres/connection.ts'
+import { type WaitOptions, waitKinds } from '../connected.ts'
 import type { PrismaMappingOptions } from './mapping.ts'
 import { prismaMapping } from './mapping.ts'
 
+export type { WaitOptions } from '../connected.ts'
 export type { PrismaGenerators, PrismaMappingOptions } from './mapping.ts'
 export { type PrismaSchemaOptions, schemaFromPrisma } from './schema.ts'
 
@@ -27,11 +29,12 @@ interface TransactionLimits {
 }
 
 /** Options of `prismaAdapter`. */
-export interface PrismaAdapterOptions<Tx> extends PostgresAdapterOptions<Tx>, PrismaMappingOptions {
+export interface PrismaAdapterOptions<Tx>
+  extends PostgresAdapterOptions<Tx>,
+    PrismaMappingOptions,
+    WaitOptions {
   /** Longest run of a transaction (hooks, lists, `migrate`), in milliseconds. Default 60,000; Prisma's own is 5,000. */
   transactionTimeoutMs?: number
-  /** Longest wait for a connection for one, in milliseconds. Default 5,000; the answer is then `source_busy`. */
-  connectTimeoutMs?: number
 }
 
 /**
@@ -52,7 +55,7 @@ export function prismaAdapter<Tx extends PrismaTransaction, S extends Schema>(
     { name: 'a PrismaClient', fits: typeof prisma?.$queryRawUnsafe === 'function', given: prisma },
     schema,
     options,
-    { transactionTimeoutMs: 'number', connectTimeoutMs: 'number', models: 'object', generators: 'object' },
+    { ...waitKinds, transactionTimeoutMs: 'number', models: 'object', generators: 'object' },
   )
   const mapped = prismaMapping(prisma, schema, options)
   const adapter = adapterOver(prismaConnection(prisma, options), mapped.schema, options)
@@ -62,7 +65,7 @@ export function prismaAdapter<Tx extends PrismaTransaction, S extends Schema>(
 /** The seam alone, for what needs a connection and no adapter. */
 export function prismaConnection<Tx extends PrismaTransaction>(
   prisma: PrismaClient<Tx>,
-  options: Pick<PrismaAdapterOptions<never>, 'transactionTimeoutMs' | 'connectTimeoutMs'> = {},
+  options: WaitOptions & { transactionTimeoutMs?: number } = {},
 ): PostgresConnection<Tx> {
   const limits: TransactionLimits = {
     maxWait: options.connectTimeoutMs ?? 5000,
@@ -71,7 +74,13 @@ export function prismaConnection<Tx extends PrismaTransaction>(
   }
   return {
     query: session(prisma).query,
-    within: session,
+    within(tx) {
+      // a transaction cannot connect; it may have a $transaction of its own
+      if ('$connect' in tx && tx.$connect !== undefined) {
+        throw new TypeError('tx is the Prisma client; expected what $transaction() passes to its function')
+      }
+      return session(tx)
+    },
     transaction: async (work) => {
       try {
         return await prisma.$transaction((tx) => work(session(tx), tx), limits)

@@ -35,6 +35,8 @@ export interface FaultProxy extends AsyncDisposable {
   clear(): void
   /** Resets every open connection. */
   cut(): void
+  /** Nothing passes any more on the connections that are open, in either direction, and none is closed. */
+  freeze(): void
   /** Until `accept`, new connections are refused by the operating system. Open ones go on. */
   refuse(): Promise<void>
   accept(): Promise<void>
@@ -87,6 +89,9 @@ export async function startProxy(databaseUrl: string): Promise<FaultProxy> {
     },
     clear: () => void waiting.splice(0),
     cut,
+    freeze() {
+      for (const line of lines) line.freeze()
+    },
     refuse,
     async accept() {
       if (server.listening) return
@@ -134,6 +139,10 @@ class Line {
     this.#client.resetAndDestroy()
     // not reset: what was sent is still to reach the server, which runs it for nobody
     this.#upstream.end()
+  }
+
+  freeze(): void {
+    this.#struck = true
   }
 
   #request(message: Message): void {

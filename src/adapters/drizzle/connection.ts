@@ -1,0 +1,117 @@
+import type { PostgresConnection, PostgresSession } from '../../postgres/connection.ts'
+import { connected, type WaitOptions } from '../connected.ts'
+import { isPool, type PgClient, pgConnection, pgSession, turnsOf } from '../over-pg.ts'
+import {
+  type PostgresJsTransaction,
+  postgresJsSessions,
+  readTransform,
+  survivingTransaction,
+} from '../over-postgres-js.ts'
+import { type PgliteClient, pgliteConnection, pgliteSession } from '../pglite.ts'
+import type { DrizzleTables } from './mapping.ts'
+
+/** What is called of a Drizzle transaction. */
+export interface DrizzleTransaction {
+  readonly _: { readonly session: object; readonly fullSchema: DrizzleTables }
+}
+
+/** What is called of a Drizzle database of any Postgres driver that has transactions. */
+export interface DrizzleDatabase<Tx extends DrizzleTransaction = DrizzleTransaction>
+  extends DrizzleTransaction {
+  transaction<T>(work: (tx: Tx) => Promise<T>, config?: { isolationLevel?: 'read committed' }): Promise<T>
+}
+
+/** The seam alone, for what needs a connection and no adapter. */
+export function drizzleConnection<Tx extends DrizzleTransaction>(
+  db: DrizzleDatabase<Tx>,
+  options: WaitOptions = {},
+): PostgresConnection<Tx> {
+  const { query, session, run } = driverOf(clientOf(db), options)
+  const own = (tx: Tx) => session((tx._.session as { client: never }).client)
+  return {
+    query,
+    within(tx) {
+      if (!('rollback' in tx))
+        throw new TypeError('tx is the Drizzle database; expected what its transaction() passes on')
+      return own(tx)
+    },
+    transaction: (work, signal) =>
+      run((inside) =>
+        connected(
+          (use) => db.transaction(use, { isolationLevel: 'read committed' }),
+          (tx: Tx) => inside(tx, () => work(own(tx), tx), signal),
+          options,
+          signal,
+        ),
+      ),
+  }
+}
+
+/** Runs what a transaction is for. */
+type Inside = <R>(tx: DrizzleTransaction, work: () => Promise<R>, signal?: AbortSignal) => Promise<R>
+
+/**
+ * The driver beneath. Drizzle's own `execute` takes no parameters beside a text, and on a pool it waits for a connection
+ * without end: single statements go to the client itself, and those of a transaction to the client that it has.
+ */
+interface Driver {
+  query: PostgresConnection['query']
+  session(client: never): PostgresSession
+  /** Runs a transaction of Drizzle's in the way that the driver needs it. */
+  run<T>(begin: (inside: Inside) => Promise<T>): Promise<T>
+}
+
+function driverOf(client: object, options: WaitOptions): Driver {
+  const plainly: Inside = (_, work) => work()
+  if (isPostgresJs(client)) {
+    const session = postgresJsSessions(readTransform(client))
+    return {
+      query: session(client).query,
+      session,
+      run: (begin) =>
+        survivingTransaction((line) =>
+          begin((tx, work) => {
+            const holder = tx._.session as { client: object }
+            holder.client = line.guarded(holder.client)
+            return line.hold(work())
+          }),
+        ),
+    }
+  }
+  if (isPglite(client)) {
+    const { query } = pgliteConnection(client)
+    return { query, session: pgliteSession, run: (begin) => begin(plainly) }
+  }
+  if (!('query' in client)) {
+    throw new TypeError(
+      'this Drizzle database cannot be used; expected one over node-postgres, postgres.js, PGlite or neon-serverless (neon-http has no transactions)',
+    )
+  }
+  const { query } = pgConnection(client as PgClient, options)
+  if (isPool(client)) return { query, session: pgSession, run: (begin) => begin(untilGivenUp) }
+  const turn = turnsOf(client)
+  return { query, session: pgSession, run: (begin) => turn(() => begin(plainly)) }
+}
+
+/** `$client` is what `drizzle()` was given; older versions have it in the session only. */
+function clientOf(db: DrizzleDatabase): object {
+  const { $client } = db as { $client?: object }
+  return $client ?? (db._.session as { client?: object }).client ?? {}
+}
+
+const isPostgresJs = (client: object): client is PostgresJsTransaction =>
+  'unsafe' in client && 'begin' in client
+
+const isPglite = (client: object): client is PgliteClient => 'waitReady' in client
+
+/** Ends the transaction's client when nobody waits any more: the pool then drops it, whether it answers or not. */
+const untilGivenUp: Inside = async (tx, work, signal) => {
+  const { client } = tx._.session as { client: { end(): Promise<unknown> } }
+  const end = (): void => void Promise.resolve(client.end()).catch(() => {})
+  signal?.addEventListener('abort', end, { once: true })
+  try {
+    return await work()
+  } finally {
+    signal?.removeEventListener('abort', end)
+  }
+}
