@@ -45,7 +45,7 @@ export function pgConnection(
   }
 }
 
-export const pgSession = (client: PgClient): PostgresSession => ({
+const pgSession = (client: PgClient): PostgresSession => ({
   query: async (text, values) => (await client.query({ text, values: [...values] })).rows as TextRow[],
 })
 

@@ -60,6 +60,6 @@ export function pgliteConnection<Tx extends PgliteTransaction>(
   }
 }
 
-export const pgliteSession = (client: PgliteTransaction): PostgresSession => ({
+const pgliteSession = (client: PgliteTransaction): PostgresSession => ({
   query: async (text, values) => (await client.query(text, [...values])).rows as TextRow[],
 })

@@ -1,13 +1,9 @@
 import type { PostgresConnection, PostgresSession } from '../../postgres/connection.ts'
 import { connected, type WaitOptions } from '../connected.ts'
-import { isPool, type PgClient, pgConnection, pgSession, turnsOf } from '../over-pg.ts'
-import {
-  type PostgresJsTransaction,
-  postgresJsSessions,
-  readTransform,
-  survivingTransaction,
-} from '../over-postgres-js.ts'
-import { type PgliteClient, pgliteConnection, pgliteSession } from '../pglite.ts'
+import { isPool, type PgClient, pgConnection, turnsOf } from '../over-pg.ts'
+import { survivingTransaction } from '../over-postgres-js.ts'
+import { type PgliteClient, pgliteConnection } from '../pglite.ts'
+import { type PostgresJsClient, postgresJsConnection } from '../postgres-js.ts'
 import type { DrizzleTables } from './mapping.ts'
 
 /** What is called of a Drizzle transaction. */
@@ -26,10 +22,10 @@ export function drizzleConnection<Tx extends DrizzleTransaction>(
   db: DrizzleDatabase<Tx>,
   options: WaitOptions = {},
 ): PostgresConnection<Tx> {
-  const { query, session, run } = driverOf(clientOf(db), options)
-  const own = (tx: Tx) => session((tx._.session as { client: never }).client)
+  const { beneath, run } = driverOf(clientOf(db), options)
+  const own = (tx: Tx) => beneath.within?.((tx._.session as { client: never }).client) as PostgresSession
   return {
-    query,
+    query: beneath.query,
     within(tx) {
       if (!('rollback' in tx))
         throw new TypeError('tx is the Drizzle database; expected what its transaction() passes on')
@@ -55,8 +51,7 @@ type Inside = <R>(tx: DrizzleTransaction, work: () => Promise<R>, signal?: Abort
  * without end: single statements go to the client itself, and those of a transaction to the client that it has.
  */
 interface Driver {
-  query: PostgresConnection['query']
-  session(client: never): PostgresSession
+  beneath: Pick<PostgresConnection, 'query'> & { within?(tx: never): PostgresSession }
   /** Runs a transaction of Drizzle's in the way that the driver needs it. */
   run<T>(begin: (inside: Inside) => Promise<T>): Promise<T>
 }
@@ -64,33 +59,26 @@ interface Driver {
 function driverOf(client: object, options: WaitOptions): Driver {
   const plainly: Inside = (_, work) => work()
   if (isPostgresJs(client)) {
-    const session = postgresJsSessions(readTransform(client))
-    return {
-      query: session(client).query,
-      session,
-      run: (begin) =>
-        survivingTransaction((line) =>
-          begin((tx, work) => {
-            const holder = tx._.session as { client: object }
-            holder.client = line.guarded(holder.client)
-            return line.hold(work())
-          }),
-        ),
-    }
+    const run: Driver['run'] = (begin) =>
+      survivingTransaction((line) =>
+        begin((tx, work) => {
+          const holder = tx._.session as { client: object }
+          holder.client = line.guarded(holder.client)
+          return line.hold(work())
+        }),
+      )
+    return { beneath: postgresJsConnection(client, options), run }
   }
-  if (isPglite(client)) {
-    const { query } = pgliteConnection(client)
-    return { query, session: pgliteSession, run: (begin) => begin(plainly) }
-  }
+  if (isPglite(client)) return { beneath: pgliteConnection(client), run: (begin) => begin(plainly) }
   if (!('query' in client)) {
     throw new TypeError(
       'this Drizzle database cannot be used; expected one over node-postgres, postgres.js, PGlite or neon-serverless (neon-http has no transactions)',
     )
   }
-  const { query } = pgConnection(client as PgClient, options)
-  if (isPool(client)) return { query, session: pgSession, run: (begin) => begin(untilGivenUp) }
+  const beneath = pgConnection(client as PgClient, options)
+  if (isPool(client)) return { beneath, run: (begin) => begin(untilGivenUp) }
   const turn = turnsOf(client)
-  return { query, session: pgSession, run: (begin) => turn(() => begin(plainly)) }
+  return { beneath, run: (begin) => turn(() => begin(plainly)) }
 }
 
 /** `$client` is what `drizzle()` was given; older versions have it in the session only. */
@@ -99,8 +87,7 @@ function clientOf(db: DrizzleDatabase): object {
   return $client ?? (db._.session as { client?: object }).client ?? {}
 }
 
-const isPostgresJs = (client: object): client is PostgresJsTransaction =>
-  'unsafe' in client && 'begin' in client
+const isPostgresJs = (client: object): client is PostgresJsClient => 'unsafe' in client && 'begin' in client
 
 const isPglite = (client: object): client is PgliteClient => 'waitReady' in client
 
