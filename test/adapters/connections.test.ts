@@ -3,10 +3,10 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pgAdapter } from '../../src/adapters/pg.ts'
 import { createEndpoint, defineSchema, model, z } from '../../src/index.ts'
+import { type Opening, type ServerAdapter, serverAdapters } from '../support/adapters.ts'
 import { freshDatabase, type TestDatabase, templateDatabase } from '../support/db.ts'
 import { type AnyAnswer, ask, signingKey } from '../support/source.ts'
 import { startProxy } from '../system/faults/proxy.ts'
-import { type Library, type LibraryOptions, libraries } from './libraries.ts'
 
 /**
  * No request waits longer than its deadline, whatever the client library does, and what was given up neither writes
@@ -40,10 +40,10 @@ afterAll(async () => {
 
 let rows = 0
 
-async function open(library: Library, url: string, more: Partial<LibraryOptions>) {
+async function open(listed: ServerAdapter, url: string, more: Partial<Opening>) {
   const options = { deadlineMs: DEADLINE_MS, connectTimeoutMs: DEADLINE_MS / 2 }
-  const { source, close } = await library.open(url, { schema, options, ...more })
-  const endpoint = createEndpoint({ adapter: source, signingKey })
+  const { adapter, close } = await listed.open(url, { schema, options, ...more })
+  const endpoint = createEndpoint({ adapter, signingKey })
   const load = (id = 'none'): Promise<AnyAnswer> => ask(endpoint, { type: 'load', model: 'items', id })
   const commit = (id: string): Promise<AnyAnswer> =>
     ask(endpoint, {
@@ -63,13 +63,13 @@ async function recovered(load: () => Promise<AnyAnswer>): Promise<AnyAnswer> {
   }
 }
 
-describe.each(libraries)('$name', (library) => {
+describe.each(serverAdapters)('$name', (listed) => {
   /** These libraries keep their pool to themselves: a connection that answers nothing stays in it. */
-  const keepsPool = /postgres\.js|prisma/.test(library.name)
+  const keepsPool = listed.driver === 'postgres.js' || listed.name === 'prisma'
 
   test('a host that is frozen without a reset: all are answered, and the pool does not fill up with it', async () => {
     await using proxy = await startProxy(database.url)
-    const at = await open(library, proxy.url, { max: keepsPool ? 8 : 2 })
+    const at = await open(listed, proxy.url, { max: keepsPool ? 8 : 2 })
     for (let round = 1; round <= 3; round += 1) {
       expect((await recovered(at.load)).status).toBe(200)
       proxy.freeze()
@@ -101,7 +101,7 @@ describe.each(libraries)('$name', (library) => {
         if (entered === 1) await gate
       },
     }
-    const at = await open(library, database.url, { max: 1, hooks })
+    const at = await open(listed, database.url, { max: 1, hooks })
     expect((await recovered(at.load)).status).toBe(200)
     const [held, waiting] = [`held ${rows++}`, `waiting ${rows++}`]
     const holder = at.commit(held)
@@ -129,7 +129,7 @@ describe.each(libraries)('$name', (library) => {
         await terminateAll()
       },
     }
-    const at = await open(library, database.url, { max: 2, hooks })
+    const at = await open(listed, database.url, { max: 2, hooks })
     await Promise.all([at.load(), at.load()])
     await terminateAll()
     expect((await recovered(at.load)).status).toBe(200)

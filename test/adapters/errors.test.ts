@@ -180,13 +180,7 @@ describe.each(cases)('$listed.name, $way', ({ listed, options }) => {
     // the load finds out that its connection is gone; the commit finds nobody to connect to
     expect(await gone.load('a')).toMatchObject({ status: 503, body: { error: 'source_unavailable' } })
     const answer = await gone.commit('gone', create('i', 'i'))
-<<<<<<< HEAD
-    // Neon's driver has only a WebSocket's event to show for it
-    const error = listed.driver === 'neon' ? 'commit_outcome_unknown' : 'source_unavailable'
-    expect(answer).toMatchObject({ status: 503, body: { error, retryable: true } })
-=======
     expect(answer).toMatchObject({ status: 503, body: { error: 'source_unavailable', retryable: true } })
->>>>>>> 8ff5543 (End every call in time and survive lost connections)
     await gone.close()
   })
 

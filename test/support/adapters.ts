@@ -3,6 +3,7 @@ import type { DrizzleConfig } from 'drizzle-orm'
 import type { Kysely, KyselyConfig, KyselyPlugin } from 'kysely'
 import type pg from 'pg'
 import type { DrizzleDatabase, DrizzleTransaction } from '../../src/adapters/drizzle/index.ts'
+import type { KyselyConnectionOptions } from '../../src/adapters/kysely.ts'
 import type { MemoryAdapter, MemoryOptions } from '../../src/adapters/memory/index.ts'
 import type { Schema } from '../../src/index.ts'
 import type { PostgresConnection } from '../../src/postgres/connection.ts'
@@ -18,7 +19,7 @@ export type Run = (text: string) => Promise<unknown>
 
 export interface Opening {
   readonly schema: Schema
-  readonly options?: Omit<PostgresAdapterOptions, 'hooks'>
+  readonly options?: Omit<PostgresAdapterOptions, 'hooks'> & { readonly connectTimeoutMs?: number }
   /** Hooks that run SQL through the transaction handle of whatever library it is. */
   readonly hooks?: {
     beforeCommit?(sql: Run): Promise<void>
@@ -132,7 +133,6 @@ export const adapters: readonly (ServerAdapter | PgliteAdapter | InMemoryAdapter
       const { drizzle } = await import('drizzle-orm/neon-serverless')
       const { NeonPool } = await import('./neon-socket.ts')
       const pool = new NeonPool({ connectionString: url, max: given.max ?? 4 })
-      pool.on('error', () => {})
       return openDrizzle(drizzle(pool, given.drizzle ?? {}), given, () => pool.end())
     },
   },
@@ -140,7 +140,7 @@ export const adapters: readonly (ServerAdapter | PgliteAdapter | InMemoryAdapter
     name: 'kysely',
     store: 'server',
     driver: 'pg',
-    open: async (url, given) => openKysely(await kyselyConfig(url, given), given),
+    open: openPooledKysely,
   },
   {
     name: 'kysely, CamelCasePlugin',
@@ -149,7 +149,7 @@ export const adapters: readonly (ServerAdapter | PgliteAdapter | InMemoryAdapter
     driver: 'pg',
     async open(url, given) {
       const { CamelCasePlugin } = await import('kysely')
-      return openKysely({ ...(await kyselyConfig(url, given)), plugins: [new CamelCasePlugin()] }, given)
+      return openPooledKysely(url, { ...given, kysely: { plugins: [new CamelCasePlugin()] } })
     },
   },
   {
@@ -275,8 +275,8 @@ const poolConfig = (url: string, { max = 4, queryTimeoutMs }: Opening) => ({
 
 async function poolOf(url: string, given: Opening): Promise<pg.Pool> {
   const { default: library } = await import('pg')
-  const pool = new library.Pool(poolConfig(url, given))
-  return pool.on('error', () => {}) // tests kill backends
+  // without a listener of its own: tests kill backends, and the adapters are to survive that
+  return new library.Pool(poolConfig(url, given))
 }
 
 async function postgresJs(url: string, { max = 4, pooler }: Opening) {
@@ -294,18 +294,24 @@ async function openDrizzle<Tx extends DrizzleTransaction & { execute(query: stri
   return opened(drizzleAdapter(db, given.schema, options), drizzleConnection(db), close)
 }
 
-/** Kysely listens to no errors of a client that it uses: see docs/adapters.md. */
-async function kyselyConfig(url: string, given: Opening): Promise<KyselyConfig> {
+async function openPooledKysely(url: string, given: Opening): Promise<Opened> {
   const { PostgresDialect } = await import('kysely')
   const pool = await poolOf(url, given)
-  pool.on('connect', (client) => client.on('error', () => {}))
-  return { dialect: new PostgresDialect({ pool }), ...given.kysely }
+  return openKysely({ dialect: new PostgresDialect({ pool }), ...given.kysely }, given, { pool })
 }
 
-async function openKysely(config: KyselyConfig, given: Opening): Promise<Opened> {
+async function openKysely(
+  config: KyselyConfig,
+  given: Opening,
+  own: KyselyConnectionOptions = {},
+): Promise<Opened> {
   const { CompiledQuery, Kysely } = await import('kysely')
   const { kyselyAdapter, kyselyConnection } = await import('../../src/adapters/kysely.ts')
   const db = new Kysely<object>(config)
   const run = (tx: Kysely<object>) => (text: string) => tx.executeQuery(CompiledQuery.raw(text, []))
-  return opened(kyselyAdapter(db, given.schema, hooked(given, run)), kyselyConnection(db), () => db.destroy())
+  return opened(
+    kyselyAdapter(db, given.schema, { ...hooked(given, run), ...own }),
+    kyselyConnection(db, own),
+    () => db.destroy(),
+  )
 }

@@ -99,42 +99,7 @@ async function onServer(listed: ServerAdapter, freshUrl: () => Promise<string>):
   )
 }
 
-<<<<<<< HEAD
 async function onPglite(listed: PgliteAdapter): Promise<Subject> {
-=======
-/**
- * The six adapters that must be one. Each of those on a server gets a database of its own.
- *
- * @param freshUrl makes an empty database.
- */
-export async function openSubjects(freshUrl: () => Promise<string>): Promise<Subject[]> {
-  await generatePrismaClient()
-  const { PrismaClient } = await import('../../adapters/prisma/generated/client.ts')
-  const prismaUrl = await freshUrl()
-  return Promise.all([
-    onServer('pg', await freshUrl(), (pool) => ({ source: pgAdapter(pool, schema) })),
-    onServer('drizzle', await freshUrl(), (pool) => {
-      const db = drizzle(pool, { schema: { ...drizzleTables, ...drizzleRelations }, casing: 'snake_case' })
-      return { source: drizzleAdapter(db, schema) as PostgresAdapter }
-    }),
-    onServer('kysely', await freshUrl(), (pool) => {
-      const db = new Kysely<object>({
-        dialect: new PostgresDialect({ pool }),
-        plugins: [new CamelCasePlugin()],
-      })
-      return { source: kyselyAdapter(db, schema, { pool }) as PostgresAdapter }
-    }),
-    onServer('prisma', prismaUrl, () => {
-      const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: prismaUrl, max: 4 }) })
-      return { source: prismaAdapter(prisma, schema) as PostgresAdapter, close: () => prisma.$disconnect() }
-    }),
-    onPglite(),
-    Promise.resolve(inMemory()),
-  ])
-}
-
-async function onPglite(): Promise<Subject> {
->>>>>>> 8ff5543 (End every call in time and survive lost connections)
   const client = await PGlite.create()
   await client.exec(tables)
   const { adapter, close } = await listed.open(client, opening)
