@@ -29,8 +29,11 @@ export interface PgServer {
   readonly directory: string
   /** Stops the server and removes its files. */
   stop(): Promise<void>
-  /** Immediate shutdown, as in a crash: no checkpoint, then recovery from the log. Resolves when ready again. */
-  restart(): Promise<void>
+  /**
+   * Immediate shutdown, as in a crash: no checkpoint, then recovery from the log. Resolves when ready again.
+   * `between` may copy or replace the files while no server runs on them.
+   */
+  restart(between?: () => void): Promise<void>
 }
 
 const fast = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }
@@ -123,8 +126,9 @@ async function launch(
         bin,
         directory,
         stop: () => current.end('remove'),
-        restart: async () => {
+        restart: async (between) => {
           await current.end('keep')
+          between?.()
           current = await run(bin, directory, { ...settings, port }, user)
         },
       }

@@ -252,7 +252,11 @@ async function followOn(asked: Caller, client: pg.Client, told: Told, notes: str
       if (page.events.length === 0) break
     }
   } catch (error) {
-    if (!(error instanceof PosternError) || error.code !== 'cursor_expired') throw error
+    if (!(error instanceof PosternError)) throw error
+    if (error.code !== 'cursor_expired') {
+      notes.push(`the cursor was refused as ${error.code}, which does not tell a follower to load anew`)
+      return 1
+    }
     told.cursor = undefined
     told.followed.clear()
     for (const [id, mark] of table) told.followed.set(id, mark)
