@@ -1,36 +1,27 @@
-import { execFileSync } from 'node:child_process'
-import { matchesGlob } from 'node:path/posix'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
 import { expect, test } from 'vitest'
+import { rooms } from '../../scripts/rooms.ts'
 import { read, root } from './markdown.ts'
 
-const sources = execFileSync('git', ['ls-files', 'src'], {
-  cwd: root,
-  encoding: 'utf8',
-})
-  .trim()
-  .split('\n')
+const page = read('ARCHITECTURE.md')
+const table = page.slice(page.indexOf('\n## Rooms'), page.indexOf('\nTests:'))
+const named = [...table.matchAll(/`(src\/[\w/.-]+)`/g)].map(([, room = '']) => room)
 
-/** What the page names: under a heading with directories a file or pattern of any of them, else the heading's file. */
-const named: readonly string[][] = read('ARCHITECTURE.md')
-  .split(/^### /m)
-  .slice(1)
-  .flatMap((section) => {
-    const [heading = '', ...rest] = section.split('\n')
-    const places = [...heading.matchAll(/`(src[\w/.-]*)`/g)].map(([, place = '']) => place)
-    const files = [...rest.join('\n').matchAll(/`([\w/*-]+\.ts)`/g)].map(([, file = '']) => file)
-    if (places.length === 0) return []
-    if (places.every((place) => place.endsWith('.ts'))) return [places]
-    return files.map((file) => places.map((place) => `${place}/${file}`))
-  })
-
-test('ARCHITECTURE.md names every file of src', () => {
-  const patterns = named.flat()
-  expect(sources.filter((file) => !patterns.some((pattern) => matchesGlob(file, pattern)))).toEqual([])
-})
-
-test('ARCHITECTURE.md names no file that is not there', () => {
-  const missing = named.filter(
-    (patterns) => !patterns.some((pattern) => sources.some((file) => matchesGlob(file, pattern))),
-  )
+test('ARCHITECTURE.md names every room', () => {
+  const missing = rooms
+    .map(({ path: room }) => room.replace(/\/$/, ''))
+    .filter((room) => !named.includes(room))
   expect(missing).toEqual([])
+})
+
+test('ARCHITECTURE.md names no room that is not there', () => {
+  const known = rooms.map(({ path: room }) => room.replace(/\/$/, ''))
+  expect(named.filter((room) => !known.includes(room))).toEqual([])
+})
+
+test('every file and folder that ARCHITECTURE.md names is there', () => {
+  const places = [...page.matchAll(/`((?:src|test|scripts)\/[\w/.-]+)`/g)].map(([, place = '']) => place)
+  expect(places.length).toBeGreaterThan(30)
+  expect(places.filter((place) => !/NAME/.test(place) && !existsSync(path.join(root, place)))).toEqual([])
 })
