@@ -12,11 +12,21 @@ export async function progress<T>(what: string, work: () => Promise<T>): Promise
     stderr.write(`\r${frame} ${what} ...`)
   }
   const timer = setInterval(draw, 100)
-  try {
-    return await work()
-  } finally {
+  const erase = (): void => {
     clearInterval(timer)
     // back to the start of the line, and erase it
     if (turn > 0) stderr.write('\r\x1b[2K')
+  }
+  // an interrupted line would stand before the prompt; without a listener the signal then ends the process as ever
+  const interrupted = (): void => {
+    erase()
+    if (process.listenerCount('SIGINT') === 0) process.kill(process.pid, 'SIGINT')
+  }
+  process.once('SIGINT', interrupted)
+  try {
+    return await work()
+  } finally {
+    process.removeListener('SIGINT', interrupted)
+    erase()
   }
 }

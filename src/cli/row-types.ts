@@ -66,6 +66,10 @@ function valuesOf(def: Def | undefined): string | undefined {
   if (def?.type !== 'enum' && def?.type !== 'literal') return undefined
   const values = def.type === 'enum' ? Object.values(def.entries ?? {}) : (def.values ?? [])
   return values
-    .map((value) => (typeof value === 'string' ? quoted(value) : JSON.stringify(value)))
+    .map((value) => {
+      if (typeof value === 'string') return quoted(value)
+      // What JSON has no literal for travels as a text.
+      return value === null || ['number', 'boolean'].includes(typeof value) ? JSON.stringify(value) : 'string'
+    })
     .join(' | ')
 }

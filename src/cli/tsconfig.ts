@@ -38,12 +38,12 @@ function nearest(directory: string): string | undefined {
 
 /** JSON with comments and trailing commas; undefined when it is not even that. */
 export function readJsonc(file: string): unknown {
+  const kept = (_: string, string?: string): string => string ?? ' '
+  // Comments first: one may stand between a trailing comma and its bracket.
   const text = readFileSync(file, 'utf8')
     .replace(/^\uFEFF/, '')
-    .replace(
-      /("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\/|,(?=\s*[}\]])/g,
-      (_, string?: string) => string ?? '',
-    )
+    .replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, kept)
+    .replace(/("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g, kept)
   try {
     return JSON.parse(text)
   } catch {

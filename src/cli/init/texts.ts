@@ -1,5 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
+import { quoted } from '../pull/names.ts'
+import { visible } from '../visible.ts'
 import {
   type Application,
   type Found,
@@ -34,12 +36,12 @@ export function endpointText(application: Application, orm: Orm, file: string): 
   const client =
     own === undefined
       ? []
-      : [`import ${own.isDefault ? own.name : `{ ${own.name} }`} from '${from(own.file)}'`]
+      : [`import ${own.isDefault ? own.name : `{ ${own.name} }`} from ${quoted(from(own.file))}`]
   return [
     ...imports,
     "import { createEndpoint } from 'postern'",
     ...client,
-    `import { schema } from '${from(posix.join(posix.dirname(file), 'schema'))}'`,
+    `import { schema } from ${quoted(from(posix.join(posix.dirname(file), 'schema')))}`,
     '',
     ...(setup.length === 0 ? [] : [...setup, '']),
     `export const adapter = ${call}`,
@@ -77,7 +79,7 @@ const adapters: Readonly<Record<Orm, Make>> = {
       imports: [
         ...(own === undefined ? [`import { drizzle } from 'drizzle-orm/${driver}'`, ...made.imports] : []),
         "import { drizzleAdapter } from 'postern/drizzle'",
-        ...(tables === undefined ? [] : [`import * as tables from '${from(tables)}'`]),
+        ...(tables === undefined ? [] : [`import * as tables from ${quoted(from(tables))}`]),
       ],
       setup: own === undefined ? made.setup : [],
       call: `drizzleAdapter(${own?.name ?? 'db'}, schema${tables === undefined ? '' : ', { tables }'})`,
@@ -89,7 +91,7 @@ const adapters: Readonly<Record<Orm, Make>> = {
         ...(own === undefined
           ? [
               "import { PrismaPg } from '@prisma/adapter-pg'",
-              `import { PrismaClient } from '${prismaClient(application, from)}'`,
+              `import { PrismaClient } from ${quoted(prismaClient(application, from))}`,
             ]
           : []),
         "import { prismaAdapter } from 'postern/prisma'",
@@ -145,7 +147,7 @@ function prismaClient({ directory }: Application, from: (file: string) => string
 export const routeText = (application: Application, route: string, endpoint: string): string =>
   [
     "import { toNextRoute } from 'postern/next'",
-    `import { endpoint } from '${importPath(application, route, endpoint)}'`,
+    `import { endpoint } from ${quoted(importPath(application, route, endpoint))}`,
     '',
     'export const { POST } = toNextRoute(endpoint)',
     '',
@@ -159,8 +161,8 @@ export function mountLines(
 ): readonly string[] {
   const server = findServer(application, framework)
   const from = importPath(application, server ?? 'server', endpoint)
-  const imported = `import { endpoint } from '${from}'`
-  const where = server === undefined ? 'into the file of your server' : `into ${server}`
+  const imported = `import { endpoint } from ${quoted(from)}`
+  const where = server === undefined ? 'into the file of your server' : `into ${visible(server)}`
   return framework === 'express'
     ? [
         `${where}, before app.use(express.json()):`,

@@ -52,7 +52,8 @@ export function readCatalogue(
         schema,
         name,
         visible: row.visible === 'true',
-        labels: JSON.parse(row.labels ?? '{}'),
+        // without a prototype: a column may be called `constructor`
+        labels: Object.assign(Object.create(null), JSON.parse(row.labels ?? '{}')),
         references: JSON.parse(row.references ?? '[]'),
       })
     }

@@ -48,7 +48,8 @@ function typeText(column: Column, labels: readonly string[] | undefined): string
   const scalar =
     isEnum && labels !== undefined
       ? `z.enum([${labels.map(quoted).join(', ')}])`
-      : (types[element] ?? (length === undefined || isArray ? 'z.string()' : `z.string().max(${length})`))
+      : ((Object.hasOwn(types, element) ? types[element] : undefined) ??
+        (length === undefined || isArray ? 'z.string()' : `z.string().max(${length})`))
   return isArray ? `z.array(${scalar})` : scalar
 }
 
