@@ -142,7 +142,14 @@ type AnyHandlers = Omit<Handlers<Schema, unknown>, 'models'> & {
  * import { handlersAdapter } from 'postern/handlers'
  *
  * const adapter = handlersAdapter(schema, {
- *   models: { tasks: { load: ({ id, context }) => tasks.find(id, context.tenant) } },
+ *   models: {
+ *     tasks: {
+ *       async load({ id, context: { tenant } }) {
+ *         const text = 'select * from tasks where id = $1 and organization_id = $2'
+ *         return (await pool.query(text, [id, tenant])).rows[0]
+ *       },
+ *     },
+ *   },
  * })
  */
 export function handlersAdapter<const S extends Schema, Auth = unknown>(
