@@ -138,7 +138,7 @@ export interface CommitAnswer {
  *
  * Write one by hand, or give `storeAdapter` (core/rules/store-adapter.ts) the small operations of a store.
  */
-export interface Adapter<S extends Schema = Schema> {
+export interface Adapter<S extends Schema = Schema, Tx = unknown> {
   /** The allow-list that requests are held against; the endpoint has no other. */
   readonly schema: S
   /**
@@ -154,6 +154,11 @@ export interface Adapter<S extends Schema = Schema> {
   commit(request: CommitRequest): Promise<CommitAnswer>
   /** `{ events, nextCursor? }` */
   events(request: EventsRequest): Promise<string>
+  /**
+   * The same commit as part of a transaction that the application opened, and that alone decides whether it happens.
+   * When it is refused, nothing of it is left in the transaction, which can go on. Left out: not possible.
+   */
+  commitWithin?(tx: Tx, request: CommitRequest): Promise<CommitAnswer>
 }
 
 // ---- The port for stores whose rules of a commit run in TypeScript --------------------------------------------

@@ -1,11 +1,12 @@
-import type { Adapter, RequestContext } from '../core/adapter.ts'
+import type { Adapter, CommitAnswer, CommitRequest, RequestContext } from '../core/adapter.ts'
+import { PosternError } from '../core/errors.ts'
 import { checkOptions, checkSchema, named, type OptionKind, type OptionKinds } from '../core/options.ts'
 import { readFeedCursor } from '../core/protocol/cursor.ts'
 import type { Schema } from '../core/schema/define.ts'
 import { schemaDigest } from '../core/schema/digest.ts'
 import type { Change, FeedStatus, PruneOptions, PruneReport } from './admin/operate.ts'
 import { acknowledge, feedStatus, prune, recordChange } from './admin/operate.ts'
-import type { PostgresConnection } from './connection.ts'
+import type { PostgresConnection, PostgresSession } from './connection.ts'
 import { readCommitted } from './connection.ts'
 import type { Finding } from './install/check/index.ts'
 import { check } from './install/check/index.ts'
@@ -19,12 +20,13 @@ import { bounded, DEFAULT_DEADLINE_MS, LAST_LOOK_MS } from './runtime/deadline.t
 import { echoPayload } from './runtime/echo.ts'
 import { fitCommit } from './runtime/fit.ts'
 import type { CommitHooks } from './runtime/hooks.ts'
-import { commitApart } from './runtime/hooks.ts'
+import { commitApart, commitIn } from './runtime/hooks.ts'
 import type { Manifest } from './runtime/manifest.ts'
 import { readManifest } from './runtime/manifest.ts'
 import { withParts } from './runtime/parts.ts'
 import { events, list, load } from './runtime/read.ts'
 import type { Settings } from './runtime/settings.ts'
+import { inSavepoint, keepingSettings } from './runtime/within.ts'
 import { toPosternError } from './sqlstate.ts'
 
 /** Options of every adapter on Postgres. */
@@ -45,7 +47,8 @@ export interface PostgresAdapterOptions<Tx = unknown> extends InstallOptions {
 }
 
 /** An `Adapter` on Postgres, with what an operator needs beside it. `Tx` is the client library's transaction. */
-export interface PostgresAdapter<Tx = unknown, S extends Schema = Schema> extends Adapter<S> {
+export interface PostgresAdapter<Tx = unknown, S extends Schema = Schema> extends Adapter<S, Tx> {
+  commitWithin(tx: Tx, request: CommitRequest): Promise<CommitAnswer>
   /** Installs or upgrades our tables and functions for this schema; see `migrate`. */
   migrate(options?: { dryRun?: boolean }): Promise<MigrationReport>
   /** Looks whether database and schema fit each other; writes nothing. */
@@ -140,8 +143,8 @@ export function adapterOver<Tx, S extends Schema>(
 
   let known: Promise<Manifest> | undefined
   /** Read once; a failure is not kept, so that a migration that comes later is found. */
-  const manifest = (): Promise<Manifest> => {
-    known ??= readManifest(inTime, schema, s).catch((error: unknown) => {
+  const manifest = (session: PostgresSession = inTime): Promise<Manifest> => {
+    known ??= readManifest(session, schema, s).catch((error: unknown) => {
       known = undefined
       throw toPosternError(error, false)
     })
@@ -176,6 +179,27 @@ export function adapterOver<Tx, S extends Schema>(
       } catch (error) {
         return await settle(error, bounded(connection, Math.min(deadlineMs, LAST_LOOK_MS)), request, context)
       }
+    },
+
+    async commitWithin(tx, given) {
+      const session = connection.within?.(tx)
+      if (session === undefined) {
+        throw new PosternError(
+          'source_adapter_misconfigured',
+          'This connection cannot join a transaction: its `within` is missing.',
+        )
+      }
+      return inSavepoint(session, async () => {
+        // Through the same transaction: a library with one connection would wait for itself.
+        const at = await manifest(session)
+        echoPayload(given.echo)
+        const request = fitCommit(at.models, given)
+        const context: CommitContext = { schema: s, functionName: names, manifest: at, lockTimeoutMs }
+        const own = settings(request)
+        return keepingSettings(session, ['lock_timeout', ...Object.keys(own)], () =>
+          commitIn(session, tx, request, context, hooks ?? {}, own),
+        )
+      })
     },
 
     events: async (request) => reading(events(inTime, request, await manifest(), s, settings(request))),

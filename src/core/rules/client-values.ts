@@ -27,9 +27,17 @@ export function withClientValues<A extends Adapter>(
     const made = values.get(operation.model.name)
     return model === undefined || made === undefined ? operation : filled(operation, model, made)
   }
-  const commit = (request: CommitRequest) =>
-    adapter.commit({ ...request, operations: request.operations.map(fill) })
-  return { ...adapter, commit }
+  const withValues = (request: CommitRequest): CommitRequest => ({
+    ...request,
+    operations: request.operations.map(fill),
+  })
+  return {
+    ...adapter,
+    commit: (request: CommitRequest) => adapter.commit(withValues(request)),
+    ...(adapter.commitWithin && {
+      commitWithin: (tx: unknown, request: CommitRequest) => adapter.commitWithin?.(tx, withValues(request)),
+    }),
+  }
 }
 
 function filled(operation: Operation, model: Model, values: ClientValues): Operation {

@@ -1,6 +1,6 @@
 import type { CommitAnswer, CommitRequest } from '../../core/adapter.ts'
 import { PosternError, Rejection } from '../../core/errors.ts'
-import type { PostgresConnection } from '../connection.ts'
+import type { PostgresConnection, PostgresSession } from '../connection.ts'
 import { sqlstateOf } from '../sqlstate.ts'
 import type { CommitContext } from './commit.ts'
 import { retrySerialization } from './commit.ts'
@@ -41,32 +41,42 @@ export function commitApart<Tx>(
   hooks: CommitHooks<Tx>,
   settings: Settings,
 ): Promise<CommitAnswer> {
-  const { models } = context.manifest
   return retrySerialization(() =>
-    connection.transaction(async (session, tx) => {
-      await applySettings(session, settings)
-      const hook = { tx, operations: request.operations, context: request }
-      if (hooks.beforeCommit !== undefined || hooks.afterCommit !== undefined) {
-        // the key first: a twin must neither run the hooks nor see half of their work
-        const reserve = reserveCall(request, context.schema, context.lockTimeoutMs)
-        const [reserved] = await session.query(reserve.text, reserve.values)
-        if (reserved?.answer != null) return readAnswer(reserved.answer, request, models)
-        await ruled(() => hooks.beforeCommit?.(hook))
-      }
-      // the function for several operations explains an objection by itself; an error would end this transaction
-      const call = withEcho(callMany(request, models, context.functionName, false), request.echo)
-      const [row] = await session.query(call.text, call.values)
-      const answer = readAnswer(row?.answer as string, request, models)
-      if (hooks.afterCommit !== undefined) {
-        const { rows } = JSON.parse(answer.body) as { rows: unknown[] }
-        await ruled(() => hooks.afterCommit?.({ ...hook, rows }))
-        // a hook that swallowed a database error has lost the transaction; COMMIT then answers ROLLBACK, without an
-        // error, and most client libraries do not look
-        await session.query('select 1', [])
-      }
-      return answer
-    }),
+    connection.transaction((session, tx) => commitIn(session, tx, request, context, hooks, settings)),
   )
+}
+
+/** The same inside a transaction that is open. */
+export async function commitIn<Tx>(
+  session: PostgresSession,
+  tx: Tx,
+  request: CommitRequest,
+  context: CommitContext,
+  hooks: CommitHooks<Tx>,
+  settings: Settings,
+): Promise<CommitAnswer> {
+  const { models } = context.manifest
+  await applySettings(session, settings)
+  const hook = { tx, operations: request.operations, context: request }
+  if (hooks.beforeCommit !== undefined || hooks.afterCommit !== undefined) {
+    // the key first: a twin must neither run the hooks nor see half of their work
+    const reserve = reserveCall(request, context.schema, context.lockTimeoutMs)
+    const [reserved] = await session.query(reserve.text, reserve.values)
+    if (reserved?.answer != null) return readAnswer(reserved.answer, request, models)
+    await ruled(() => hooks.beforeCommit?.(hook))
+  }
+  // the function for several operations explains an objection by itself; an error would end this transaction
+  const call = withEcho(callMany(request, models, context.functionName, false), request.echo)
+  const [row] = await session.query(call.text, call.values)
+  const answer = readAnswer(row?.answer as string, request, models)
+  if (hooks.afterCommit !== undefined) {
+    const { rows } = JSON.parse(answer.body) as { rows: unknown[] }
+    await ruled(() => hooks.afterCommit?.({ ...hook, rows }))
+    // a hook that swallowed a database error has lost the transaction; COMMIT then answers ROLLBACK, without an
+    // error, and most client libraries do not look
+    await session.query('select 1', [])
+  }
+  return answer
 }
 
 /**
