@@ -23,6 +23,7 @@ export type {
 export type { VerifiedContext } from './core/endpoint/context.ts'
 export { createEndpoint, type Endpoint } from './core/endpoint/endpoint.ts'
 export { defaultLimits, type Limits } from './core/endpoint/limits.ts'
+export type { Local, LocalCallOptions, LocalCommitOptions, LocalOperation } from './core/endpoint/local.ts'
 export type {
   CommitOutcome,
   Logger,

@@ -86,6 +86,6 @@ function join(chunks: readonly Uint8Array[], size: number): Uint8Array {
   return whole
 }
 
-function tooLarge(bytes: number): PosternError {
+export function tooLarge(bytes: number): PosternError {
   return new PosternError('request_too_large', undefined, { details: { limitBytes: bytes } })
 }

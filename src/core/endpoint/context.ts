@@ -33,6 +33,8 @@ export interface Asked {
   /** The only tenant that the key speaks for. */
   readonly boundTenant: string | undefined
   readonly body: ProtocolRequest
+  /** A call of this process: its scope is trusted, and its commit may join a transaction. */
+  readonly local?: { readonly tx: unknown } | undefined
 }
 
 /** Its scope is trusted. */

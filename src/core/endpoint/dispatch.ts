@@ -1,4 +1,4 @@
-import type { Adapter, CommitAnswer } from '../adapter.ts'
+import type { Adapter, CommitAnswer, CommitRequest } from '../adapter.ts'
 import { settled } from '../callback.ts'
 import { PosternError } from '../errors.ts'
 import type { Work } from './work.ts'
@@ -8,10 +8,15 @@ import type { Work } from './work.ts'
  *
  * @throws PosternError `source_adapter_misconfigured` for an answer that is not a text
  */
-export function dispatch(adapter: Adapter, work: Work, timeoutMs: number): Promise<CommitAnswer> {
+export function dispatch(
+  adapter: Adapter,
+  work: Work,
+  tx: unknown,
+  timeoutMs: number,
+): Promise<CommitAnswer> {
   return settled(
     work.type,
-    () => called(adapter, work),
+    () => called(adapter, work, tx),
     timeoutMs,
     (message) =>
       work.type === 'commit'
@@ -20,16 +25,25 @@ export function dispatch(adapter: Adapter, work: Work, timeoutMs: number): Promi
   )
 }
 
-async function called(adapter: Adapter, work: Work): Promise<CommitAnswer> {
+async function called(adapter: Adapter, work: Work, tx: unknown): Promise<CommitAnswer> {
   const answer: CommitAnswer =
     work.type === 'commit'
-      ? await adapter.commit(work.request)
+      ? await committed(adapter, work.request, tx)
       : { body: await read(adapter, work), replayed: false }
   if (typeof answer?.body === 'string' && typeof answer.replayed === 'boolean') return answer
   const expected = work.type === 'commit' ? '{ body, replayed } with a JSON text as body' : 'a JSON text'
   throw new PosternError(
     'source_adapter_misconfigured',
     `The adapter's ${work.type} must answer with ${expected}.`,
+  )
+}
+
+function committed(adapter: Adapter, request: CommitRequest, tx: unknown): Promise<CommitAnswer> {
+  if (tx === undefined) return adapter.commit(request)
+  if (adapter.commitWithin !== undefined) return adapter.commitWithin(tx, request)
+  throw new PosternError(
+    'source_adapter_misconfigured',
+    'This adapter cannot join a transaction: commit without `tx`.',
   )
 }
 

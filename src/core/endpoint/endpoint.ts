@@ -1,16 +1,19 @@
-import type { CommitAnswer, RequestContext } from '../adapter.ts'
+import type { CommitAnswer, RequestContext, Scope } from '../adapter.ts'
 import { typeName } from '../callback.ts'
 import { PosternError } from '../errors.ts'
+import { encodeJson } from '../protocol/encode.ts'
 import { decodeJson } from '../protocol/json.ts'
 import { parseRequest } from '../protocol/request.ts'
 import type { Schema } from '../schema/define.ts'
 import { verifyRequest } from '../signature/verify.ts'
 import { authorized } from './authorize.ts'
+import { tooLarge } from './body.ts'
 import type { Asked, Received, Scoped } from './context.ts'
 import { dispatch } from './dispatch.ts'
 import { failureOf } from './failure.ts'
 import { keyLookup } from './keys.ts'
 import { resolveLimits } from './limits.ts'
+import { createLocal, type Local, thrownLocally } from './local.ts'
 import { createObserver, type Metrics, type Trace } from './observe.ts'
 import { checkEndpointOptions, type EndpointOptions } from './options.ts'
 import { pickAdapter } from './pick.ts'
@@ -20,9 +23,17 @@ import { trustedScope } from './scope.ts'
 import { prepareWork } from './work.ts'
 
 /** Answers signed requests. `fetch` fits any runtime or framework that uses `Request` and `Response`. */
-export interface Endpoint {
+export interface Endpoint<S extends Schema = Schema, Tx = unknown> {
   /** Answers one request. Never rejects: every failure becomes an answer. Needs no `this`. */
   readonly fetch: (request: Request) => Promise<Response>
+  /**
+   * Calls the endpoint from its own process, in this scope: from a server action, a job or a test.
+   *
+   * @example
+   * const local = endpoint.local({ organizationId: 'org_1', participantId: 'nightly' })
+   * const { row, stamp } = await local.load('tasks', 't1')
+   */
+  local(scope?: Scope): Local<S, Tx>
   /** Counters since the start. */
   metrics(): Metrics
 }
@@ -40,9 +51,9 @@ export interface Endpoint {
  * const endpoint = createEndpoint({ adapter, signingKey: process.env.POSTERN_KEY })
  * export default endpoint
  */
-export function createEndpoint<S extends Schema, Auth = unknown>(
-  options: EndpointOptions<S, Auth>,
-): Endpoint {
+export function createEndpoint<S extends Schema, Auth = unknown, Tx = unknown>(
+  options: EndpointOptions<S, Auth, Tx>,
+): Endpoint<S, Tx> {
   checkEndpointOptions(options)
   const limits = resolveLimits(options.limits)
   const { callbackTimeoutMs: timeoutMs } = limits
@@ -54,9 +65,28 @@ export function createEndpoint<S extends Schema, Auth = unknown>(
     const { bytes, ...signer } = await verify(received)
     trace.keyId = signer.verified.keyId
     // Only now: a place held by an unsigned, slow body would be a way to shut everyone out.
+    return admit(trace, () => ({ ...signer, body: parseRequest(decodeJson(bytes)) }))
+  }
+
+  /** A request of this process, from where it is like any other: the place that it takes. */
+  async function answerLocal(request: object, tx: unknown, trace: Trace): Promise<CommitAnswer> {
+    const bytes = encodeJson(request)
+    if (bytes.byteLength > limits.bodyBytes) throw tooLarge(limits.bodyBytes)
+    const { requestId } = trace
+    const nothing = { request: undefined, messageId: undefined, signedAt: undefined, keyId: undefined }
+    const body = parseRequest(decodeJson(bytes))
+    return admit(trace, () => ({
+      verified: { ...nothing, requestId },
+      boundTenant: undefined,
+      body,
+      local: { tx },
+    }))
+  }
+
+  async function admit(trace: Trace, ask: () => Asked): Promise<CommitAnswer> {
     if (!observer.enter(limits.inFlight)) throw new PosternError('source_busy')
     try {
-      const asked: Asked = { ...signer, body: parseRequest(decodeJson(bytes)) }
+      const asked = ask()
       trace.type = asked.body.type
       return await observer.span(trace, asked.body.type, () => fulfil(asked, trace))
     } finally {
@@ -86,7 +116,7 @@ export function createEndpoint<S extends Schema, Auth = unknown>(
     const prepared = { ...scoped, adapter, work: asks }
     trace.work = prepared.work
     const work = await authorized(options, prepared, timeoutMs)
-    const result = await dispatch(adapter, work, timeoutMs)
+    const result = await dispatch(adapter, work, asked.local?.tx, timeoutMs)
     observer.succeeded(trace, work, result.replayed)
     return result
   }
@@ -102,7 +132,16 @@ export function createEndpoint<S extends Schema, Auth = unknown>(
       return respondFailure(request, failure, trace.requestId)
     }
   }
-  return { fetch, metrics: observer.metrics }
+  const askLocally = async (request: object, tx: unknown): Promise<CommitAnswer> => {
+    const trace = observer.begin()
+    try {
+      return await answerLocal(request, tx, trace)
+    } catch (error) {
+      observer.failed(trace, failureOf(error), error)
+      throw thrownLocally(error)
+    }
+  }
+  return { fetch, local: (scope = {}) => createLocal(askLocally, scope), metrics: observer.metrics }
 }
 
 /** A clock of the application's: what is not a time must not say how old a signature is. */

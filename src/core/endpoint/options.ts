@@ -50,12 +50,13 @@ export interface AdapterContext extends VerifiedContext {
 }
 
 /** Picks the adapter of one request; a `PosternError` that it throws is the answer. */
-export type PickAdapter<S extends Schema = Schema> = (
+export type PickAdapter<S extends Schema = Schema, Tx = unknown> = (
   context: AdapterContext,
-) => Adapter<S> | Promise<Adapter<S>>
+) => Adapter<S, Tx> | Promise<Adapter<S, Tx>>
 
 /** Options of `createEndpoint`. */
-export interface EndpointOptions<S extends Schema = Schema, Auth = unknown> extends Observation {
+export interface EndpointOptions<S extends Schema = Schema, Auth = unknown, Tx = unknown>
+  extends Observation {
   /** One secret, or several during a rotation. `sk_...` counts as its own bytes, `whsec_...` as base64. */
   readonly signingKey?: string | readonly string[] | undefined
   /** Keys with names, expiry, tenants, public keys and JWKS. In place of `signingKey`. */
@@ -67,13 +68,13 @@ export interface EndpointOptions<S extends Schema = Schema, Auth = unknown> exte
    * What the endpoint runs on, for example `pgAdapter(pool, schema)`, or a function that picks it for each request
    * once its scope is known. Its schema is what requests are held against.
    */
-  readonly adapter?: Adapter<S> | PickAdapter<S> | undefined
+  readonly adapter?: Adapter<S, Tx> | PickAdapter<S, Tx> | undefined
   /**
    * Adapters by `scope.mode`, for example `{ sandbox: ... }`. `adapter` then answers requests without a mode and
    * those of mode `live`, unless `live` is named here; any other mode is refused, so that a mistyped `sandbox` never
    * reaches the live store.
    */
-  readonly adapters?: Readonly<Record<string, Adapter<S> | PickAdapter<S>>> | undefined
+  readonly adapters?: Readonly<Record<string, Adapter<S, Tx> | PickAdapter<S, Tx>>> | undefined
 
   /**
    * Decides whose request this is, from what you know of the key or a header of your own, instead of what the

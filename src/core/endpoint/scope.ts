@@ -13,11 +13,11 @@ import type { EndpointOptions, ResolvedScopes } from './options.ts'
  */
 export async function trustedScope(
   { resolveScopes }: Pick<EndpointOptions, 'resolveScopes'>,
-  { body, verified, boundTenant }: Asked,
+  { body, verified, boundTenant, local }: Asked,
   timeoutMs: number,
 ): Promise<Scope> {
   const claimed = boundScope(body.scope, boundTenant)
-  if (resolveScopes === undefined) return claimed
+  if (resolveScopes === undefined || local !== undefined) return claimed
   const asked = { ...verified, body, scope: claimed }
   const resolved = await settled('resolveScopes', () => resolveScopes(asked), timeoutMs)
   if (resolved == null) throw new PosternError('source_forbidden')
