@@ -18,8 +18,6 @@ declare global {
   const prisma: PrismaClient
   /** The endpoint's adapter, and what an operator does with it. */
   const adapter: PostgresAdapter<PgClient>
-  /** What `createEndpoint` returned. */
-  const endpoint: Endpoint
   /** The fixture of the application's tests. */
   const shop: Fixture
   /** A service of the application. */
