@@ -1,3 +1,5 @@
+import { appendFileSync } from 'node:fs'
+
 /**
  * Faults to plant in the engine's SQL as it is installed, each a mistake that a reasonable person could make.
  * `npm run test:plants` installs one after the other (`POSTERN_PLANT=<name>`) and wants the tests named here to go red:
@@ -203,5 +205,8 @@ export function planted(statement: string): string {
   if (chosen === undefined || chosen === '') return statement
   const plant = plants.find(({ name }) => name === chosen)
   if (plant === undefined) throw new Error(`POSTERN_PLANT=${chosen}: no such fault`)
-  return statement.replaceAll(plant.find, plant.put)
+  const changed = statement.replaceAll(plant.find, plant.put)
+  const { POSTERN_PLANT_FITTED: fitted } = process.env
+  if (fitted && changed !== statement) appendFileSync(fitted, '.')
+  return changed
 }
