@@ -21,7 +21,7 @@ type TypesOf<S extends Schema, M extends ModelName<S>> =
   S['definitions'][M] extends ModelDefinition<infer _Shape, infer _Relations, infer T> ? T : ModelTypes
 
 /** The names of the fields that are the primary key. */
-type KeyName<S extends Schema, M extends ModelName<S>> = TypesOf<S, M>['key']
+export type KeyName<S extends Schema, M extends ModelName<S>> = TypesOf<S, M>['key']
 
 /** The operations that a model allows. */
 export type AllowedOperation<S extends Schema, M extends ModelName<S>> = TypesOf<S, M>['operations']

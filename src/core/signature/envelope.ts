@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer'
 import { PosternError } from '../errors.ts'
 
 /** More than any signer in rotation sends, and few enough that a header full of entries costs nothing. */
@@ -69,17 +68,22 @@ function readEntries(header: string): SignatureEntry[] {
 export interface SignedContent {
   readonly prefix: string
   readonly body: Uint8Array
-  bytes(): Uint8Array
+  bytes(): Uint8Array<ArrayBuffer>
 }
 
 export function signedContent(id: string, timestamp: number, body: Uint8Array): SignedContent {
   const prefix = `${id}.${timestamp}.`
-  let whole: Uint8Array | undefined
+  let whole: Uint8Array<ArrayBuffer> | undefined
   return {
     prefix,
     body,
     bytes() {
-      whole ??= Buffer.concat([Buffer.from(prefix), body])
+      if (whole === undefined) {
+        const head = new TextEncoder().encode(prefix)
+        whole = new Uint8Array(head.length + body.length)
+        whole.set(head)
+        whole.set(body, head.length)
+      }
       return whole
     },
   }

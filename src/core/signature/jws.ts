@@ -1,27 +1,9 @@
 import { Buffer } from 'node:buffer'
-import { FlattenedSign, flattenedVerify, type JWK } from 'jose'
+import { flattenedVerify } from 'jose'
 import { PosternError } from '../errors.ts'
 import { decodeJson } from '../protocol/json.ts'
 import type { SignedContent } from './envelope.ts'
 import type { KeyFinder } from './jwks.ts'
-
-/**
- * What a signature may be made with. No `none`, and nothing symmetric: with HS256 the published public key would
- * be the secret.
- */
-export const ALGORITHMS: readonly string[] = [
-  'EdDSA',
-  'Ed25519',
-  'ES256',
-  'ES384',
-  'ES512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'RS256',
-  'RS384',
-  'RS512',
-]
 
 /** Each of these offers the verifier a key, or the address of one, of the sender's choosing. */
 const KEY_CARRYING_HEADERS = ['jwk', 'jku', 'x5u', 'x5c']
@@ -87,24 +69,4 @@ function readHeader(encoded: string): Protected | undefined {
 /** Without padding, and with the unused bits of the last character zero: one spelling for the same bytes. */
 function isBase64url(text: string): boolean {
   return text !== '' && Buffer.from(text, 'base64url').toString('base64url') === text
-}
-
-/** The algorithm a private JWK signs with where it does not say so itself. */
-export function algorithmOf(jwk: JWK): string | undefined {
-  if (jwk.alg !== undefined) return jwk.alg
-  if (jwk.kty === 'OKP' && jwk.crv === 'Ed25519') return 'EdDSA'
-  if (jwk.kty === 'EC') return { 'P-256': 'ES256', 'P-384': 'ES384', 'P-521': 'ES512' }[jwk.crv ?? '']
-  return undefined
-}
-
-/** The `jws` value: `header..signature`. */
-export async function signJws(jwk: JWK, algorithm: string, content: SignedContent): Promise<string> {
-  const header = {
-    alg: algorithm,
-    ...(jwk.kid === undefined ? {} : { kid: jwk.kid }),
-    b64: false,
-    crit: ['b64'],
-  }
-  const jws = await new FlattenedSign(content.bytes()).setProtectedHeader(header).sign(jwk)
-  return `${jws.protected}..${jws.signature}`
 }

@@ -1,16 +1,11 @@
 import type { JSONWebKeySet, JWK } from 'jose'
 import type { SignedContent } from './envelope.ts'
 import { fixedKeySet, remoteKeySet } from './jwks.ts'
-import { ALGORITHMS, verifyJws } from './jws.ts'
+import { verifyJws } from './jws.ts'
+import { ALGORITHMS } from './jws-sign.ts'
 import { blaming, KeyFault } from './key-fault.ts'
-import {
-  ed25519PublicKey,
-  hmacKey,
-  isPublicKeyText,
-  type SecretEncoding,
-  verifyV1,
-  verifyV1a,
-} from './standard-webhooks.ts'
+import { isPublicKeyText, type SecretEncoding } from './key-text.ts'
+import { ed25519PublicKey, hmacKey, verifyV1, verifyV1a } from './standard-webhooks.ts'
 
 interface KeyEntryBase {
   /** A name for logs and for `VerifiedRequest.keyId`. Not secret. */

@@ -1,16 +1,9 @@
-import { Buffer } from 'node:buffer'
 import type { JWK } from 'jose'
 import { isEnvelopeId, type SignedContent, signedContent } from './envelope.ts'
-import { ALGORITHMS, algorithmOf, signJws } from './jws.ts'
+import { ALGORITHMS, algorithmOf, signJws } from './jws-sign.ts'
 import { blaming, KeyFault } from './key-fault.ts'
-import {
-  ed25519PrivateKey,
-  hmacKey,
-  isPrivateKeyText,
-  type SecretEncoding,
-  signV1,
-  signV1a,
-} from './standard-webhooks.ts'
+import { isPrivateKeyText, type SecretEncoding } from './key-text.ts'
+import { ed25519Signer, hmacSigner } from './web-sign.ts'
 
 /** What a request is signed with; the key decides the scheme. */
 export type SigningKey =
@@ -25,7 +18,7 @@ export type SigningKey =
 export type SigningInput = string | SigningKey | readonly (string | SigningKey)[]
 
 export interface SignOptions {
-  /** The webhook-id: 1 to 255 printable ASCII characters, no comma, no dot. Default: `msg_` and a random UUID. */
+  /** The webhook-id: 1 to 255 printable ASCII characters, no comma, no dot. Default: `msg_` and 128 random bits. */
   id?: string | undefined
   /** The clock, in milliseconds since 1970. Default `Date.now`. */
   now?: (() => number) | undefined
@@ -36,7 +29,7 @@ export type SignatureHeaders = Record<'webhook-id' | 'webhook-timestamp' | 'webh
 
 export type Signer = (body: Uint8Array | string, options?: SignOptions) => Promise<SignatureHeaders>
 
-type EntryMaker = (content: SignedContent) => string | Promise<string>
+type EntryMaker = (content: SignedContent) => Promise<string>
 
 /**
  * Prepares keys for signing, once. With several keys each request carries one entry a key, in their order, so that
@@ -53,16 +46,20 @@ export function createSigner(keys: SigningInput): Signer {
     ? (keys as readonly (string | SigningKey)[])
     : [keys as string | SigningKey]
   if (list.length === 0) throw new TypeError('No signing key is configured: the list of keys is empty.')
-  const makers = list.map((key, index) =>
-    blaming(list.length === 1 ? 'The signing key' : `The signing key at [${index}]`, () => prepare(key)),
-  )
+  const makers = list.map((key, index) => {
+    const name = list.length === 1 ? 'The signing key' : `The signing key at [${index}]`
+    const make = blaming(name, () => prepare(key))
+    return (content: SignedContent) =>
+      make(content).catch((error: unknown) => blaming(name, () => rethrow(error)))
+  })
   return async (body, options = {}) => {
-    const id = options.id ?? `msg_${crypto.randomUUID()}`
+    const id = options.id ?? messageId()
     if (!isEnvelopeId(id)) {
       throw new TypeError('The webhook-id must be 1 to 255 printable ASCII characters without comma and dot.')
     }
     const timestamp = Math.floor((options.now ?? Date.now)() / 1000)
-    const content = signedContent(id, timestamp, typeof body === 'string' ? Buffer.from(body) : body)
+    const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
+    const content = signedContent(id, timestamp, bytes)
     const entries = await Promise.all(makers.map((make) => make(content)))
     return {
       'webhook-id': id,
@@ -87,6 +84,17 @@ export async function signRequest(
   return createSigner(keys)(body, options)
 }
 
+/** A webhook-id: 128 random bits. `crypto.randomUUID` is missing in pages without https, where `sign` may still sign. */
+export function messageId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return `msg_${hex}`
+}
+
+function rethrow(error: unknown): never {
+  throw error
+}
+
 function prepare(input: string | SigningKey): EntryMaker {
   const key: SigningKey =
     typeof input === 'object' && input !== null
@@ -95,12 +103,12 @@ function prepare(input: string | SigningKey): EntryMaker {
         ? { privateKey: input }
         : { secret: input }
   if ('secret' in key) {
-    const secret = hmacKey(key.secret, key.encoding)
-    return (content) => `v1,${signV1(secret, content)}`
+    const sign = hmacSigner(key.secret, key.encoding)
+    return async (content) => `v1,${await sign(content)}`
   }
   if ('privateKey' in key) {
-    const privateKey = ed25519PrivateKey(key.privateKey)
-    return (content) => `v1a,${signV1a(privateKey, content)}`
+    const sign = ed25519Signer(key.privateKey)
+    return async (content) => `v1a,${await sign(content)}`
   }
   if (!('jwk' in key)) throw new KeyFault('must have one of `secret`, `privateKey`, `jwk`')
   const { jwk } = key

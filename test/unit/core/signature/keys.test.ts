@@ -87,13 +87,18 @@ describe('a key that cannot work stops the start with a sentence that names the 
     ['no keys', [], 'the list of keys is empty'],
     ['a public key', { privateKey: WHPK }, 'does not begin with `whsk_`'],
     ['a short private key', { privateKey: 'whsk_AAAA' }, 'is not 32 or 64 bytes long'],
-    ['halves of two keys', { privateKey: `whsk_${'A'.repeat(85)}A==` }, 'public half that is of another key'],
     ['a public JWK', { jwk: ED }, 'has no private part'],
     ['RSA without algorithm', { jwk: { kty: 'RSA', d: 'x' } }, 'needs an `algorithm`'],
     ['a symmetric algorithm', { jwk: { ...ED, d: 'x' }, algorithm: 'HS256' }, 'no verifier may accept'],
     ['no kind', {}, 'must have one of'],
   ])('when signing: %s', (_, keys, fault) => {
     expect(() => createSigner(keys as SigningInput)).toThrow(fault)
+  })
+
+  test('when signing: halves of two keys, at the first signature', async () => {
+    const sign = createSigner({ privateKey: `whsk_${'A'.repeat(85)}A==` })
+    const fault = 'The signing key has a public half that is of another key.'
+    await expect(sign('{}')).rejects.toThrow(new TypeError(fault))
   })
 
   test('the sentence names the key by its id or place and never quotes it', () => {

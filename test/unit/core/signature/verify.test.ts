@@ -288,7 +288,7 @@ test('a refusal says nothing of the keys: unknown, expired and other scheme look
 
 test('our signer makes a fresh id and timestamp, and refuses an id that no verifier takes', async () => {
   const [one, two] = await Promise.all([signRequest(KEY, body), signRequest(KEY, body)])
-  expect(one['webhook-id']).toMatch(/^msg_[0-9a-f-]{36}$/)
+  expect(one['webhook-id']).toMatch(/^msg_[0-9a-f]{32}$/)
   expect(one['webhook-id']).not.toBe(two['webhook-id'])
   expect(await verifyRequest(ring, new Headers(one), body)).toBeDefined()
   for (const id of ['', 'a.b', 'a,b', 'a b', 'x'.repeat(256)]) {

@@ -1,0 +1,351 @@
+import type { Operator, Scope } from './adapter.ts'
+import type { ChangeEvent } from './rules/event.ts'
+import type { StaleReport } from './rules/staleness.ts'
+import type { Schema } from './schema/define.ts'
+import type {
+  AllowedOperation,
+  CreateInput,
+  Embedded,
+  FieldName,
+  KeyName,
+  ModelName,
+  RelatedModel,
+  RelationName,
+  Row,
+  UpdateInput,
+} from './schema/infer.ts'
+import type { OperationType } from './schema/model.ts'
+
+/*
+ * What a caller of an endpoint sends and gets, typed by the schema: over HTTP (`createClient`) and in the same process
+ * alike. Types only.
+ */
+
+/** What becomes of an operation whose row changed after its `readAt`. `force` and `flag` are older names. */
+export type StaleMode = 'reject' | 'overwrite' | 'notify' | 'merge' | 'force' | 'flag'
+
+interface AnyOperation<M extends string> {
+  readonly model: M
+  /** Comes back on the operation's event. */
+  readonly transactionId?: string
+  /** The stamp of the state that this was decided on. */
+  readonly readAt?: number
+  /** What to do when the row changed since. Default `reject`. */
+  readonly onStale?: StaleMode
+}
+
+/** Makes a row. Without `id` the application's default or the database makes one. */
+export interface CreateOperation<M extends string, Input> extends AnyOperation<M> {
+  readonly type: 'CREATE'
+  readonly id?: string
+  readonly input: Input
+}
+
+/** Changes the fields that `input` names. */
+export interface UpdateOperation<M extends string, Input> extends AnyOperation<M> {
+  readonly type: 'UPDATE'
+  readonly id: string
+  readonly input: Input
+}
+
+/** Removes a row, or sets or empties its `archive` field. */
+export interface RowOperation<M extends string, T extends string> extends AnyOperation<M> {
+  readonly type: T
+  readonly id: string
+}
+
+/** Stands for the operations that a model does not allow, so that the compiler's message says so. */
+type NotMutable<M extends string, T extends string> = AnyOperation<M> & {
+  readonly type: T
+  readonly id?: string
+  readonly input?: unknown
+} & { readonly [Message in `${M} does not allow ${T}: name it in the model's \`mutable\``]: never }
+
+type OperationOf<S extends Schema, M extends ModelName<S>, T> = T extends 'CREATE'
+  ? CreateOperation<M, CreateInput<S, M>>
+  : T extends 'UPDATE'
+    ? UpdateOperation<M, UpdateInput<S, M>>
+    : T extends OperationType
+      ? RowOperation<M, T>
+      : never
+
+/** One change of one row, of a model and of a type that the model allows. */
+export type CommitOperation<
+  S extends Schema = Schema,
+  M extends ModelName<S> = ModelName<S>,
+> = M extends unknown ? OperationOf<S, M, AllowedOperation<S, M>> : never
+
+/** The same, and what must not be sent, each with its reason. */
+type JudgedOperation<S extends Schema, M extends ModelName<S> = ModelName<S>> = M extends unknown
+  ? CommitOperation<S, M> | Refused<M, Exclude<OperationType, AllowedOperation<S, M>>>
+  : never
+type Refused<M extends string, T> = T extends string ? NotMutable<M, T> : never
+
+/** The operations of one commit. */
+export type CommitOperations<S extends Schema> = readonly JudgedOperation<S>[]
+
+/**
+ * TypeScript looks for unknown members only where it does not infer, and a commit's operations are inferred: this says
+ * which fields of an input its model does not have.
+ */
+type KnownFields<S extends Schema, O> = O extends {
+  readonly model: infer M extends ModelName<S>
+  readonly input: infer Input
+}
+  ? string extends M | keyof Input
+    ? unknown
+    : {
+        readonly input: {
+          readonly [F in Exclude<
+            keyof Input,
+            keyof CreateInput<S, M>
+          >]: `${M} has no field ${F & string} that can be written`
+        }
+      }
+  : unknown
+
+/** What `commit` takes. */
+export interface Commit<S extends Schema = Schema, O extends CommitOperations<S> = CommitOperations<S>> {
+  /** The idempotency key: one intent, one key, whatever the number of attempts. 1 to 255 printable ASCII characters. */
+  readonly idempotencyKey: string
+  /** Applied all or none. */
+  readonly operations: { readonly [I in keyof O]: O[I] & KnownFields<S, O[I]> }
+  /** A hash of your own intent; under the same key another hash is a conflict. */
+  readonly intentHash?: string
+  /** Comes back in the write-ahead log where the adapter supports it. */
+  readonly echo?: unknown
+}
+
+/** `notify` holds a stale operation back, and its row is null. */
+type Held<O> = O extends { readonly onStale?: infer Mode }
+  ? Extract<Mode, 'notify' | 'flag'> extends never
+    ? never
+    : null
+  : never
+
+/** What `commit` gives back. */
+export interface Committed<S extends Schema = Schema, O extends CommitOperations<S> = CommitOperations<S>> {
+  /** One an operation, in the order given: the row after it, for a DELETE as it was, null for one held back. */
+  readonly rows: { readonly [I in keyof O]: Row<S, O[I]['model'] & ModelName<S>> | Held<O[I]> }
+  /** The position of each change, the next `readAt` of its row; null for one held back. */
+  readonly stamps: { readonly [I in keyof O]: number | Held<O[I]> }
+  /** Operations that were held back as stale, because their `onStale` is `notify`. */
+  readonly notifications?: readonly StaleReportOf<S>[]
+  /** The commit had been applied before; this is its first answer again. */
+  readonly replayed: boolean
+}
+
+/** What is told of a stale operation, with the row as it is now. */
+export type StaleReportOf<S extends Schema, M extends ModelName<S> = ModelName<S>> = M extends unknown
+  ? Omit<StaleReport, 'model' | 'current' | 'changed'> & {
+      readonly model: M
+      /** Fields that changed since `readAt`, sorted; null when the row came or went, or the log no longer knows. */
+      readonly changed: readonly FieldName<S, M>[] | null
+      /** The row as it is now. */
+      readonly current: Row<S, M> | null
+    }
+  : never
+
+/** A change of one row, typed by its model. */
+export type EventOf<S extends Schema, M extends ModelName<S> = ModelName<S>> = M extends unknown
+  ? Omit<ChangeEvent, 'model' | 'data' | 'before' | 'changed'> & {
+      readonly model: M
+      /** The row after the change; for a DELETE the row as it was. */
+      readonly data: Row<S, M>
+      /** The row before the change, from endpoints that tell it. */
+      readonly before?: Row<S, M> | null
+      /** Names of the fields whose value changed; absent when the row came or went. */
+      readonly changed?: readonly FieldName<S, M>[]
+    }
+  : never
+
+type Values<S extends Schema, M extends ModelName<S>, F> = F extends keyof Row<S, M>
+  ? Exclude<Row<S, M>[F], null>
+  : never
+
+/** What a field can be compared with, by operator. */
+type FieldCondition<F extends string, V> =
+  | readonly [F, V]
+  | readonly [F, Comparison, V]
+  | Membership<F, V>
+  | Pattern<F, V>
+type Comparison = '=' | '!=' | '<' | '<=' | '>' | '>='
+type Membership<F extends string, V> =
+  | readonly [F, 'IN' | 'NOT IN', readonly V[]]
+  | readonly [F, 'IS' | 'IS NOT', V extends boolean ? boolean | null : null]
+type Pattern<F extends string, V> = V extends string
+  ? readonly [F, 'LIKE' | 'NOT LIKE' | 'ILIKE' | 'NOT ILIKE' | 'STARTS WITH', string]
+  : V extends readonly (infer Member)[]
+    ? readonly [F, 'CONTAINS', Member]
+    : never
+
+/** One condition of a query: a field, an operator and a value, or conditions joined by `or`, `and` or `not`. */
+export type Where<S extends Schema = Schema, M extends ModelName<S> = ModelName<S>> =
+  | (string extends M
+      ? readonly [string, unknown] | readonly [string, Operator, unknown]
+      : { [F in FieldName<S, M>]: FieldCondition<F, Values<S, M, F>> }[FieldName<S, M>])
+  | { readonly or: readonly Where<S, M>[] }
+  | { readonly and: readonly Where<S, M>[] }
+  | { readonly not: Where<S, M> }
+
+/** One field to order by; `first` and `last` say where nulls go. */
+export type OrderBy<S extends Schema, M extends ModelName<S>> =
+  | readonly [FieldName<S, M>, 'asc' | 'desc']
+  | readonly [FieldName<S, M>, 'asc' | 'desc', 'first' | 'last']
+
+/** A relation to embed: its name, or its name and which rows of it. */
+export type Related<S extends Schema, M extends ModelName<S>> =
+  | RelationName<S, M>
+  | { [N in RelationName<S, M>]: RelatedQuery<S, RelatedModel<S, M, N>, N> }[RelationName<S, M>]
+
+interface RelatedQuery<S extends Schema, M extends ModelName<S>, N extends string> {
+  readonly name: N
+  readonly select?: readonly FieldName<S, M>[]
+  readonly where?: readonly Where<S, M>[]
+  readonly orderBy?: FieldName<S, M> | readonly OrderBy<S, M>[]
+  readonly limit?: number
+  readonly related?: readonly Related<S, M>[]
+}
+
+type Selection<S extends Schema, M extends ModelName<S>> = readonly FieldName<S, M>[] | undefined
+type Relations<S extends Schema, M extends ModelName<S>> = readonly Related<S, M>[] | undefined
+
+/** What `load` can be told beside model and id. */
+export interface LoadQuery<
+  S extends Schema = Schema,
+  M extends ModelName<S> = ModelName<S>,
+  Select extends Selection<S, M> = Selection<S, M>,
+  With extends Relations<S, M> = Relations<S, M>,
+> {
+  /** Fields of the row; the key always comes. Default: all. */
+  readonly select?: Select
+  /** Relations to embed in the row. */
+  readonly related?: With
+}
+
+/** Which rows `list` asks for, and in what order. */
+export interface ListQuery<
+  S extends Schema = Schema,
+  M extends ModelName<S> = ModelName<S>,
+  Select extends Selection<S, M> = Selection<S, M>,
+  With extends Relations<S, M> = Relations<S, M>,
+> extends LoadQuery<S, M, Select, With> {
+  /** Each `[field, value]`, `[field, operator, value]` or conditions joined; all of them must hold. */
+  readonly where?: readonly Where<S, M>[]
+  /** A field, or several with their direction. Default: the primary key. */
+  readonly orderBy?: FieldName<S, M> | readonly OrderBy<S, M>[]
+  readonly order?: 'asc' | 'desc'
+  /** Rows of a page. Default and cap are the endpoint's: 100 and 1,000 unless told otherwise. */
+  readonly limit?: number | undefined
+  /** `nextCursor` of an earlier page of the same query. */
+  readonly cursor?: string | undefined
+  /** Asks for `total`, the number of all rows that match. */
+  readonly count?: true
+  /** Asks for `feedCursor`, from which to follow the feed once all pages are read. */
+  readonly follow?: true
+}
+
+/** The row that a query gives: the fields that it selects, and what it embeds. */
+export type Found<S extends Schema, M extends ModelName<S>, Select = undefined, With = undefined> = Selected<
+  S,
+  M,
+  Select
+> &
+  EmbeddedIn<S, M, With>
+
+type Selected<S extends Schema, M extends ModelName<S>, Select> = Select extends readonly (infer F)[]
+  ? string extends M
+    ? Row<S, M>
+    : { [N in keyof Row<S, M> as N extends F | KeyName<S, M> ? N : never]: Row<S, M>[N] }
+  : Row<S, M>
+
+type EmbeddedIn<S extends Schema, M extends ModelName<S>, With> = With extends readonly (infer R)[]
+  ? {
+      [One in R as NameOf<One> & string]: NameOf<One> extends infer N extends RelationName<S, M>
+        ? Embedded<S, M, N, FoundBy<S, RelatedModel<S, M, N>, One>>
+        : never
+    }
+  : unknown
+type NameOf<One> = One extends { readonly name: infer N } ? N : One
+type FoundBy<S extends Schema, M extends ModelName<S>, One> = Found<
+  S,
+  M,
+  One extends { readonly select: infer Select } ? Select : undefined,
+  One extends { readonly related: infer With } ? With : undefined
+>
+
+/** What `load` gives back. */
+export interface Loaded<R> {
+  /** Null when there is no such row for this caller. */
+  readonly row: R | null
+  /** The row's position in the log: the `readAt` of a commit that is decided on it. */
+  readonly stamp: number
+}
+
+/** What `list` gives back. */
+export interface Page<R> {
+  readonly rows: readonly R[]
+  /** The stamp of each row, in the same order. */
+  readonly stamps: readonly number[]
+  /** A position that is safe as `readAt` for every row of the page, if conservative. */
+  readonly stamp: number
+  /** Absent on the last page. */
+  readonly nextCursor?: string
+  /** How many rows match on all pages, where `count` was asked for. */
+  readonly total?: number
+  /** A position of the feed from before the first row was read, where `follow` was asked for. */
+  readonly feedCursor?: string
+}
+
+/** What every call may say beside its request. */
+export interface CallOptions {
+  /** Who asks. Laid over the scope of the client, member by member. */
+  readonly scope?: Scope
+}
+
+/** Reading and writing by a schema, whatever carries it. */
+export interface Caller<S extends Schema = Schema, Options extends CallOptions = CallOptions> {
+  /**
+   * One row by its id.
+   *
+   * @example
+   * const { row, stamp } = await client.load('tasks', 't1')
+   */
+  load<
+    M extends ModelName<S>,
+    const Select extends Selection<S, M> = undefined,
+    const With extends Relations<S, M> = undefined,
+  >(
+    model: M,
+    id: string,
+    options?: LoadQuery<S, M, Select, With> & Options,
+  ): Promise<Loaded<Found<S, M, Select, With>>>
+  /**
+   * One page of rows.
+   *
+   * @example
+   * const { rows, nextCursor } = await client.list('tasks', { where: [['status', '=', 'todo']], related: ['project'] })
+   */
+  list<
+    M extends ModelName<S>,
+    const Select extends Selection<S, M> = undefined,
+    const With extends Relations<S, M> = undefined,
+  >(
+    model: M,
+    query?: ListQuery<S, M, Select, With>,
+    options?: Options,
+  ): Promise<Page<Found<S, M, Select, With>>>
+  /**
+   * Applies operations, all or none, and once per key.
+   *
+   * @example
+   * const { rows: [task] } = await client.commit({
+   *   idempotencyKey: 'close:t1',
+   *   operations: [{ type: 'UPDATE', model: 'tasks', id: 't1', input: { status: 'done' }, readAt: 7 }],
+   * })
+   */
+  commit<const O extends CommitOperations<S>>(
+    commit: Commit<S, O>,
+    options?: Options,
+  ): Promise<Committed<S, O>>
+}
