@@ -16,7 +16,14 @@ const shared = [
   'src/core/adapter.ts',
   'src/core/schema/',
 ]
-const core = [...shared, 'src/core/protocol/', 'src/core/rules/', 'src/core/signature/', 'src/core/endpoint/']
+const core = [
+  ...shared,
+  'src/core/protocol/',
+  'src/core/rules/',
+  'src/core/caller.ts',
+  'src/core/signature/',
+  'src/core/endpoint/',
+]
 const postgres = [
   'src/postgres/signals.ts',
   'src/postgres/sqlstate.ts',
@@ -42,6 +49,7 @@ export const rooms: readonly Room[] = [
   { path: 'src/core/adapter.ts', below: ['src/core/schema/'], packages: plain },
   { path: 'src/core/protocol/', below: shared, packages: plain },
   { path: 'src/core/rules/', below: [...shared, 'src/core/protocol/'], packages: plain },
+  { path: 'src/core/caller.ts', below: [...shared, 'src/core/rules/'], packages: [] },
   {
     path: 'src/core/signature/',
     below: ['src/core/errors.ts', 'src/core/callback.ts', 'src/core/protocol/'],

@@ -1,97 +1,275 @@
 import type { Scope } from '../core/adapter.ts'
-import type { Schema } from '../core/schema/define.ts'
-import { createSend, type Send, sleep } from './send.ts'
-import type { Client, ClientOptions, Committed, EventsPage, EventsQuery, Loaded, Page } from './types.ts'
-
-export type { Scope } from '../core/adapter.ts'
-export type { ChangeEvent } from '../core/rules/event.ts'
-export type { StaleReason, StaleReport } from '../core/rules/staleness.ts'
-export type { SigningInput, SigningKey } from '../core/signature/sign.ts'
-export { ClientError, type TransportCode } from './error.ts'
-export type {
-  Client,
-  ClientOptions,
+import type {
+  Caller,
   Commit,
-  CommitOperation,
+  CommitOperations,
   Committed,
-  EventsPage,
-  EventsQuery,
+  Found,
   ListQuery,
   Loaded,
+  LoadQuery,
   Page,
-} from './types.ts'
+} from '../core/caller.ts'
+import type { Schema } from '../core/schema/define.ts'
+import type { ModelName, Row } from '../core/schema/infer.ts'
+import { checkCommit, checkList, checkLoad } from './answer.ts'
+import { type Batch, type BatchOptions, createBatch } from './batch.ts'
+import { ClientError, invalidRequest } from './error.ts'
+import { createFeed, type EventFeed, type EventsQuery, stuck } from './feed.ts'
+import { type ClientCallOptions, type ClientOptions, checkCall, readOptions } from './options.ts'
+import { createSend } from './send.ts'
+import { type Decide, type Updated, type UpdateOptions, update } from './update.ts'
 
-const POLL_MS = 1_000
+export type { Scope } from '../core/adapter.ts'
+export type {
+  CallOptions,
+  Caller,
+  Commit,
+  CommitOperation,
+  CommitOperations,
+  Committed,
+  CreateOperation,
+  EventOf,
+  Found,
+  ListQuery,
+  Loaded,
+  LoadQuery,
+  OrderBy,
+  Page,
+  Related,
+  RowOperation,
+  StaleMode,
+  StaleReportOf,
+  UpdateOperation,
+  Where,
+} from '../core/caller.ts'
+export type { StaleReason, StaleReport } from '../core/rules/staleness.ts'
+export type { CreateInput, FieldName, ModelName, Row, UpdateInput } from '../core/schema/infer.ts'
+export type { SigningInput, SigningKey } from '../core/signature/sign.ts'
+export type { Batch, Batched, BatchOptions } from './batch.ts'
+export { ExactNumber } from './decode.ts'
+export {
+  ClientError,
+  type ClientErrorCode,
+  type ClientFault,
+  isPreconditionFailed,
+  isStale,
+  type PreconditionError,
+  type RequestIssue,
+  type StaleError,
+} from './error.ts'
+export type { EventFeed, EventsQuery } from './feed.ts'
+export type { ClientCallOptions, ClientOptions, ClientWithKey, ClientWithSigner } from './options.ts'
+export type { Decide, Updated, UpdateOptions } from './update.ts'
 
-/**
- * Makes a client of a Data Source endpoint: it signs, sends, retries what may be sent again (always with the same
- * idempotency key and a fresh signature), and turns refusals into `ClientError`.
- *
- * Give it the schema's type for typed models, rows and operations. Whoever holds the key may do everything that the
- * key may: keep it on servers.
- *
- * @throws TypeError for an address that is none, or without `key` and `sign`
- * @example
- * const client = createClient<typeof schema>({ url: 'https://app.example.com/api/source', signingKey: 'sk_the_key' })
- * const { row, stamp } = await client.load('tasks', 't1', { organizationId: 'org_1' })
- * await client.commit(
- *   {
- *     idempotencyKey: 'task:t1:done',
- *     operations: [{ type: 'UPDATE', model: 'tasks', id: 't1', input: { title: `${row?.title}!` }, readAt: stamp }],
- *   },
- *   { organizationId: 'org_1' },
- * )
- */
-export function createClient<S extends Schema = Schema>(options: ClientOptions): Client<S> {
-  const send = createSend(options)
-  const scoped = (scope: Scope | undefined) => ({ scope: { ...options.scope, ...scope } })
-
-  const list = async (model: string, query: object, scope: Scope | undefined) =>
-    (await send({ type: 'list', model, query, ...scoped(scope) })).body as unknown as Page<never>
-
-  return {
-    load: async (model, id, scope) =>
-      (await send({ type: 'load', model, id, ...scoped(scope) })).body as unknown as Loaded<never>,
-
-    list: (model, query = {}, scope) => list(model, query, scope),
-
-    async *listAll(model, query = {}, scope) {
-      let cursor = query.cursor
-      do {
-        const page = await list(model, { ...query, ...(cursor && { cursor }) }, scope)
-        for (const [index, row] of page.rows.entries()) yield { row, stamp: page.stamps[index] ?? page.stamp }
-        cursor = page.nextCursor
-      } while (cursor !== undefined)
-    },
-
-    commit: async ({ idempotencyKey: key, ...commit }, scope) => {
-      // Under both names: what calls itself a Data Source knows at least one of them.
-      const request = { type: 'commit', correlationId: key, clientTxId: key, ...commit, ...scoped(scope) }
-      const { body, headers } = await send(request)
-      return { ...(body as unknown as Committed<S>), replayed: headers.get('idempotent-replayed') === 'true' }
-    },
-
-    events: (query = {}, scope) => walk(send, query, scoped(scope)),
-  }
+/** How far `listAll` has got. */
+export interface ListProgress {
+  /** Rows read so far, this page included. */
+  readonly rows: number
+  readonly pages: number
+  /** All rows that match, where the query has `count: true`. */
+  readonly total: number | undefined
+  /** Where the next page starts; undefined after the last. */
+  readonly cursor: string | undefined
 }
 
-async function* walk(
-  send: Send,
-  { cursor: start, limit, follow = false, pollMs = POLL_MS, signal }: EventsQuery,
-  scope: object,
-): AsyncGenerator<EventsPage, void, undefined> {
-  let cursor = start
-  try {
-    for (;;) {
-      const { body } = await send({ type: 'events', cursor, limit, ...scope }, signal)
-      const page = body as { events: EventsPage['events']; nextCursor?: string | null }
-      // A source that has nothing new may leave the cursor out; the old one still stands.
-      cursor = page.nextCursor ?? cursor
-      if (page.events.length > 0) yield { events: page.events, cursor }
-      else if (!follow) return
-      else await sleep(pollMs, signal)
-    }
-  } catch (error) {
-    if (!signal?.aborted) throw error
+/** What `listAll` can be told beside its query. */
+export interface ListAllOptions extends ClientCallOptions {
+  /** Called when a page has arrived, before its rows are given. An error that it throws ends the walk. */
+  readonly onProgress?: ((progress: ListProgress) => unknown) | undefined
+}
+
+/** What `createClient` gives. Every method throws `ClientError`. */
+export interface Client<S extends Schema = Schema> extends Caller<S, ClientCallOptions> {
+  /**
+   * Every row of a query, page after page, each with its stamp.
+   *
+   * @example
+   * for await (const { row, stamp } of client.listAll('tasks', { where: [['status', '=', 'todo']] })) {
+   *   console.log(row.title, stamp)
+   * }
+   */
+  listAll<
+    M extends ModelName<S>,
+    const Select extends NonNullable<ListQuery<S, M>['select']> | undefined = undefined,
+    const With extends NonNullable<ListQuery<S, M>['related']> | undefined = undefined,
+  >(
+    model: M,
+    query?: ListQuery<S, M, Select, With>,
+    options?: ListAllOptions,
+  ): AsyncGenerator<{ readonly row: Found<S, M, Select, With>; readonly stamp: number }, void, undefined>
+  /**
+   * Reads a row, lets the function decide which fields change, and commits that on the state that was read. When the row
+   * changed meanwhile, it is read and decided again, a bounded number of times.
+   *
+   * @throws ClientError `stale_context` when the row changed each time, `entity_not_found` when there is none
+   * @example
+   * await client.update('tasks', 't1', (task) => (task.status === 'done' ? null : { status: 'done' }))
+   */
+  update<M extends ModelName<S>>(
+    model: M,
+    id: string,
+    decide: Decide<S, M>,
+    options?: UpdateOptions,
+  ): Promise<Updated<Row<S, M>>>
+  /**
+   * The log of changes, event by event, to its end or, with `follow`, for as long as it is iterated. A signal ends it
+   * without an error.
+   *
+   * @example
+   * const feed = client.events({ cursor: await readCursor(), follow: true, onCursor: saveCursor })
+   * for await (const event of feed) {
+   *   if (event.model === 'tasks') await index(event.data)
+   * }
+   */
+  events(query?: EventsQuery, options?: ClientCallOptions): EventFeed<S>
+  /**
+   * Sends operations of many callers in few commits.
+   *
+   * @example
+   * const batch = client.batch({ maxOperations: 200 })
+   * await Promise.all(ids.map((id) => batch.enqueue({ type: 'UPDATE', model: 'tasks', id, input: { status: 'done' } })))
+   */
+  batch(options?: BatchOptions): Batch<S>
+}
+
+const CALL = ['scope', 'signal']
+const COMMIT = ['idempotencyKey', 'operations', 'intentHash', 'echo', 'reads', 'dryRun']
+const QUERY = ['where', 'orderBy', 'order', 'limit', 'cursor', 'select', 'related', 'count', 'follow']
+const EVENTS = ['cursor', 'limit', 'follow', 'pollMs', 'onCursor']
+const UPDATE = [...CALL, 'attempts', 'idempotencyKey']
+const BATCH = [...CALL, 'maxOperations', 'maxBytes', 'maxDelayMs', 'maxInFlight', 'maxQueued']
+
+/**
+ * Makes a client of an endpoint: it signs, sends, retries what may be sent again (always with the same idempotency key
+ * and a fresh signature), checks every answer, and turns refusals into `ClientError`. It needs WebCrypto and `fetch`
+ * and nothing of Node, so that it runs in browsers, Workers and Edge too.
+ *
+ * Give it the schema's type for typed models, rows and operations. Whoever holds the key may do everything that the
+ * key may: keep it on servers, and give `sign` elsewhere.
+ *
+ * @throws TypeError naming the option that is unknown or cannot work
+ * @example
+ * const client = createClient<typeof schema>({
+ *   url: 'https://app.example.com/api/source',
+ *   signingKey: 'sk_the_key',
+ *   scope: { organizationId: 'org_1' },
+ * })
+ * const { row, stamp } = await client.load('tasks', 't1')
+ * const { rows: [task] } = await client.commit({
+ *   idempotencyKey: 'task:t1:done',
+ *   operations: [{ type: 'UPDATE', model: 'tasks', id: 't1', input: { title: `${row?.title}!` }, readAt: stamp }],
+ * })
+ * console.log(task.title)
+ */
+export function createClient<S extends Schema = Schema>(options: ClientOptions): Client<S> {
+  const settings = readOptions(options)
+  const send = createSend(settings)
+  const scoped = (scope: Scope | undefined) => ({ scope: { ...settings.scope, ...scope } })
+
+  async function load(model: string, id: string, given?: LoadQuery & ClientCallOptions): Promise<Loaded<never>> {
+    const { scope, signal, ...query } = checkCall('load', given, [...CALL, 'select', 'related'])
+    const body = { type: 'load', model, id, ...query, ...scoped(scope) }
+    const { body: answer } = await send<Loaded<never>>({ body, check: checkLoad, safe: true }, signal)
+    return { row: answer.row, stamp: answer.stamp }
   }
+
+  async function list(model: string, given?: ListQuery, options?: ClientCallOptions): Promise<Page<never>> {
+    const { cursor, limit, ...guards } = checkCall('list', given, QUERY) as ListQuery
+    const { scope, signal } = checkCall('list', options, CALL)
+    // Where a page starts and how long it is narrows nothing: these two may be undefined.
+    const query = { ...guards, ...(cursor !== undefined && { cursor }), ...(limit !== undefined && { limit }) }
+    const body = { type: 'list', model, query, ...scoped(scope) }
+    const { body: answer } = await send<Page<never>>({ body, check: checkList, safe: true }, signal)
+    const { nextCursor, ...page } = answer
+    return nextCursor == null ? page : { ...page, nextCursor }
+  }
+
+  async function* listAll(
+    model: string,
+    query: ListQuery = {},
+    given?: ListAllOptions,
+  ): AsyncGenerator<{ readonly row: never; readonly stamp: number }, void, undefined> {
+    const { onProgress, ...options } = checkCall('listAll', given, [...CALL, 'onProgress'])
+    let { cursor } = query
+    let rows = 0
+    let total: number | undefined
+    for (let pages = 1; ; pages++) {
+      const page: Page<never> = await list(model, { ...query, cursor }, options)
+      if (page.nextCursor !== undefined && page.nextCursor === cursor) throw stuck()
+      cursor = page.nextCursor
+      rows += page.rows.length
+      total ??= page.total
+      await onProgress?.({ rows, pages, total, cursor })
+      for (const [index, row] of page.rows.entries()) yield { row, stamp: page.stamps[index] ?? page.stamp }
+      if (cursor === undefined) return
+    }
+  }
+
+  async function commit(given: Commit, options?: ClientCallOptions): Promise<Committed> {
+    const { idempotencyKey: key, ...rest } = checkCall('commit', given, COMMIT) as Commit
+    const { scope, signal } = checkCall('commit', options, CALL)
+    const operations = checkOperations(key, rest.operations)
+    // Under both names: what calls itself a Data Source knows at least one of them.
+    const body = { type: 'commit', correlationId: key, clientTxId: key, ...rest, ...scoped(scope) }
+    // An answer of another shape says that this is no endpoint of the protocol: nothing promises that a key counts there.
+    const { body: answer, headers } = await send<Committed>(
+      { body, check: checkCommit(operations), safe: false },
+      signal,
+    )
+    return { ...answer, replayed: headers.get('idempotent-replayed') === 'true' }
+  }
+
+  return {
+    load,
+    list,
+    listAll,
+    commit,
+    update: (model: string, id: string, decide: Decide<Schema, string>, given?: UpdateOptions) => {
+      const options = checkCall('update', given, UPDATE)
+      const call = { ...(options.scope && { scope: options.scope }), signal: options.signal }
+      return update<Schema, string>(
+        { load: () => load(model, id, call), commit: (change) => commit(change as Commit, call) },
+        model,
+        id,
+        decide,
+        options,
+      )
+    },
+    events: (query?: EventsQuery, given?: ClientCallOptions) => {
+      const { scope, ...options } = checkCall('events', given, CALL)
+      return createFeed(send, checkCall('events', query, EVENTS), scoped(scope), options)
+    },
+    batch: (given?: BatchOptions) => {
+      const options = checkCall('batch', given, BATCH)
+      const call = { ...(options.scope && { scope: options.scope }), signal: options.signal }
+      return createBatch((change) => commit(change as Commit, call), options)
+    },
+    // The methods are written for any schema; `S` is what the caller knows of it.
+  } as unknown as Client<S>
+}
+
+const MAX_POSITION = 2 ** 48 - 1
+
+/**
+ * Guards of operations that an endpoint would take for absent: null is one of them. Everything else of an operation is
+ * for the endpoint to judge.
+ */
+function checkOperations(key: unknown, operations: unknown): CommitOperations<Schema> {
+  if (typeof key !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(key)) {
+    const message = 'expected 1 to 255 printable ASCII characters'
+    throw invalidRequest([{ pointer: '/idempotencyKey', message }])
+  }
+  if (!Array.isArray(operations)) throw invalidRequest([{ pointer: '/operations', message: 'expected an array' }])
+  const issues = operations.flatMap((operation: unknown, index) => {
+    const { readAt, onStale } = (operation ?? {}) as { readAt?: unknown; onStale?: unknown }
+    const at = `/operations/${index}`
+    const position = Number.isSafeInteger(readAt) && (readAt as number) >= 0 && (readAt as number) <= MAX_POSITION
+    return [
+      ...(readAt === undefined || position ? [] : [{ pointer: `${at}/readAt`, message: 'expected a stamp; leave it out to commit unjudged' }]),
+      ...(onStale === null ? [{ pointer: `${at}/onStale`, message: 'expected a mode; leave it out for `reject`' }] : []),
+    ]
+  })
+  if (issues.length > 0) throw invalidRequest(issues)
+  return operations as CommitOperations<Schema>
 }

@@ -1,70 +1,74 @@
 import pRetry from 'p-retry'
+import { messageId } from '../core/signature/sign.ts'
+import { type Answer, type Check, readAnswer } from './answer.ts'
+import { encodeRequest } from './encode.ts'
 import { ClientError } from './error.ts'
-import type { ClientOptions } from './types.ts'
+import { addressOf, harmless, networkError } from './failure.ts'
+import type { Settings } from './options.ts'
 
-/** An answer without an error. */
-export interface Answer {
-  readonly body: Readonly<Record<string, unknown>>
-  readonly headers: Headers
+/** What is asked, and how its answer is known. */
+export interface Request {
+  readonly body: object
+  readonly check: Check
+  /** It may be sent again whatever became of it: it reads. */
+  readonly safe: boolean
 }
 
 /** Signs and sends one request, as often as it takes. */
-export type Send = (request: object, signal?: AbortSignal) => Promise<Answer>
+export type Send = <T>(request: Request, signal?: AbortSignal) => Promise<Answer<T>>
 
 const MIN_DELAY_MS = 100
 const MAX_DELAY_MS = 5_000
 
-/** Statuses that a proxy or a platform answers with when the source could not be reached or is rolling over. */
-const PASSING: readonly number[] = [408, 425, 429, 502, 503, 504]
+export function createSend(settings: Settings): Send {
+  const { url, timeoutMs, maxRetryAfterMs } = settings
+  const address = addressOf(url)
 
-export function createSend(options: ClientOptions): Send {
-  const url = new URL(options.url).href
-  const sign = signerOf(options)
-  const send = options.fetch ?? ((input: string, init: RequestInit) => fetch(input, init))
-  const timeoutMs = options.timeoutMs ?? 10_000
-  const maxRetryAfterMs = options.maxRetryAfterMs ?? 30_000
-
-  async function attempt(body: string, id: string, signal: AbortSignal | undefined): Promise<Answer> {
-    // Signed anew each time: the timestamp must be fresh. The id stays, it is still the same message.
-    const signature = await sign(body, { id })
+  async function attempt<T>(
+    text: string,
+    id: string,
+    { check, safe }: Request,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer<T>> {
     const timeout = AbortSignal.timeout(timeoutMs)
-    const init: RequestInit = {
-      method: 'POST',
-      headers: {
-        accept: 'application/json',
-        ...options.headers,
-        'content-type': 'application/json',
-        ...signature,
-      },
-      body,
-      // A redirect would carry the signed body to an address that nobody configured.
-      redirect: 'manual',
-      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout])
+    const failure = (error: unknown, of: (error: unknown) => unknown): unknown => {
+      if (error instanceof ClientError) return error
+      if (signal?.aborted) return signal.reason
+      return timeout.aborted
+        ? new ClientError('timeout', `No answer of ${address} within ${timeoutMs} ms.`, { retryable: true })
+        : of(error)
     }
+    // Signed anew each time: the timestamp must be fresh. The id stays, it is still the same message.
+    const headers = await unlessAborted(either, () => signed(settings, text, id)).catch((error: unknown) => {
+      throw failure(error, () => error)
+    })
     try {
-      const response = await send(url, init)
-      return readAnswer(response, await response.text())
-    } catch (cause) {
-      if (cause instanceof ClientError) throw cause
-      signal?.throwIfAborted()
-      if (timeout.aborted) {
-        throw new ClientError('timeout', `No answer within ${timeoutMs} ms.`, {
-          retryable: true,
-          cause,
-        })
-      }
-      throw new ClientError('network_error', 'The source could not be reached.', {
-        retryable: true,
-        cause,
-      })
+      const response = await unlessAborted(either, () =>
+        settings.fetch(url, {
+          method: 'POST',
+          headers,
+          body: text,
+          // A redirect would carry the signed body to an address that nobody configured.
+          redirect: 'manual',
+          signal: either,
+        }),
+      )
+      checkResponse(response)
+      const answer = await unlessAborted(either, () => readText(response, settings.maxAnswerBytes))
+      return readAnswer<T>(response, answer, check, safe)
+    } catch (error) {
+      throw failure(error, () => networkError(url, error, settings.secrets))
     }
   }
 
-  return (request, signal) => {
-    const body = JSON.stringify(request)
-    const id = `msg_${crypto.randomUUID()}`
-    return pRetry(() => attempt(body, id, signal), {
-      retries: options.retries ?? 4,
+  return async <T>(request: Request, signal?: AbortSignal): Promise<Answer<T>> => {
+    signal?.throwIfAborted()
+    const text = encodeRequest(request.body)
+    checkSize(text, settings.maxRequestBytes)
+    const id = messageId()
+    return pRetry(() => attempt<T>(text, id, request, signal), {
+      retries: settings.retries,
       minTimeout: MIN_DELAY_MS,
       maxTimeout: MAX_DELAY_MS,
       randomize: true,
@@ -81,57 +85,88 @@ export function createSend(options: ClientOptions): Send {
   }
 }
 
-/** The signing code is loaded only where a key is held: it needs `node:crypto`, which a browser has not. */
-function signerOf({ signingKey: key, sign }: ClientOptions): NonNullable<ClientOptions['sign']> {
-  if (sign !== undefined) return sign
-  if (key === undefined) throw new TypeError('A source client needs `signingKey` or `sign`.')
-  const signer = import('../core/signature/sign.ts').then(({ createSigner }) => createSigner(key))
-  // A key that cannot be used fails the first call, not the process.
-  signer.catch(() => {})
-  return async (body, options) => ({ ...(await (await signer)(body, options)) })
-}
-
-function readAnswer(response: Response, text: string): Answer {
-  const { status, headers } = response
-  const body = parse(text)
-  if (status === 200 && body !== undefined) return { body, headers }
-  const retryAfterMs = retryAfterOf(headers)
-  if (body !== undefined && typeof body.error === 'string' && typeof body.message === 'string') {
-    throw new ClientError(body.error, body.message, {
-      status,
-      retryable: body.retryable === true,
-      requestId: typeof body.requestId === 'string' ? body.requestId : undefined,
-      details: isObject(body.details) ? body.details : undefined,
-      retryAfterMs,
+async function signed(settings: Settings, text: string, id: string): Promise<Record<string, string>> {
+  let signature: Readonly<Record<string, string>>
+  try {
+    signature = await settings.sign(text, { id })
+  } catch (error) {
+    // A key that cannot be used: a sentence that names the fault. It would be the same the next time.
+    if (error instanceof TypeError && error.message.startsWith('The signing key')) throw error
+    throw new ClientError('invalid_request', 'Not sent: `sign` failed.', {
+      retryable: false,
+      cause: harmless(error, settings.secrets),
     })
   }
-  const location = headers.get('location')
-  const redirect = status >= 300 && status < 400 && location !== null ? `, a redirect to ${location}` : ''
-  throw new ClientError('unexpected_answer', `Status ${status}${redirect}, and no answer of a source.`, {
-    status,
-    retryable: PASSING.includes(status),
-    retryAfterMs,
+  const wanted = ['webhook-id', 'webhook-timestamp', 'webhook-signature']
+  if (wanted.some((name) => typeof signature?.[name] !== 'string')) {
+    throw new ClientError('invalid_request', `Not sent: \`sign\` must give the headers ${wanted.join(', ')}.`, {
+      retryable: false,
+    })
+  }
+  return {
+    accept: 'application/json',
+    ...settings.headers,
+    'content-type': 'application/json',
+    ...signature,
+  }
+}
+
+function checkSize(text: string, max: number): void {
+  // a UTF-16 unit becomes three bytes at most
+  const bytes = text.length * 3 <= max ? 0 : new TextEncoder().encode(text).length
+  if (bytes <= max) return
+  throw new ClientError(
+    'request_too_large',
+    `Not sent: the request has ${bytes} bytes, \`maxRequestBytes\` is ${max}. Send fewer operations at once.`,
+    { retryable: false },
+  )
+}
+
+function checkResponse(response: Response): void {
+  if (typeof response?.status === 'number' && typeof response.text === 'function') return
+  throw new ClientError('unexpected_answer', '`fetch` gave something that is not a Response.', {
+    retryable: false,
   })
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-function parse(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const body: unknown = JSON.parse(text)
-    return isObject(body) ? body : undefined
-  } catch {
-    return undefined
+/** The whole body as text, read piece by piece so that one without end is not kept. */
+async function readText(response: Response, max: number): Promise<string> {
+  const tooLarge = (): ClientError =>
+    new ClientError('unexpected_answer', `The answer is larger than \`maxAnswerBytes\`, ${max} bytes.`, {
+      status: response.status,
+      // it would be as large the next time
+      retryable: false,
+    })
+  if (!response.body) return response.text()
+  const decoder = new TextDecoder()
+  const reader = response.body.getReader()
+  let text = ''
+  let bytes = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return text + decoder.decode()
+    bytes += value.byteLength
+    if (bytes > max) {
+      reader.cancel().catch(() => {})
+      throw tooLarge()
+    }
+    text += decoder.decode(value, { stream: true })
   }
 }
 
-/** Seconds or a date, as HTTP allows both. */
-function retryAfterOf(headers: Headers): number | undefined {
-  const value = headers.get('retry-after')
-  if (value === null) return undefined
-  const wait = /^\d{1,9}$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now()
-  return wait > 0 ? wait : undefined
+/** The outcome of the work, or the signal's reason when that comes first: a `fetch` of one's own may ignore it. */
+async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted()
+  let abort: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+  })
+  try {
+    return await Promise.race([work(), aborted])
+  } finally {
+    if (abort !== undefined) signal.removeEventListener('abort', abort)
+  }
 }
 
 /** Resolves after the time, rejects with the signal's reason when that comes first. */

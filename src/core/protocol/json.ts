@@ -159,7 +159,8 @@ function parseString(literal: string): string | undefined {
   }
 }
 
-function endOfNumber(text: string, start: number): number {
+/** The end of a number that starts there. */
+export function endOfNumber(text: string, start: number): number {
   let i = start + 1
   for (; i < text.length; i++) {
     const char = text.charCodeAt(i)
@@ -169,7 +170,8 @@ function endOfNumber(text: string, start: number): number {
   return i
 }
 
-function keepsItsValue(literal: string): boolean {
+/** Whether a double keeps the value of a number, as it is written. */
+export function keepsItsValue(literal: string): boolean {
   // A double keeps any 15 significant digits, and without an exponent so few are far from its limits.
   if (literal.length <= 15 && !/e/i.test(literal)) return true
   // No number at all: for JSON.parse to say.
