@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import type { ChangeEvent, StaleReport } from 'postern'
-import { type Client, ClientError, type Commit, createClient } from 'postern/client'
+import type { StaleReport } from 'postern'
+import { type Client, ClientError, createClient, type EventOf } from 'postern/client'
 import type { DemoDatabase } from './database.ts'
 import type { schema } from './schema.ts'
 import { check, say, show } from './terminal.ts'
 
 type TasksClient = Client<typeof schema>
+type TasksEvent = EventOf<typeof schema>
 
 export interface Demo {
   readonly database: DemoDatabase
@@ -105,7 +106,7 @@ export const steps: readonly Step[] = [
       )
       assert.equal(nextCursor, undefined)
       check('the two that match, in order, and no further page')
-      const foreign = await source.list('tasks', {}, { organizationId: 'org_2' })
+      const foreign = await source.list('tasks', {}, { scope: { organizationId: 'org_2' } })
       assert.deepEqual(foreign.rows, [])
       check('another tenant, same key, same question: no rows')
     },
@@ -152,7 +153,8 @@ export const steps: readonly Step[] = [
     async run(demo) {
       const answers: string[] = []
       const source = createClient<typeof schema>({
-        ...demo,
+        url: demo.url,
+        signingKey: demo.key,
         scope: org,
         fetch: async (url, init) => {
           const response = await fetch(url, init)
@@ -160,10 +162,10 @@ export const steps: readonly Step[] = [
           return response
         },
       })
-      const commit: Commit<typeof schema> = {
+      const commit = {
         idempotencyKey: 'demo:t3:done',
         operations: [{ type: 'UPDATE', model: 'tasks', id: 't3', input: { status: 'done' } }],
-      }
+      } as const
       say("The caller loses the answer and sends the commit again: same key 'demo:t3:done'.")
       const first = await source.commit(commit)
       const again = await source.commit(commit)
@@ -188,14 +190,15 @@ export const steps: readonly Step[] = [
     async run(demo) {
       say('Signed by the caller; on the way somebody turns "Varnish" into "Vanish".')
       const tampered = createClient<typeof schema>({
-        ...demo,
+        url: demo.url,
+        signingKey: demo.key,
         scope: org,
         fetch: (url, init) => fetch(url, { ...init, body: String(init.body).replace('Varnish', 'Vanish') }),
       })
-      const commit: Commit<typeof schema> = {
+      const commit = {
         idempotencyKey: 'demo:tampered',
         operations: [{ type: 'UPDATE', model: 'tasks', id: 't2', input: { title: 'Varnish it' } }],
-      }
+      } as const
       const refused = await refusal(tampered.commit(commit))
       assert.deepEqual([refused.status, refused.code], [401, 'source_signature_invalid'])
       check(answer(refused))
@@ -211,13 +214,10 @@ export const steps: readonly Step[] = [
     name: 'Follow the feed',
     async run(demo) {
       const source = clientOf(demo)
-      const events: ChangeEvent[] = []
-      let cursor: string | undefined
+      const events: TasksEvent[] = []
+      const feed = source.events({ limit: 3 })
       say('From the beginning, three events to a page:')
-      for await (const page of source.events({ limit: 3 })) {
-        events.push(...page.events)
-        cursor = page.cursor
-      }
+      for await (const event of feed) events.push(event)
       for (const event of events) show(eventLine(event))
       const applied = 4 + 1 + 1 + 1 // created, the winner of the two agents, the one that was retried, the untampered
       assert.deepEqual(
@@ -231,19 +231,17 @@ export const steps: readonly Step[] = [
 
       say('A follower waits at the end; then somebody deletes t2:')
       const stop = new AbortController()
-      const follower = source.events({ cursor, follow: true, pollMs: 50, signal: stop.signal })
+      const query = { cursor: feed.cursor, follow: true, pollMs: 50 }
+      const follower = source.events(query, { signal: stop.signal })[Symbol.asyncIterator]()
       const next = follower.next()
       await source.commit({
         idempotencyKey: 'demo:t2:delete',
         operations: [{ type: 'DELETE', model: 'tasks', id: 't2' }],
       })
-      const { value: page } = await next
+      const { value: event } = (await next) as { value: TasksEvent }
       stop.abort()
-      assert.deepEqual(
-        page?.events.map(({ type, entityId }) => [type, entityId]),
-        [['DELETE', 't2']],
-      )
-      for (const event of page?.events ?? []) show(eventLine(event))
+      assert.deepEqual([event.type, event.entityId], ['DELETE', 't2'])
+      show(eventLine(event))
       check('one event, the one that is new')
     },
   },
@@ -263,7 +261,7 @@ const answer = ({ status, code }: ClientError): string => `${status} ${code}`
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12)
 
-const eventLine = ({ stamp, type, model, entityId, changed, id }: ChangeEvent): string => {
+const eventLine = ({ stamp, type, model, entityId, changed, id }: TasksEvent): string => {
   const what = changed ? `changed ${changed.join(', ')}` : ''
   return `${String(stamp).padStart(2)}  ${type.padEnd(6)}  ${`${model}/${entityId}`.padEnd(11)}  ${what.padEnd(15)}  id ${id}`
 }

@@ -34,7 +34,6 @@ try {
 }
 
 // What changed, in order.
-for await (const { events } of client.events()) {
-  for (const { stamp, type, entityId, changed } of events)
-    console.log('event', stamp, type, entityId, changed)
+for await (const { stamp, type, entityId, changed } of client.events()) {
+  console.log('event', stamp, type, entityId, changed)
 }

@@ -6,7 +6,7 @@ import { org } from './shop.ts'
 describe.concurrent('orders', () => {
   for (let i = 1; i <= 25; i++) {
     test(`customer ${i} buys the last door`, async ({ session: { client, effects }, expect }) => {
-      const { row, stamp } = await client.load('products', 'door', org)
+      const { row, stamp } = await client.load('products', 'door', { scope: org })
       expect(row).toMatchObject({ stock: 1 })
       await client.commit(
         {
@@ -16,7 +16,7 @@ describe.concurrent('orders', () => {
             { type: 'CREATE', model: 'orders', id: 'order', input: { productId: 'door' } },
           ],
         },
-        org,
+        { scope: org },
       )
       const pushed = await effects.deliver()
       expect(pushed.map(({ model, type }) => `${type} ${model}`)).toEqual([

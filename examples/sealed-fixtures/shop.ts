@@ -16,7 +16,7 @@ export const shop = fixture('sealed-fixtures example', {
     for (const { id, ...input } of JSON.parse(await readFile(seed, 'utf8'))) {
       await client.commit(
         { idempotencyKey: `seed:${id}`, operations: [{ type: 'CREATE', model: 'products', id, input }] },
-        org,
+        { scope: org },
       )
     }
   },

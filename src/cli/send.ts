@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { inspect, styleText } from 'node:util'
 import type { ClientError } from '../client/error.ts'
-import type { ChangeEvent } from '../core/rules/event.ts'
+import type { EventOf } from '../core/caller.ts'
+import type { Schema } from '../core/schema/define.ts'
 import { UsageError } from './outcome.ts'
 import { jsonOf } from './request.ts'
 import { visible } from './visible.ts'
@@ -63,7 +64,7 @@ export function rowLines(rows: readonly (object | null)[], stamps: readonly (num
 }
 
 /** `2026-01-02T03:04:05Z  UPDATE tasks t1  status`, and what the row is by now. */
-export function eventLine(event: ChangeEvent): string {
+export function eventLine(event: EventOf<Schema>): string {
   const { occurredAt, type, model, entityId, changed, data, stamp } = event
   const row =
     data == null

@@ -41,11 +41,15 @@ export function readAnswer<T>(response: Response, text: string, check: Check, sa
       retryAfterMs,
     })
   }
-  throw new ClientError('unexpected_answer', `Status ${status}${redirectOf(response)}, and not an answer of an endpoint.`, {
-    status,
-    retryable: PASSING.includes(status),
-    retryAfterMs,
-  })
+  throw new ClientError(
+    'unexpected_answer',
+    `Status ${status}${redirectOf(response)}, and not an answer of an endpoint.`,
+    {
+      status,
+      retryable: PASSING.includes(status),
+      retryAfterMs,
+    },
+  )
 }
 
 /** A browser hides a redirect that is not followed: its status is 0. */
@@ -53,7 +57,9 @@ function redirectOf({ status, type, headers }: Response): string {
   if (type === 'opaqueredirect') return ', a redirect'
   const location = status >= 300 && status < 400 ? headers.get('location') : null
   // its query may be a secret
-  return location === null ? '' : `, a redirect to ${location.replace(/[?#].*$/s, '').replace(/\/\/[^/@]*@/, '//')}`
+  return location === null
+    ? ''
+    : `, a redirect to ${location.replace(/[?#].*$/s, '').replace(/\/\/[^/@]*@/, '//')}`
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {
@@ -76,7 +82,10 @@ function retryAfterOf(headers: Headers): number | undefined {
 const isText = (value: unknown): value is string => typeof value === 'string'
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.getPrototypeOf(value) === Object.prototype
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  Object.getPrototypeOf(value) === Object.prototype
 
 const optional = (value: unknown, holds: (value: unknown) => boolean): boolean =>
   value === undefined || value === null || holds(value)
@@ -128,7 +137,9 @@ export const checkEvents: Check = ({ events, nextCursor, caughtUp }) => {
   if (faulty !== -1) return `\`events\` has no event at ${faulty}`
   if (!optional(nextCursor, isText)) return '`nextCursor` is not a text'
   if (events.length > 0 && !isText(nextCursor)) return '`nextCursor` is missing'
-  return optional(caughtUp, (value) => typeof value === 'boolean') ? undefined : '`caughtUp` is not true or false'
+  return optional(caughtUp, (value) => typeof value === 'boolean')
+    ? undefined
+    : '`caughtUp` is not true or false'
 }
 
 const isEvent = (event: unknown): boolean =>

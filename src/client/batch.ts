@@ -41,7 +41,9 @@ export interface Batched<R> {
  */
 export interface Batch<S extends Schema = Schema> {
   /** Adds an operation to the next commit. */
-  enqueue<const O extends CommitOperation<S>>(operation: O): Promise<Batched<Row<S, O['model'] & ModelName<S>>>>
+  enqueue<const O extends CommitOperation<S>>(
+    operation: O,
+  ): Promise<Batched<Row<S, O['model'] & ModelName<S>>>>
   /** Sends an operation in a commit of its own, at once, in the same order as the others of its row. */
   enqueueSolo<const O extends CommitOperation<S>>(
     operation: O,
@@ -178,7 +180,11 @@ export function createBatch<S extends Schema>(commit: SendCommit, options: Batch
   async function run(entries: readonly Entry[]): Promise<void> {
     const idempotencyKey = entries[0]?.idempotencyKey ?? `batch:${messageId()}`
     try {
-      const { rows, stamps, notifications = [] } = await commit({
+      const {
+        rows,
+        stamps,
+        notifications = [],
+      } = await commit({
         idempotencyKey,
         operations: entries.map(({ operation }) => operation),
       })
@@ -220,4 +226,8 @@ const wroteNothing = (error: unknown): boolean =>
   error instanceof ClientError &&
   !error.retryable &&
   (error.code === 'request_too_large' ||
-    (error.status !== undefined && error.status >= 400 && error.status < 500 && error.status !== 401 && error.code !== 'unexpected_answer'))
+    (error.status !== undefined &&
+      error.status >= 400 &&
+      error.status < 500 &&
+      error.status !== 401 &&
+      error.code !== 'unexpected_answer'))

@@ -33,7 +33,9 @@ function write(
   }
   switch (typeof value) {
     case 'string':
-      return value.isWellFormed() ? JSON.stringify(value) : refuse('a surrogate without its other half is not text')
+      return value.isWellFormed()
+        ? JSON.stringify(value)
+        : refuse('a surrogate without its other half is not text')
     case 'boolean':
       return String(value)
     case 'number':
@@ -52,7 +54,8 @@ function write(
   if (above.includes(value)) return refuse('the value contains itself')
   if (above.length === MAX_DEPTH) return refuse(`more than ${MAX_DEPTH} levels of nesting`)
   const inside = [...above, value]
-  if (Array.isArray(value)) return writeArray(value, path, inside, issues) ?? refuse('an array with holes or members of its own')
+  if (Array.isArray(value))
+    return writeArray(value, path, inside, issues) ?? refuse('an array with holes or members of its own')
   if (!isPlain(value)) return refuse(`${classOf(value)} is not a plain object${adviceFor(value)}`)
   if (Object.getOwnPropertySymbols(value).length > 0) return refuse('JSON has no members named by a symbol')
   const members: string[] = []

@@ -27,9 +27,12 @@ export function networkError(url: string, error: unknown, secrets: readonly stri
   const chain = chainOf(cause)
   const code = chain.map((one) => (one as { code?: unknown }).code).find((one) => typeof one === 'string')
   const last = chain.at(-1)
-  const why = [code as string | undefined, last?.message].filter((part) => part !== undefined && part !== '').join(': ')
+  const why = [code as string | undefined, last?.message]
+    .filter((part) => part !== undefined && part !== '')
+    .join(': ')
   const hopeless =
-    (code !== undefined && HOPELESS.has(code as string)) || chain.some(({ message }) => message === 'bad port')
+    (code !== undefined && HOPELESS.has(code as string)) ||
+    chain.some(({ message }) => message === 'bad port')
   return new ClientError('network_error', `${addressOf(url)} could not be reached${why && ` (${why})`}.`, {
     retryable: !hopeless,
     cause,
@@ -38,7 +41,8 @@ export function networkError(url: string, error: unknown, secrets: readonly stri
 
 function chainOf(error: Error): Error[] {
   const chain: Error[] = []
-  for (let one: unknown = error; one instanceof Error && chain.length < MAX_CAUSES; one = one.cause) chain.push(one)
+  for (let one: unknown = error; one instanceof Error && chain.length < MAX_CAUSES; one = one.cause)
+    chain.push(one)
   return chain
 }
 

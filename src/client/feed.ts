@@ -66,7 +66,12 @@ export function createFeed<S extends Schema>(
       const at = cursor
       let page: Page<S>
       try {
-        const body = { type: 'events', ...(at !== undefined && { cursor: at }), ...(limit !== undefined && { limit }), ...scope }
+        const body = {
+          type: 'events',
+          ...(at !== undefined && { cursor: at }),
+          ...(limit !== undefined && { limit }),
+          ...scope,
+        }
         page = (await send<Page<S>>({ body, check: checkEvents, safe: true }, signal)).body
       } catch (error) {
         if (signal?.aborted) return

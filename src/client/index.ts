@@ -22,8 +22,8 @@ import { type Decide, type Updated, type UpdateOptions, update } from './update.
 
 export type { Scope } from '../core/adapter.ts'
 export type {
-  CallOptions,
   Caller,
+  CallOptions,
   Commit,
   CommitOperation,
   CommitOperations,
@@ -167,7 +167,11 @@ export function createClient<S extends Schema = Schema>(options: ClientOptions):
   const send = createSend(settings)
   const scoped = (scope: Scope | undefined) => ({ scope: { ...settings.scope, ...scope } })
 
-  async function load(model: string, id: string, given?: LoadQuery & ClientCallOptions): Promise<Loaded<never>> {
+  async function load(
+    model: string,
+    id: string,
+    given?: LoadQuery & ClientCallOptions,
+  ): Promise<Loaded<never>> {
     const { scope, signal, ...query } = checkCall('load', given, [...CALL, 'select', 'related'])
     const body = { type: 'load', model, id, ...query, ...scoped(scope) }
     const { body: answer } = await send<Loaded<never>>({ body, check: checkLoad, safe: true }, signal)
@@ -178,7 +182,11 @@ export function createClient<S extends Schema = Schema>(options: ClientOptions):
     const { cursor, limit, ...guards } = checkCall('list', given, QUERY) as ListQuery
     const { scope, signal } = checkCall('list', options, CALL)
     // Where a page starts and how long it is narrows nothing: these two may be undefined.
-    const query = { ...guards, ...(cursor !== undefined && { cursor }), ...(limit !== undefined && { limit }) }
+    const query = {
+      ...guards,
+      ...(cursor !== undefined && { cursor }),
+      ...(limit !== undefined && { limit }),
+    }
     const body = { type: 'list', model, query, ...scoped(scope) }
     const { body: answer } = await send<Page<never>>({ body, check: checkList, safe: true }, signal)
     const { nextCursor, ...page } = answer
@@ -260,14 +268,20 @@ function checkOperations(key: unknown, operations: unknown): CommitOperations<Sc
     const message = 'expected 1 to 255 printable ASCII characters'
     throw invalidRequest([{ pointer: '/idempotencyKey', message }])
   }
-  if (!Array.isArray(operations)) throw invalidRequest([{ pointer: '/operations', message: 'expected an array' }])
+  if (!Array.isArray(operations))
+    throw invalidRequest([{ pointer: '/operations', message: 'expected an array' }])
   const issues = operations.flatMap((operation: unknown, index) => {
     const { readAt, onStale } = (operation ?? {}) as { readAt?: unknown; onStale?: unknown }
     const at = `/operations/${index}`
-    const position = Number.isSafeInteger(readAt) && (readAt as number) >= 0 && (readAt as number) <= MAX_POSITION
+    const position =
+      Number.isSafeInteger(readAt) && (readAt as number) >= 0 && (readAt as number) <= MAX_POSITION
     return [
-      ...(readAt === undefined || position ? [] : [{ pointer: `${at}/readAt`, message: 'expected a stamp; leave it out to commit unjudged' }]),
-      ...(onStale === null ? [{ pointer: `${at}/onStale`, message: 'expected a mode; leave it out for `reject`' }] : []),
+      ...(readAt === undefined || position
+        ? []
+        : [{ pointer: `${at}/readAt`, message: 'expected a stamp; leave it out to commit unjudged' }]),
+      ...(onStale === null
+        ? [{ pointer: `${at}/onStale`, message: 'expected a mode; leave it out for `reject`' }]
+        : []),
     ]
   })
   if (issues.length > 0) throw invalidRequest(issues)

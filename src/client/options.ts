@@ -1,5 +1,5 @@
-import type { CallOptions } from '../core/caller.ts'
 import type { Scope } from '../core/adapter.ts'
+import type { CallOptions } from '../core/caller.ts'
 import { checkOptions, unknownName } from '../core/options.ts'
 import { createSigner, type SigningInput } from '../core/signature/sign.ts'
 
@@ -121,9 +121,14 @@ export function numberOf(
 }
 
 /** @throws TypeError for a name that no call option has */
-export function checkCall<T extends object>(owner: string, given: T | undefined, names: readonly string[]): T {
+export function checkCall<T extends object>(
+  owner: string,
+  given: T | undefined,
+  names: readonly string[],
+): T {
   if (given === undefined) return {} as T
-  if (typeof given !== 'object' || given === null) throw new TypeError(`${owner}: expected an object of options.`)
+  if (typeof given !== 'object' || given === null)
+    throw new TypeError(`${owner}: expected an object of options.`)
   for (const name of Object.keys(given)) {
     if (!names.includes(name)) throw unknownName(owner, 'member', name, names)
   }
@@ -135,7 +140,9 @@ function readUrl(given: string | URL): string {
   try {
     url = new URL(given)
   } catch {
-    throw new TypeError('createClient: option "url" must be an absolute URL, for example https://example.com/api/source.')
+    throw new TypeError(
+      'createClient: option "url" must be an absolute URL, for example https://example.com/api/source.',
+    )
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
     throw new TypeError(`createClient: option "url" must begin with https: or http:, not ${url.protocol}`)
@@ -160,7 +167,9 @@ function readHeaders(given: CommonOptions['headers'] = {}): Readonly<Record<stri
     } catch {
       // said below, without the value
     }
-    throw new TypeError(`createClient: the header ${JSON.stringify(name)} has a name or a value that HTTP does not allow.`)
+    throw new TypeError(
+      `createClient: the header ${JSON.stringify(name)} has a name or a value that HTTP does not allow.`,
+    )
   }
   return { ...given }
 }

@@ -99,9 +99,13 @@ async function signed(settings: Settings, text: string, id: string): Promise<Rec
   }
   const wanted = ['webhook-id', 'webhook-timestamp', 'webhook-signature']
   if (wanted.some((name) => typeof signature?.[name] !== 'string')) {
-    throw new ClientError('invalid_request', `Not sent: \`sign\` must give the headers ${wanted.join(', ')}.`, {
-      retryable: false,
-    })
+    throw new ClientError(
+      'invalid_request',
+      `Not sent: \`sign\` must give the headers ${wanted.join(', ')}.`,
+      {
+        retryable: false,
+      },
+    )
   }
   return {
     accept: 'application/json',

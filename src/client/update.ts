@@ -61,7 +61,9 @@ export async function update<S extends Schema, M extends ModelName<S>>(
     try {
       const { rows, stamps } = await calls.commit({
         idempotencyKey: `${idempotencyKey}:${attempt}`,
-        operations: [{ type: 'UPDATE', model, id, input: input as Readonly<Record<string, unknown>>, readAt: stamp }],
+        operations: [
+          { type: 'UPDATE', model, id, input: input as Readonly<Record<string, unknown>>, readAt: stamp },
+        ],
       })
       return { row: rows[0] as Row<S, M>, stamp: stamps[0] as number, changed: true }
     } catch (error) {

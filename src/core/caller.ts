@@ -70,15 +70,14 @@ type OperationOf<S extends Schema, M extends ModelName<S>, T> = T extends 'CREAT
       : never
 
 /** One change of one row, of a model and of a type that the model allows. */
-export type CommitOperation<
-  S extends Schema = Schema,
-  M extends ModelName<S> = ModelName<S>,
-> = M extends unknown ? OperationOf<S, M, AllowedOperation<S, M>> : never
+export type CommitOperation<S extends Schema = Schema, M extends ModelName<S> = ModelName<S>> = {
+  [N in ModelName<S>]: OperationOf<S, N, AllowedOperation<S, N>>
+}[M]
 
 /** The same, and what must not be sent, each with its reason. */
-type JudgedOperation<S extends Schema, M extends ModelName<S> = ModelName<S>> = M extends unknown
-  ? CommitOperation<S, M> | Refused<M, Exclude<OperationType, AllowedOperation<S, M>>>
-  : never
+type JudgedOperation<S extends Schema> = {
+  [N in ModelName<S>]: CommitOperation<S, N> | Refused<N, Exclude<OperationType, AllowedOperation<S, N>>>
+}[ModelName<S>]
 type Refused<M extends string, T> = T extends string ? NotMutable<M, T> : never
 
 /** The operations of one commit. */
@@ -136,32 +135,28 @@ export interface Committed<S extends Schema = Schema, O extends CommitOperations
 }
 
 /** What is told of a stale operation, with the row as it is now. */
-export type StaleReportOf<S extends Schema, M extends ModelName<S> = ModelName<S>> = M extends unknown
-  ? Omit<StaleReport, 'model' | 'current' | 'changed'> & {
-      readonly model: M
-      /** Fields that changed since `readAt`, sorted; null when the row came or went, or the log no longer knows. */
-      readonly changed: readonly FieldName<S, M>[] | null
-      /** The row as it is now. */
-      readonly current: Row<S, M> | null
-    }
-  : never
+export type StaleReportOf<S extends Schema, M extends ModelName<S> = ModelName<S>> = {
+  [N in ModelName<S>]: Omit<StaleReport, 'model' | 'current' | 'changed'> & {
+    readonly model: N
+    /** Fields that changed since `readAt`, sorted; null when the row came or went, or the log no longer knows. */
+    readonly changed: readonly FieldName<S, N>[] | null
+    /** The row as it is now. */
+    readonly current: Row<S, N> | null
+  }
+}[M]
 
 /** A change of one row, typed by its model. */
-export type EventOf<S extends Schema, M extends ModelName<S> = ModelName<S>> = M extends unknown
-  ? Omit<ChangeEvent, 'model' | 'data' | 'before' | 'changed'> & {
-      readonly model: M
-      /** The row after the change; for a DELETE the row as it was. */
-      readonly data: Row<S, M>
-      /** The row before the change, from endpoints that tell it. */
-      readonly before?: Row<S, M> | null
-      /** Names of the fields whose value changed; absent when the row came or went. */
-      readonly changed?: readonly FieldName<S, M>[]
-    }
-  : never
-
-type Values<S extends Schema, M extends ModelName<S>, F> = F extends keyof Row<S, M>
-  ? Exclude<Row<S, M>[F], null>
-  : never
+export type EventOf<S extends Schema, M extends ModelName<S> = ModelName<S>> = {
+  [N in ModelName<S>]: Omit<ChangeEvent, 'model' | 'data' | 'before' | 'changed'> & {
+    readonly model: N
+    /** The row after the change; for a DELETE the row as it was. */
+    readonly data: Row<S, N>
+    /** The row before the change, from endpoints that tell it. */
+    readonly before?: Row<S, N> | null
+    /** Names of the fields whose value changed; absent when the row came or went. */
+    readonly changed?: readonly FieldName<S, N>[]
+  }
+}[M]
 
 /** What a field can be compared with, by operator. */
 type FieldCondition<F extends string, V> =
@@ -179,11 +174,18 @@ type Pattern<F extends string, V> = V extends string
     ? readonly [F, 'CONTAINS', Member]
     : never
 
+type Conditions<S extends Schema> = {
+  [N in ModelName<S>]: string extends N
+    ? readonly [string, unknown] | readonly [string, Operator, unknown]
+    : ConditionsOn<Row<S, N>>
+}
+type ConditionsOn<R> = {
+  [F in keyof R & string]: FieldCondition<F, Exclude<R[F], null>>
+}[keyof R & string]
+
 /** One condition of a query: a field, an operator and a value, or conditions joined by `or`, `and` or `not`. */
 export type Where<S extends Schema = Schema, M extends ModelName<S> = ModelName<S>> =
-  | (string extends M
-      ? readonly [string, unknown] | readonly [string, Operator, unknown]
-      : { [F in FieldName<S, M>]: FieldCondition<F, Values<S, M, F>> }[FieldName<S, M>])
+  | Conditions<S>[M]
   | { readonly or: readonly Where<S, M>[] }
   | { readonly and: readonly Where<S, M>[] }
   | { readonly not: Where<S, M> }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { defineSchema, model, z } from 'postern'
-import { type Client, createClient, type EventsPage } from 'postern/client'
+import { type Client, createClient } from 'postern/client'
 import { pgAdapter } from 'postern/pg'
 import { grants } from 'postern/postgres'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -43,10 +43,10 @@ function clientOf(adapter: Adapter): Client<typeof schema> {
   })
 }
 
-async function pagesOf(walk: AsyncIterable<EventsPage>): Promise<EventsPage[]> {
-  const pages: EventsPage[] = []
-  for await (const page of walk) pages.push(page)
-  return pages
+async function collect<T>(walk: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const one of walk) all.push(one)
+  return all
 }
 
 const create = (id: string) =>
@@ -106,8 +106,8 @@ test('the grants of the page are all that the application needs, and it cannot r
     operations: [update, { ...update, input: { status: 'doing' } }],
   })
   expect((await source.list('tasks')).rows).toHaveLength(1)
-  const events = await pagesOf(source.events())
-  expect(events[0]?.events).toHaveLength(3)
+  const feed = source.events()
+  expect(await collect(feed)).toHaveLength(3)
   expect((await adapter.feedStatus()).blockers).toEqual([])
   await source.commit({
     idempotencyKey: 'delete',
@@ -117,7 +117,7 @@ test('the grants of the page are all that the application needs, and it cannot r
   for (const forbidden of ['update postern.ledger set body = body', 'delete from postern.outbox']) {
     await expect(application.query(forbidden), forbidden).rejects.toThrow('permission denied')
   }
-  const cursor = events[0]?.cursor as string
+  const cursor = feed.cursor as string
   await expect(adapter.acknowledge('search-index', cursor)).rejects.toThrow()
   for (const statement of grants(role, { acknowledge: true })) await sql(statement)
   await adapter.acknowledge('search-index', cursor, 'org_1')
@@ -155,14 +155,15 @@ test('the times of the page decide what prune drops', async () => {
 })
 
 test('a follower of a database is told by its copy to load anew', async () => {
-  const [page] = await pagesOf(clientOf(pgAdapter(owner, schema)).events())
+  const feed = clientOf(pgAdapter(owner, schema)).events()
+  await collect(feed)
   await owner.end()
   await application.end()
   const name = new URL(database.url).pathname.slice(1)
   await using copy = await freshDatabase({ template: { database: name, major: 18 } })
   owner = new pg.Pool({ connectionString: database.url })
   const pool = new pg.Pool({ connectionString: copy.url })
-  const walk = pagesOf(clientOf(pgAdapter(pool, schema)).events({ cursor: page?.cursor }))
+  const walk = collect(clientOf(pgAdapter(pool, schema)).events({ cursor: feed.cursor }))
   await expect(walk).rejects.toMatchObject({ status: 410, code: 'cursor_expired' })
   await pool.end()
   application = new pg.Pool({ connectionString: database.url })

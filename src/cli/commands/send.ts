@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Client } from '../../client/types.ts'
+import type { Client } from '../../client/index.ts'
 import { limitOf, mustSign } from '../endpoint.ts'
 import { tell } from '../outcome.ts'
 import { progress } from '../progress.ts'
@@ -125,15 +125,14 @@ async function follow(
     const controller = new AbortController()
     process.once('SIGINT', () => controller.abort())
     process.once('SIGTERM', () => controller.abort())
-    let last = cursor
     let count = 0
+    const feed = client.events({ ...query, follow: options.follow }, { signal: controller.signal })
     // as they come: one JSON value a line for machines
-    for await (const page of client.events({ ...query, follow: options.follow, signal: controller.signal })) {
-      for (const event of page.events)
-        console.log(options.json ? JSON.stringify(event) : printable(eventLine(event)))
-      count += page.events.length
-      last = page.cursor
+    for await (const event of feed) {
+      console.log(options.json ? JSON.stringify(event) : printable(eventLine(event)))
+      count++
     }
+    const last = feed.cursor
     return {
       result: { events: count, cursor: last ?? null },
       lines: [`${count} events${last === undefined ? '' : `; go on with --cursor ${visible(last)}`}`],

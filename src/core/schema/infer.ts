@@ -38,25 +38,29 @@ type Sent<F extends $ZodType> =
   | (undefined extends output<F> ? null : never)
 type SentValue<T> = unknown extends T ? T : T extends bigint ? string | number : T extends Date ? string : T
 
+/*
+ * Types of one model are read from a table of all models, `{ [N in ModelName<S>]: ... }[M]`: TypeScript computes the
+ * table once per schema, and a method that is generic in its model sees no condition that it could not decide.
+ */
+
 /** A row of a model as it travels: bigint, numeric and times are strings, and what was left out is null. */
-export type Row<S extends Schema, M extends ModelName<S>> = M extends unknown
-  ? string extends M
+export type Row<S extends Schema, M extends ModelName<S>> = Rows<S>[M]
+type Rows<S extends Schema> = {
+  [N in ModelName<S>]: string extends N
     ? { [field: string]: unknown }
     : {
-        [F in keyof ShapeOf<S, M> | KeyName<S, M>]: F extends keyof ShapeOf<S, M>
-          ? F extends KeyName<S, M>
-            ? NonNullable<Read<output<ShapeOf<S, M>[F]>>>
-            : Read<output<ShapeOf<S, M>[F]>>
+        [F in keyof ShapeOf<S, N> | KeyName<S, N>]: F extends keyof ShapeOf<S, N>
+          ? F extends KeyName<S, N>
+            ? NonNullable<Read<output<ShapeOf<S, N>[F]>>>
+            : Read<output<ShapeOf<S, N>[F]>>
           : string
       }
-  : never
+}
 
 /** The names of a model's fields; any text where the schema is not known at compile time. */
-export type FieldName<S extends Schema, M extends ModelName<S>> = M extends unknown
-  ? string extends M
-    ? string
-    : keyof Row<S, M> & string
-  : never
+export type FieldName<S extends Schema, M extends ModelName<S>> = {
+  [N in ModelName<S>]: keyof Rows<S>[N] & string
+}[M]
 
 type Writable<S extends Schema, M extends ModelName<S>> = Exclude<
   keyof ShapeOf<S, M> & string,
@@ -75,22 +79,21 @@ type RequiredName<S extends Schema, M extends ModelName<S>> = {
 }[Writable<S, M>]
 
 /** What a CREATE takes as `input`: required fields, and those that may be left out; `null` where null is a value. */
-export type CreateInput<S extends Schema, M extends ModelName<S>> = M extends unknown
-  ? string extends M
+export type CreateInput<S extends Schema, M extends ModelName<S>> = CreateInputs<S>[M]
+type CreateInputs<S extends Schema> = {
+  [N in ModelName<S>]: string extends N
     ? Readonly<Record<string, unknown>>
     : Shown<
-        { readonly [F in RequiredName<S, M>]: Sent<ShapeOf<S, M>[F]> } & {
-          readonly [F in Exclude<Writable<S, M>, RequiredName<S, M>>]?: Sent<ShapeOf<S, M>[F]>
-        } & { readonly [F in Exclude<KeyName<S, M>, keyof ShapeOf<S, M>>]?: string }
+        { readonly [F in RequiredName<S, N>]: Sent<ShapeOf<S, N>[F]> } & {
+          readonly [F in Exclude<Writable<S, N>, RequiredName<S, N>>]?: Sent<ShapeOf<S, N>[F]>
+        } & { readonly [F in Exclude<KeyName<S, N>, keyof ShapeOf<S, N>>]?: string }
       >
-  : never
+}
 
 /** What an UPDATE takes as `input`: the fields that change. The key may stand in it when it says what `id` says. */
-export type UpdateInput<S extends Schema, M extends ModelName<S>> = M extends unknown
-  ? string extends M
-    ? Readonly<Record<string, unknown>>
-    : Partial<CreateInput<S, M>>
-  : never
+export type UpdateInput<S extends Schema, M extends ModelName<S>> = {
+  [N in ModelName<S>]: string extends N ? Readonly<Record<string, unknown>> : Partial<CreateInputs<S>[N]>
+}[M]
 
 /** The names of a model's relations; any text where they are not known at compile time. */
 export type RelationName<S extends Schema, M extends ModelName<S>> = keyof RelationsOf<S, M> & string

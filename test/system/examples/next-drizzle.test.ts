@@ -58,7 +58,7 @@ test('it answers signed commits, replays and loads', async () => {
   expect(first).toMatchObject({ rows: [{ id: 't2', title: 'Paint', status: 'todo' }], replayed: false })
   expect(await source.commit(commit)).toEqual({ ...first, replayed: true })
   expect(await source.load('tasks', 't2')).toEqual({ row: first.rows[0], stamp: first.stamps[0] })
-  expect(await source.load('tasks', 't2', org)).toMatchObject({ row: null })
+  expect(await source.load('tasks', 't2', { scope: org })).toMatchObject({ row: null })
 })
 
 test('Next hands over the exact bytes: odd spacing and text of every script verify', async () => {

@@ -42,10 +42,11 @@ export class FeedFollower {
       // asked before the walk: what is committed by then is in it
       const last = this.#finishing
       try {
-        for await (const page of source.events({ cursor, limit: 500 })) {
-          for (const { stamp } of page.events) seen.push(stamp)
-          cursor = page.cursor
+        const onCursor = (reached: string): void => {
+          cursor = reached
         }
+        const feed = source.events({ cursor, limit: 500, onCursor })
+        for await (const { stamp } of feed) seen.push(stamp)
         if (last) return
       } catch (error) {
         if (!(error instanceof ClientError)) throw error

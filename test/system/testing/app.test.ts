@@ -56,10 +56,16 @@ test('requests with a session’s token work in that session, over HTTP; the liv
   await using two = await base.attach()
   const create = { type: 'CREATE', model: 'orders', id: 'new', input: { title: 'New' } } as const
   await caller(url, { ...one.headers }).commit({ idempotencyKey: 'k', operations: [create] })
-  expect(ids((await one.client.list('orders', {}, org)).rows)).toEqual(['new', 'o1', 'o2', 'o3', 'old'])
+  expect(ids((await one.client.list('orders', {}, { scope: org })).rows)).toEqual([
+    'new',
+    'o1',
+    'o2',
+    'o3',
+    'old',
+  ])
   const twos = await caller(url, { ...two.headers }).list('orders')
   expect(ids(twos.rows)).toEqual(['o1', 'o2', 'o3', 'old'])
-  expect(ids((await caller(url).list('orders', {}, { mode: 'live' })).rows)).toEqual(['live'])
+  expect(ids((await caller(url).list('orders', {}, { scope: { mode: 'live' } })).rows)).toEqual(['live'])
 
   // a page's own requests, by `fetch` or a browser with that header
   expect(await (await one.fetch('/page')).json()).toEqual({ id: one.id, databaseUrl: one.databaseUrl })
@@ -191,7 +197,7 @@ test('off unless switched on; refuses a short key, none at all, and production',
     signingKey: signingKey,
     fetch: (url, init) => endpoint.fetch(new Request(url, init)),
   })
-  await expect(asked.list('orders', {}, org)).rejects.toMatchObject({
+  await expect(asked.list('orders', {}, { scope: org })).rejects.toMatchObject({
     status: 401,
     code: 'test_session_invalid',
   })

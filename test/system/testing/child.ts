@@ -22,7 +22,7 @@ async function hang(said: string): Promise<never> {
 
 await shop.seal()
 const sessions = await Promise.all([shop.attach(), shop.attach()])
-for (const { client } of sessions) await client.list('orders', {}, { organizationId: 'org_1' })
+for (const { client } of sessions) await client.list('orders', {}, { scope: { organizationId: 'org_1' } })
 // One more is being made while the process dies.
 void shop.attach()
 await hang(sessions.map(({ databaseUrl }) => new URL(databaseUrl).pathname.slice(1)).join(' '))

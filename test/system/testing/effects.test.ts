@@ -13,7 +13,7 @@ const pay = (session: TestSession<typeof schema>, id: string) =>
       idempotencyKey: `pay:${id}`,
       operations: [{ type: 'UPDATE', model: 'orders', id, input: { state: 'paid' } }],
     },
-    org,
+    { scope: org },
   )
 
 const entities = (events: readonly ChangeEvent[]) => events.map(({ entityId }) => entityId)

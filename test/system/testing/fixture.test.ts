@@ -46,12 +46,12 @@ describe.each(majors)('Postgres %i', (major) => {
           idempotencyKey: 'mine',
           operations: [{ type: 'CREATE', model: 'orders', id: 'mine', input: { title: id } }],
         },
-        org,
+        { scope: org },
       ),
     )
     for (const { replayed } of await Promise.all(commits)) expect(replayed).toBe(false)
     for (const { client, id } of sessions) {
-      const { rows } = await client.list('orders', {}, org)
+      const { rows } = await client.list('orders', {}, { scope: org })
       expect(ids(rows)).toEqual(['mine', 'o1', 'o2', 'o3', 'old'])
       expect(rows[0]?.title).toBe(id)
     }
@@ -82,13 +82,15 @@ test('stamps and keys of the base hold in a session; cursors of it do not', asyn
   const base = shop({
     populate: async (database) => {
       await populate(database)
-      for await (const page of database.client.events({}, org)) cursor = page.cursor
+      const feed = database.client.events({}, { scope: org })
+      for await (const _ of feed);
+      cursor = feed.cursor
     },
   })
   await base.seal()
   await using session = await base.attach()
   const { client } = session
-  const { stamp } = await client.load('orders', 'o1', org)
+  const { stamp } = await client.load('orders', 'o1', { scope: org })
   expect(stamp).toBeGreaterThan(0)
   const pay = {
     idempotencyKey: 'pay',
@@ -96,16 +98,18 @@ test('stamps and keys of the base hold in a session; cursors of it do not', asyn
       { type: 'UPDATE', model: 'orders', id: 'o1', input: { state: 'paid' }, readAt: stamp },
     ] as const,
   }
-  await client.commit(pay, org)
-  await expect(client.commit({ ...pay, idempotencyKey: 'again' }, org)).rejects.toMatchObject({
+  await client.commit(pay, { scope: org })
+  await expect(client.commit({ ...pay, idempotencyKey: 'again' }, { scope: org })).rejects.toMatchObject({
     code: 'stale_context',
   })
   const seed = {
     idempotencyKey: 'seed:o1',
     operations: [{ type: 'CREATE', model: 'orders', id: 'o1', input: { title: 'Order o1' } }] as const,
   }
-  expect((await client.commit(seed, org)).replayed).toBe(true)
-  await expect(client.events({ cursor }, org).next()).rejects.toMatchObject({ code: 'cursor_expired' })
+  expect((await client.commit(seed, { scope: org })).replayed).toBe(true)
+  await expect(
+    client.events({ cursor }, { scope: org })[Symbol.asyncIterator]().next(),
+  ).rejects.toMatchObject({ code: 'cursor_expired' })
 })
 
 test('a session has what the page says that it has of its base', async () => {
@@ -231,7 +235,7 @@ test('unseal, reset and reseal end the sessions of before, and nobody attaches i
   const old = await base.attach()
   await base.unseal()
   expect((await refusal(base.attach())).message).toContain('run the set-up')
-  await expect(old.client.list('orders', {}, org)).rejects.toMatchObject({
+  await expect(old.client.list('orders', {}, { scope: org })).rejects.toMatchObject({
     code: 'fixture_fingerprint_changed',
     status: 409,
   })
@@ -243,10 +247,10 @@ test('unseal, reset and reseal end the sessions of before, and nobody attaches i
   const resealed = await base.reseal()
   expect(resealed).toMatchObject({ populated: true, generation: generation + 3 })
   const next = await base.attach()
-  expect(ids((await next.client.list('orders', {}, org)).rows)).toHaveLength(4)
+  expect(ids((await next.client.list('orders', {}, { scope: org })).rows)).toHaveLength(4)
   // the same inputs, and still not the base that it was copied from
   await base.reseal()
-  await expect(next.client.list('orders', {}, org)).rejects.toMatchObject({
+  await expect(next.client.list('orders', {}, { scope: org })).rejects.toMatchObject({
     code: 'fixture_fingerprint_changed',
   })
   await next[Symbol.asyncDispose]()
@@ -264,7 +268,7 @@ test('a base that could not be filled leaves the old one as it was', async () =>
   fail = true
   await expect(base.reseal()).rejects.toThrow('no rows today')
   await using session = await base.attach({ expectedBaseFingerprint: fingerprint })
-  expect(ids((await session.client.list('orders', {}, org)).rows)).toHaveLength(4)
+  expect(ids((await session.client.list('orders', {}, { scope: org })).rows)).toHaveLength(4)
   fail = false
   expect((await base.reseal()).populated).toBe(true)
 })
@@ -286,7 +290,7 @@ describe('the time of a session', () => {
 
   test('a session is over after its ttl, and its database is dropped', async () => {
     const session = await base.attach({ ttl: 1 })
-    await expect(session.client.list('orders', {}, org)).rejects.toMatchObject({
+    await expect(session.client.list('orders', {}, { scope: org })).rejects.toMatchObject({
       code: 'test_session_invalid',
     })
     const { base: name } = namesOf(base.name)
@@ -315,7 +319,7 @@ test('the way of copying is found by trying, and kept with the base', async () =
   expect(['clone', 'file_copy', 'wal_log']).toContain(strategy)
   expect((await base.seal()).strategy).toBe(strategy)
   await using session = await base.attach()
-  expect(ids((await session.client.list('orders', {}, org)).rows)).toHaveLength(4)
+  expect(ids((await session.client.list('orders', {}, { scope: org })).rows)).toHaveLength(4)
   const { base: name, probe } = namesOf(base.name)
   expect(await databases(name)).not.toContain(probe)
 })

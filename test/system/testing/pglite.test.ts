@@ -31,9 +31,15 @@ test('PGlite: sealed once, copied for each session, refused when it is not of th
   const [one, two] = await Promise.all([base.attach(), base.attach()])
   await expect(base.attach()).rejects.toMatchObject({ code: 'test_session_limit' })
   const create = { type: 'CREATE', model: 'orders', id: 'new', input: { title: 'New' } } as const
-  await one.client.commit({ idempotencyKey: 'k', operations: [create] }, org)
-  expect(ids((await one.client.list('orders', {}, org)).rows)).toEqual(['new', 'o1', 'o2', 'o3', 'old'])
-  expect(ids((await two.client.list('orders', {}, org)).rows)).toEqual(['o1', 'o2', 'o3', 'old'])
+  await one.client.commit({ idempotencyKey: 'k', operations: [create] }, { scope: org })
+  expect(ids((await one.client.list('orders', {}, { scope: org })).rows)).toEqual([
+    'new',
+    'o1',
+    'o2',
+    'o3',
+    'old',
+  ])
+  expect(ids((await two.client.list('orders', {}, { scope: org })).rows)).toEqual(['o1', 'o2', 'o3', 'old'])
   expect(() => one.databaseUrl).toThrow(/PGlite/)
   await one.effects.deliver()
   expect(ids((await one.effects.captured())[0]?.events ?? [])).toEqual(['k:0@org_1'])
@@ -50,7 +56,7 @@ test('PGlite: sealed once, copied for each session, refused when it is not of th
     message: expect.stringContaining('run the set-up again'),
   })
   await base.unseal()
-  await expect(one.client.list('orders', {}, org)).rejects.toMatchObject({
+  await expect(one.client.list('orders', {}, { scope: org })).rejects.toMatchObject({
     code: 'fixture_fingerprint_changed',
   })
   await one[Symbol.asyncDispose]()

@@ -37,7 +37,7 @@ describe('vitest: a session for each test', () => {
   for (const name of ['one', 'other']) {
     test(`${name} test deletes every order`, async ({ session }) => {
       seen.push(session.databaseUrl)
-      expect(ids((await session.client.list('orders', {}, org)).rows)).toHaveLength(4)
+      expect(ids((await session.client.list('orders', {}, { scope: org })).rows)).toHaveLength(4)
       await session.sql('delete from orders')
     })
   }

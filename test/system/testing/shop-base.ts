@@ -20,7 +20,7 @@ export async function populate({ sql, adapter, client }: BaseDatabase<typeof sch
   await adapter.migrate()
   for (const id of ['o1', 'o2', 'o3']) {
     const operations = [{ type: 'CREATE', model: 'orders', id, input: { title: `Order ${id}` } }] as const
-    await client.commit({ idempotencyKey: `seed:${id}`, operations }, org)
+    await client.commit({ idempotencyKey: `seed:${id}`, operations }, { scope: org })
   }
   await sql(`insert into orders values ('old', 'org_1', 'From before', 'paid')`)
 }
