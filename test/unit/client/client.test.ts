@@ -113,10 +113,9 @@ describe('events', () => {
   test('a walk gives every event once and ends; the cursor of its end starts the next', async () => {
     const { source } = await sourceWith(3)
     const seen: string[] = []
-    let cursor: string | undefined
     const feed = source.events({ limit: 2 })
     for await (const { entityId } of feed) seen.push(entityId)
-    cursor = feed.cursor
+    const { cursor } = feed
     expect(seen).toEqual(['t0', 't1', 't2'])
     expect(cursor).toEqual(expect.any(String))
     await source.commit({
