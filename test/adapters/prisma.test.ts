@@ -222,9 +222,31 @@ describe('names and values', () => {
 describe('schemaFromPrisma', () => {
   const fromPrisma = () =>
     schemaFromPrisma(prisma, {
-      models: {
-        person: { omit: ['secret'], readOnly: ['birthday'] },
-        post: { policy: { by: 'parent', fk: 'authorId', parent: 'person' } },
+      person: {
+        fields: [
+          'organizationId',
+          'name',
+          'role',
+          'token',
+          'sortKey',
+          'score',
+          'balance',
+          'big',
+          'active',
+          'motto',
+          'settings',
+          'tags',
+          'birthday',
+          'joinedAt',
+          'seenAt',
+        ],
+        readOnly: ['birthday'],
+        mutable: true,
+      },
+      post: {
+        fields: ['authorId', 'editorId', 'title'],
+        policy: { by: 'parent', fk: 'authorId', parent: 'person' },
+        mutable: true,
       },
     })
 
@@ -268,7 +290,9 @@ describe('schemaFromPrisma', () => {
       author: relation.belongsTo('person', 'authorId'),
       editor: relation.belongsTo('person', 'editorId'),
     })
-    expect(() => schemaFromPrisma(prisma, { models: { nobody: {} } as object })).toThrow('nobody')
+    expect(() => schemaFromPrisma(prisma, { persn: { fields: [] } } as object)).toThrow(
+      'did you mean "person"?',
+    )
   })
 
   test('it serves as it is', async () => {

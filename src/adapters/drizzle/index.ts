@@ -6,12 +6,13 @@ import { type WaitOptions, waitKinds } from '../connected.ts'
 import { type DrizzleDatabase, type DrizzleTransaction, drizzleConnection } from './connection.ts'
 import type { ColumnName, DrizzleTables } from './mapping.ts'
 import { drizzleMapping } from './mapping.ts'
-import { tablesOf } from './schema.ts'
+import { originOf } from './schema.ts'
 
 export type { WaitOptions } from '../connected.ts'
+export type { DerivedModelOptions, OnNote } from '../derived.ts'
 export { type DrizzleDatabase, type DrizzleTransaction, drizzleConnection } from './connection.ts'
 export type { DrizzleTables } from './mapping.ts'
-export { type DrizzleSchemaOptions, schemaFromDrizzle } from './schema.ts'
+export { type DrizzleModels, type DrizzleSchemaOptions, schemaFromDrizzle } from './schema.ts'
 
 /** Options of `drizzleAdapter`. */
 export interface DrizzleAdapterOptions<Tx> extends PostgresAdapterOptions<Tx>, WaitOptions {
@@ -46,8 +47,9 @@ export function drizzleAdapter<Tx extends DrizzleTransaction, S extends Schema>(
     options,
     { ...waitKinds, tables: 'object' },
   )
-  const tables = options.tables ?? tablesOf(schema) ?? db._.fullSchema
-  const mapped = drizzleMapping(schema, tables, columnNameOf(db))
+  const origin = originOf(schema)
+  const tables = options.tables ?? origin?.tables ?? db._.fullSchema
+  const mapped = drizzleMapping((origin?.declared ?? schema) as S, tables, columnNameOf(db))
   const adapter = adapterOver(drizzleConnection(db, options), mapped.schema, options)
   return withClientValues(adapter, mapped.schema, mapped.values)
 }

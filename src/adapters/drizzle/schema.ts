@@ -3,120 +3,117 @@ import { toCamelCase, toSnakeCase } from 'drizzle-orm/casing'
 import type { PgColumn } from 'drizzle-orm/pg-core'
 import { getTableConfig, PgTable } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
+import { checkOptions } from '../../core/options.ts'
 import type { Schema } from '../../core/schema/define.ts'
 import { defineSchema } from '../../core/schema/define.ts'
 import { field } from '../../core/schema/field.ts'
 import type { ModelDefinition, ModelOptions } from '../../core/schema/model.ts'
 import type { Relation } from '../../core/schema/relation.ts'
+import type { DerivedModelOptions, OnNote } from '../derived.ts'
+import { checkExposure, checkTenant, exposed, keyOf, warn } from '../derived.ts'
 import type { ColumnName, DrizzleTables } from './mapping.ts'
 import { drizzleMapping } from './mapping.ts'
-import { readRelations } from './relations.ts'
-import type { ShapeOf, TableName } from './types.ts'
+import { type Exposed, fieldOf, readRelations } from './relations.ts'
+import type { ColumnKey, DerivedDefinition, TableName } from './types.ts'
 
-/** Options of a model, less what its table says by itself. */
-export interface DrizzleModelOptions<Columns extends string = string, Omitted extends Columns = Columns>
-  extends Omit<ModelOptions, 'table' | 'columns' | 'primaryKey' | 'readOnly' | 'archive' | 'touch'> {
-  /** Columns that this endpoint neither shows nor writes. */
-  omit?: readonly Omitted[]
-  /** Columns that are shown and not written; generated ones are so by themselves. */
-  readOnly?: readonly Columns[]
-  archive?: Columns
-  touch?: Columns | readonly Columns[]
-  /** Beside those of Drizzle's `relations()`. */
-  relations?: Readonly<Record<string, Relation>>
+/** What is exposed, by model. */
+export type DrizzleModels<T extends DrizzleTables = DrizzleTables> = {
+  readonly [M in TableName<T>]?: DerivedModelOptions<ColumnKey<T[M]>>
 }
 
 /** Options of `schemaFromDrizzle`. */
-export interface DrizzleSchemaOptions<T extends DrizzleTables = DrizzleTables> {
-  /** By model. A table that is not named here is exposed with the defaults: leave out of `tables` what is not to be. */
-  models?: { [M in TableName<T>]?: DrizzleModelOptions<keyof ShapeOf<T[M]> & string> }
-  /** As given to `drizzle()`. */
+export interface DrizzleSchemaOptions {
+  /** As given to `drizzle()`. `drizzleAdapter` reads it from there; it matters where the schema is used without. */
   casing?: 'snake_case' | 'camelCase'
+  /** Is told of relations that are left out, and why. Default: a warning of the process. */
+  onNote?: OnNote
 }
 
-const origins = new WeakMap<Schema, DrizzleTables>()
+/** What a schema was made from: the adapter names columns by the casing of its database. */
+const origins = new WeakMap<Schema, { readonly tables: DrizzleTables; readonly declared: Schema }>()
 
-/** The tables that a schema was made from. */
-export const tablesOf = (schema: Schema): DrizzleTables | undefined => origins.get(schema)
+/** What a schema was made from; undefined for one that was declared. */
+export const originOf = (
+  schema: Schema,
+): { readonly tables: DrizzleTables; readonly declared: Schema } | undefined => origins.get(schema)
 
 /**
- * A schema made from Drizzle tables: every table of `tables` becomes a model of that name, its columns become fields,
- * and `relations()` among them become relations. Values travel as this protocol has them: bigint, numeric and times
- * are strings whatever `mode` the column has.
+ * A schema made from Drizzle tables: the tables and columns that are named become models and fields, and `relations()`
+ * among them become relations. Nothing else of `tables` is exposed, and a model is read only unless `mutable` says
+ * otherwise. Values travel as this protocol has them: bigint, numeric and times are strings whatever `mode` the column has.
  *
- * @throws TypeError when a table has no primary key of one column.
+ * @throws TypeError when a model, a field or an option has no such name, or when a table has no key.
  * @example
  * import { pgTable, text } from 'drizzle-orm/pg-core'
  *
  * const projects = pgTable('projects', { id: text().primaryKey(), name: text().notNull() })
- * const schema = schemaFromDrizzle({ projects }, { models: { projects: { policy: { by: 'none' } } } })
+ * const schema = schemaFromDrizzle(
+ *   { projects },
+ *   { projects: { fields: ['name'], mutable: ['CREATE', 'UPDATE'], policy: { by: 'none' } } },
+ * )
  */
-export function schemaFromDrizzle<
-  const T extends DrizzleTables,
-  const O extends DrizzleSchemaOptions<T> = DrizzleSchemaOptions<T>,
->(
+export function schemaFromDrizzle<const T extends DrizzleTables, const O extends DrizzleModels<T>>(
   tables: T,
-  options?: O,
-): Schema<{
-  [M in TableName<T>]: ModelDefinition<
-    Omit<ShapeOf<T[M]>, OmittedOf<O, M>> extends infer S extends Record<string, z.ZodType> ? S : never
-  >
-}> {
-  const { casing } = (options ?? {}) as DrizzleSchemaOptions
-  const models = (options?.models ?? {}) as Record<string, DrizzleModelOptions | undefined>
-  const relations = readRelations(tables)
-  const definitions: Record<string, ModelDefinition> = {}
-  for (const [name, table] of Object.entries(tables)) {
-    if (is(table, PgTable)) {
-      definitions[name] = definitionOf(name, table, models[name] ?? {}, relations.get(name) ?? {})
-    }
+  models: O & DrizzleModels<T>,
+  options: DrizzleSchemaOptions = {},
+): Schema<{ readonly [M in keyof O & TableName<T>]: DerivedDefinition<T[M], O[M]> }> {
+  const owner = 'schemaFromDrizzle'
+  checkOptions<DrizzleSchemaOptions>(owner, options, { casing: 'text', onNote: 'function' })
+  const known = new Map(
+    Object.entries(tables).filter((entry): entry is [string, PgTable] => is(entry[1], PgTable)),
+  )
+  checkExposure(
+    owner,
+    models,
+    new Map([...known].map(([name, table]) => [name, Object.keys(getTableColumns(table))])),
+  )
+  const shown = new Map<string, Exposed & { readonly own: DerivedModelOptions }>()
+  for (const [name, own] of Object.entries<DerivedModelOptions>(models)) {
+    const table = known.get(name) as PgTable
+    const key = keyOf(`${owner}: ${name}`, own, primaryKey(table))
+    shown.set(name, { table, own, key: [key].flat(), fields: exposed(own, key) })
   }
-  const declared = defineSchema(definitions, { casing: 'same' })
-  const { schema } = drizzleMapping(declared, tables, columnNames(casing))
-  origins.set(schema, tables)
+  const relations = readRelations(tables, shown, options.onNote ?? warn)
+  const definitions = Object.fromEntries(
+    [...shown].map(([name, model]) => {
+      const columns = columnNames(options.casing)
+      return [name, definitionOf(`${owner}: ${name}`, model, model.own, relations.get(name) ?? {}, columns)]
+    }),
+  )
+  const declared = defineSchema(definitions as Record<string, ModelDefinition>, { casing: 'same' })
+  const { schema } = drizzleMapping(declared, tables, columnNames(options.casing))
+  origins.set(schema, { tables, declared: options.casing === undefined ? declared : schema })
   return schema as never
 }
 
-type OmittedOf<O, M extends string> = O extends { models: { [K in M]: { omit: readonly (infer Name)[] } } }
-  ? Name & string
-  : never
-
 function definitionOf(
-  name: string,
-  table: PgTable,
-  { omit = [], relations: further = {}, readOnly = [], ...own }: DrizzleModelOptions,
-  declared: Readonly<Record<string, Relation>>,
+  owner: string,
+  { table, key, fields }: Exposed,
+  { fields: _, relations: further = {}, readOnly = [], primaryKey: __, ...own }: DerivedModelOptions,
+  relations: Readonly<Record<string, Relation>>,
+  columnName: ColumnName,
 ): ModelDefinition {
-  const columns = Object.entries(getTableColumns(table)).filter(([key]) => !omit.includes(key as never))
-  const generated = columns.filter(([, column]) => isGenerated(column)).map(([key]) => key)
-  const shape = Object.fromEntries(columns.map(([key, column]) => [key, fieldType(column)]))
-  const relations = Object.entries(declared).filter(
-    ([, { type, field: at }]) => type === 'hasMany' || at in shape,
-  )
-  const options = {
-    mutable: true,
-    ...own,
-    primaryKey: primaryKey(name, table),
-    readOnly: [...generated, ...readOnly],
-  }
+  const columns = getTableColumns(table) as Record<string, PgColumn>
+  const names = Object.values(columns).map(columnName)
+  checkTenant(owner, own as DerivedModelOptions, names, Object.hasOwn(columns, 'organizationId'))
+  const ofFields = fields.map((name) => [name, columns[name] as PgColumn] as const)
+  const generated = ofFields.filter(([, column]) => isGenerated(column)).map(([name]) => name)
   return {
-    shape,
-    relations: { ...Object.fromEntries(relations), ...further },
-    options: options as ModelOptions,
+    shape: Object.fromEntries(ofFields.map(([name, column]) => [name, fieldType(column)])),
+    relations: { ...relations, ...further },
+    options: {
+      ...(own as ModelOptions),
+      primaryKey: key.length === 1 ? (key[0] as string) : key,
+      readOnly: [...generated, ...readOnly],
+    },
   }
 }
 
-function primaryKey(name: string, table: PgTable): string {
+/** Keys of the columns of the primary key, in its order, however it was declared. */
+function primaryKey(table: PgTable): string[] {
   const { primaryKeys, columns } = getTableConfig(table)
-  const keys = [
-    ...columns.filter(({ primary }) => primary),
-    ...primaryKeys.flatMap(({ columns: own }) => own),
-  ]
-  const [key, ...others] = Object.entries(getTableColumns(table)).filter(([, column]) =>
-    keys.includes(column),
-  )
-  if (key !== undefined && others.length === 0) return key[0]
-  throw new TypeError(`${name}: a model needs a primary key of one column`)
+  const key = primaryKeys[0]?.columns ?? columns.filter(({ primary }) => primary)
+  return key.map((column) => fieldOf(table, column) as string)
 }
 
 const isGenerated = ({ generated, generatedIdentity }: PgColumn): boolean =>

@@ -1,5 +1,8 @@
 import type { PgTable } from 'drizzle-orm/pg-core'
 import type { z } from 'zod'
+import type { ModelDefinition } from '../../core/schema/model.ts'
+import type { Relation } from '../../core/schema/relation.ts'
+import type { DerivedTypes, NamedField } from '../derived.ts'
 import type { DrizzleTables } from './mapping.ts'
 
 /** Names under which `T` has tables. */
@@ -7,10 +10,32 @@ export type TableName<T extends DrizzleTables> = {
   [M in keyof T & string]: T[M] extends PgTable ? M : never
 }[keyof T & string]
 
-/** The shape of the model that a table becomes. */
-export type ShapeOf<Table> = Table extends PgTable
-  ? { [C in keyof Table['_']['columns'] & string]: z.ZodType<FieldValue<Table['_']['columns'][C]>> }
-  : Record<string, z.ZodType>
+type Columns<Table> = Table extends PgTable ? Table['_']['columns'] : never
+
+/** The names of a table's columns in TypeScript. */
+export type ColumnKey<Table> = keyof Columns<Table> & string
+
+/** Columns that say `.primaryKey()`; of a key over several columns the types know nothing. */
+type KeyColumn<Table> = {
+  [C in ColumnKey<Table>]: Columns<Table>[C] extends { _: { isPrimaryKey: true } } ? C : never
+}[ColumnKey<Table>]
+
+/** The model that a table becomes, with the options that were given for it. */
+export type DerivedDefinition<Table, O> = ModelDefinition<
+  {
+    readonly [C in NamedField<O> | KeyColumn<Table>]: z.ZodType<
+      FieldValue<Columns<Table>[C & ColumnKey<Table>]>,
+      Sendable<Columns<Table>[C & ColumnKey<Table>]>
+    >
+  },
+  Readonly<Record<string, Relation>>,
+  DerivedTypes<O, KeyColumn<Table>>
+>
+
+/** What may be sent: a column that can be null or that has a default may be left out. */
+type Sendable<Column> =
+  | FieldValue<Column>
+  | (Column extends { _: { notNull: true; hasDefault: false } } ? never : undefined)
 
 type FieldValue<Column> = Column extends { _: { notNull: infer NotNull } }
   ? Travelling<Column> | (NotNull extends true ? never : null)

@@ -15,7 +15,6 @@ export interface PrismaField {
   readonly native: string | undefined
   readonly list: boolean
   readonly optional: boolean
-  readonly id: boolean
   readonly updatedAt: boolean
   /** The argument of `@default(...)` as it stands in the schema. */
   readonly default: string | undefined
@@ -28,6 +27,8 @@ export interface PrismaField {
 
 export interface PrismaModel {
   readonly name: string
+  /** The fields of `@id` or `@@id`; those of the first `@unique` of required fields where there is neither. */
+  readonly key: readonly string[]
   readonly table: { readonly schema: string | undefined; readonly name: string }
   readonly fields: readonly PrismaField[]
 }
@@ -43,7 +44,11 @@ interface Internals {
   readonly _runtimeDataModel?: {
     readonly models: Readonly<Record<string, RuntimeModel>>
   }
-  readonly _engineConfig?: { readonly inlineSchema?: string }
+  readonly _engineConfig?: {
+    readonly inlineSchema?: string
+    /** The driver adapter, with the schema that it was given for tables without one of their own. */
+    readonly adapter?: { readonly options?: { readonly schema?: string } }
+  }
 }
 
 interface RuntimeModel {
@@ -63,11 +68,13 @@ export function readDataModel(prisma: unknown): PrismaDataModel {
   const { _runtimeDataModel, _engineConfig } = prisma as Internals
   const text = parseSchema(_engineConfig?.inlineSchema ?? '')
   const models = new Map<string, PrismaModel>()
+  const schema = _engineConfig?.adapter?.options?.schema
   for (const [name, model] of Object.entries(_runtimeDataModel?.models ?? {})) {
     const lines = text.models.get(name)
     models.set(name, {
       name,
-      table: { schema: model.schema ?? undefined, name: model.dbName ?? name },
+      key: keyOf(lines),
+      table: { schema: model.schema ?? schema, name: model.dbName ?? name },
       fields: model.fields.map((field) => ({
         name: field.name,
         column: field.dbName ?? field.name,
@@ -75,11 +82,19 @@ export function readDataModel(prisma: unknown): PrismaDataModel {
         kind: field.kind,
         relationName: field.relationName,
         ...describe(lines?.fields.get(field.name)),
-        id: attribute(lines?.fields.get(field.name), 'id') !== undefined || lines?.id?.join() === field.name,
       })),
     })
   }
   return { models, enums: text.enums }
+}
+
+function keyOf(model: ModelText | undefined): readonly string[] {
+  const having = (name: string) =>
+    [...(model?.fields ?? [])].filter(([, field]) => field.attributes.has(name) && !field.optional)
+  const [[id] = []] = having('id')
+  if (id !== undefined) return [id]
+  const [[unique] = []] = having('unique')
+  return model?.id ?? (unique === undefined ? [] : [unique])
 }
 
 interface FieldText {
@@ -109,42 +124,71 @@ function describe(field: FieldText | undefined) {
 const names = (list: string | undefined): string[] =>
   (list ?? '').split(/[\s,]+/).filter((name) => name !== '')
 
+interface ModelText {
+  readonly fields: Map<string, FieldText>
+  /** The fields of `@@id`. */
+  id: string[] | undefined
+}
+
 interface SchemaText {
-  models: Map<string, { fields: Map<string, FieldText>; id: string[] | undefined }>
+  models: Map<string, ModelText>
   enums: Map<string, Map<string, string>>
 }
 
-/** Reads the two kinds of block that matter of a schema that Prisma has validated: one field or value a line. */
+/**
+ * Reads models and enums of a schema that Prisma has validated. Generators, datasources and types may bear the name of a
+ * model.
+ */
 function parseSchema(text: string): SchemaText {
   const schema: SchemaText = { models: new Map(), enums: new Map() }
-  let block: { type: string; name: string } | undefined
-  for (const line of text.split('\n').map((one) => one.trim())) {
-    const opening = /^(\w+)\s+(\w+)\s*\{$/.exec(line)
-    if (block === undefined && opening !== null) {
-      block = { type: opening[1] as string, name: opening[2] as string }
-      if (block.type === 'enum') schema.enums.set(block.name, new Map())
-      else schema.models.set(block.name, { fields: new Map(), id: undefined })
-    } else if (line === '}') block = undefined
-    else if (block?.type === 'enum') parseValue(line, schema.enums.get(block.name))
-    else if (block !== undefined) parseField(line, schema.models.get(block.name))
+  let read: ((line: string) => void) | undefined
+  for (const line of statements(text)) {
+    const [, type, name] = /^(\w+)\s+(\w+)\s*\{/.exec(line) ?? []
+    if (read === undefined && type !== undefined && name !== undefined) {
+      read = () => {}
+      if (type === 'enum') {
+        const values = new Map<string, string>()
+        schema.enums.set(name, values)
+        read = (own) => parseValue(own, values)
+      } else if (type === 'model' || type === 'view') {
+        const model: ModelText = { fields: new Map(), id: undefined }
+        schema.models.set(name, model)
+        read = (own) => parseField(own, model)
+      }
+    } else if (line.startsWith('}')) read = undefined
+    else read?.(line)
   }
   return schema
 }
 
-function parseValue(line: string, values: Map<string, string> | undefined): void {
+/** The lines of a schema without comments; one that ends inside brackets goes on with the next. */
+function statements(text: string): string[] {
+  const found: string[] = []
+  let open = 0
+  for (const line of text.split(/\r?\n/)) {
+    const code = (line.match(/"(?:[^"\\]|\\.)*"|\/\/.*|[^"/]+|./g) ?? []).filter(
+      (part) => !part.startsWith('//'),
+    )
+    const bare = code.filter((part) => !part.startsWith('"')).join('')
+    const own = code.join('').trim()
+    if (open > 0) found.push(`${found.pop() ?? ''} ${own}`)
+    else found.push(own)
+    open += (bare.match(/[([]/g) ?? []).length - (bare.match(/[)\]]/g) ?? []).length
+  }
+  return found
+}
+
+function parseValue(line: string, values: Map<string, string>): void {
   const name = /^\w+/.exec(line)?.[0]
   if (name === undefined) return
   const label = parseAttributes(line.slice(name.length)).get('map')
-  values?.set(name, label === undefined ? name : stringOf(label))
+  values.set(name, label === undefined ? name : stringOf(label))
 }
 
-function parseField(
-  line: string,
-  model: { fields: Map<string, FieldText>; id: string[] | undefined } | undefined,
-): void {
-  if (model === undefined) return
-  const key = /^@@id\(\s*(?:fields:\s*)?\[([^\]]*)\]/.exec(line)
-  if (key !== null) model.id = names(key[1])
+function parseField(line: string, model: ModelText): void {
+  const key = /^@@id\(.*?\[([^\]]*)\]/.exec(line)
+  // a field may say how it is sorted: `id(sort: Desc)`
+  if (key !== null) model.id = names((key[1] ?? '').replace(/\([^)]*\)/g, ''))
   const field = /^(\w+)\s+(?:Unsupported\("[^"]*"\)|\w+)(\[\]|\?)?/.exec(line)
   if (field === null) return
   model.fields.set(field[1] as string, {

@@ -9,8 +9,9 @@ import type { PrismaMappingOptions } from './mapping.ts'
 import { prismaMapping } from './mapping.ts'
 
 export type { WaitOptions } from '../connected.ts'
+export type { DerivedModelOptions, OnNote } from '../derived.ts'
 export type { PrismaGenerators, PrismaMappingOptions } from './mapping.ts'
-export { type PrismaSchemaOptions, schemaFromPrisma } from './schema.ts'
+export { type PrismaModels, type PrismaSchemaOptions, schemaFromPrisma } from './schema.ts'
 
 /** What is called of a Prisma transaction. */
 export interface PrismaTransaction {

@@ -1,109 +1,133 @@
 import { z } from 'zod'
+import { checkOptions } from '../../core/options.ts'
 import type { Schema } from '../../core/schema/define.ts'
 import { defineSchema } from '../../core/schema/define.ts'
 import { field } from '../../core/schema/field.ts'
 import type { ModelDefinition, ModelOptions } from '../../core/schema/model.ts'
 import type { Relation } from '../../core/schema/relation.ts'
 import { relation } from '../../core/schema/relation.ts'
+import type { DerivedModelOptions, OnNote } from '../derived.ts'
+import { checkExposure, checkTenant, exposed, keyOf, warn } from '../derived.ts'
 import type { PrismaDataModel, PrismaField, PrismaModel } from './data-model.ts'
 import { readDataModel } from './data-model.ts'
 import { delegateName, prismaMapping } from './mapping.ts'
-import type { FieldName, ModelName, ShapeOf } from './types.ts'
+import type { DerivedDefinition, FieldName, ModelName } from './types.ts'
 
-/** Options of a model, less what Prisma knows of it by itself. */
-export interface PrismaModelOptions<Fields extends string = string>
-  extends Omit<ModelOptions, 'table' | 'columns' | 'primaryKey' | 'readOnly' | 'archive' | 'touch'> {
-  /** Fields that this endpoint neither shows nor writes. */
-  omit?: readonly Fields[]
-  /** Fields that are shown and not written. */
-  readOnly?: readonly Fields[]
-  archive?: Fields
-  touch?: Fields | readonly Fields[]
-  /** Beside those that Prisma declares between the exposed models. */
-  relations?: Readonly<Record<string, Relation>>
+/** What is exposed, by the client's name for it: `task` for `prisma.task`. */
+export type PrismaModels<Client> = {
+  readonly [M in ModelName<Client>]?: DerivedModelOptions<FieldName<Client, M>>
 }
 
 /** Options of `schemaFromPrisma`. */
-export interface PrismaSchemaOptions<Client> {
-  /** What is exposed, by the client's name for it: `task` for `prisma.task`. Nothing else is. */
-  models: { [M in ModelName<Client>]?: PrismaModelOptions<FieldName<Client, M>> }
+export interface PrismaSchemaOptions {
+  /** Is told of relations that are left out, and why. Default: a warning of the process. */
+  onNote?: OnNote
 }
 
 /**
- * A schema made from a Prisma client: fields, enums, table and column names, `@updatedAt` and relations are Prisma's.
- * Values travel as this protocol has them: BigInt, Decimal and DateTime are strings; an enum value with `@map` travels
- * under the label that the database has.
+ * A schema made from a Prisma client: the models and fields that are named, with Prisma's enums, names of tables and
+ * columns, `@updatedAt` and the relations among them. Nothing else is exposed, and a model is read only unless `mutable`
+ * says otherwise. Values travel as this protocol has them: BigInt, Decimal and DateTime are strings; an enum value with
+ * `@map` travels under the label that the database has.
  *
- * @throws TypeError when the client has no such model, or the model no `@id` of one field.
+ * @throws TypeError when a model, a field or an option has no such name.
  * @example
- * const schema = schemaFromPrisma(prisma, { models: { task: {}, project: { policy: { by: 'none' } } } })
+ * const schema = schemaFromPrisma(prisma, {
+ *   task: { fields: ['title', 'projectId'], mutable: true },
+ *   project: { fields: ['name'], policy: { by: 'none' } },
+ * })
  */
-export function schemaFromPrisma<Client, const O extends PrismaSchemaOptions<Client>>(
+export function schemaFromPrisma<Client, const O extends PrismaModels<Client>>(
   prisma: Client,
-  options: O & PrismaSchemaOptions<Client>,
-): Schema<{
-  [M in keyof O['models'] & ModelName<Client>]: ModelDefinition<
-    Omit<ShapeOf<Client, M>, OmittedOf<O['models'][M]>> extends infer S extends Record<string, z.ZodType>
-      ? S
-      : never
-  >
-}> {
+  models: O & PrismaModels<Client>,
+  options: PrismaSchemaOptions = {},
+): Schema<{ readonly [M in keyof O & ModelName<Client>]: DerivedDefinition<Client, M, O[M]> }> {
+  const owner = 'schemaFromPrisma'
+  checkOptions<PrismaSchemaOptions>(owner, options, { onNote: 'function' })
   const data = readDataModel(prisma)
-  const byName = new Map([...data.models.values()].map((model) => [delegateName(model), model]))
-  const exposed = new Map<PrismaModel, PrismaModelOptions>()
-  for (const [name, own] of Object.entries(options.models as Record<string, PrismaModelOptions>)) {
-    const model = byName.get(name)
-    if (model === undefined) throw new TypeError(`${name}: the client has no such model`)
-    exposed.set(model, own)
-  }
-  const definitions: Record<string, ModelDefinition> = {}
-  for (const [model, own] of exposed)
-    definitions[delegateName(model)] = definitionOf(model, own, exposed, data)
-  return prismaMapping(prisma, defineSchema(definitions, { casing: 'same' })).schema as never
+  const known = new Map([...data.models.values()].map((model) => [delegateName(model), model]))
+  checkExposure(owner, models, new Map([...known].map(([name, model]) => [name, namesOf(model)])))
+  const shown: Shown = new Map(
+    Object.entries<DerivedModelOptions>(models).map(([name, own]) => {
+      const model = known.get(name) as PrismaModel
+      const key = keyOf(`${owner}: ${name}`, own, model.key)
+      return [model, { own, key, fields: exposed(own, key) }]
+    }),
+  )
+  const definitions = Object.fromEntries(
+    [...shown.keys()].map((model) => [
+      delegateName(model),
+      definitionOf(owner, model, shown, data, options.onNote ?? warn),
+    ]),
+  )
+  const declared = defineSchema(definitions as Record<string, ModelDefinition>, { casing: 'same' })
+  return prismaMapping(prisma, declared).schema as never
 }
 
-type OmittedOf<O> = O extends { omit: readonly (infer Name)[] } ? Name & string : never
+/** Fields that have a column and a type. */
+const namesOf = (model: PrismaModel): string[] =>
+  model.fields.filter(({ kind }) => kind === 'scalar' || kind === 'enum').map(({ name }) => name)
 
-type Exposed = ReadonlyMap<PrismaModel, PrismaModelOptions>
+interface ShownModel {
+  readonly own: DerivedModelOptions
+  readonly key: string | readonly string[]
+  readonly fields: readonly string[]
+}
+
+type Shown = ReadonlyMap<PrismaModel, ShownModel>
 
 function definitionOf(
+  owner: string,
   model: PrismaModel,
-  { omit = [], relations = {}, ...own }: PrismaModelOptions,
-  exposed: Exposed,
+  shown: Shown,
   data: PrismaDataModel,
+  onNote: OnNote,
 ): ModelDefinition {
-  const shown = model.fields.filter(({ name, kind }) => !omit.includes(name) && kind !== 'unsupported')
-  const stored = shown.filter(({ kind }) => kind !== 'object')
-  const key = model.fields.find(({ id }) => id)
-  if (key === undefined) throw new TypeError(`${delegateName(model)}: a model needs an @id of one field`)
-  const shape = Object.fromEntries(stored.map((one) => [one.name, fieldType(one, data)]))
+  const { own, key, fields } = shown.get(model) as ShownModel
+  const { fields: _, relations = {}, primaryKey: __, ...options } = own
+  const columns = model.fields.filter(({ kind }) => kind !== 'object')
+  checkTenant(
+    `${owner}: ${delegateName(model)}`,
+    own,
+    columns.map(({ column }) => column),
+    columns.some(({ name }) => name === 'organizationId'),
+  )
+  const ofFields = fields.map((name) => model.fields.find((one) => one.name === name) as PrismaField)
   const declared: Record<string, Relation> = {}
-  for (const one of shown) {
-    const found = one.kind === 'object' ? relationOf(model, one, exposed, data) : undefined
-    if (found !== undefined && (found.type === 'hasMany' || found.field in shape)) declared[one.name] = found
+  for (const one of model.fields) {
+    const found = one.kind === 'object' ? relationOf(model, one, shown, data, onNote) : undefined
+    if (found !== undefined) declared[one.name] = found
   }
-  const options = { mutable: true, ...own, primaryKey: key.name } as ModelOptions
-  return { shape, relations: { ...declared, ...relations }, options }
+  return {
+    shape: Object.fromEntries(ofFields.map((one) => [one.name, fieldType(one, data)])),
+    relations: { ...declared, ...relations },
+    options: { ...(options as ModelOptions), primaryKey: key },
+  }
 }
 
-/** A relation field as this protocol has it; undefined for what it has no place for, as keys of several columns. */
+/** A relation field as this protocol has it; what it has no place for is left out with a note. */
 function relationOf(
   model: PrismaModel,
   own: PrismaField,
-  exposed: Exposed,
+  shown: Shown,
   data: PrismaDataModel,
+  onNote: OnNote,
 ): Relation | undefined {
   const other = data.models.get(own.type)
-  if (other === undefined || !exposed.has(other)) return undefined
-  const holder = own.relation === undefined ? model : other
+  if (other === undefined || !shown.has(other)) return undefined
+  const leaveOut = (why: string): undefined =>
+    void onNote(`${delegateName(model)}.${own.name}: this relation is left out; ${why}.`)
+  const [holder, target] = own.relation === undefined ? [other, model] : [model, other]
   const held = own.relation ?? other.fields.find((far) => isBackOf(far, own, model))?.relation
   const [at, ...more] = held?.fields ?? []
-  const refersToKey = holder.fields.some(({ name, id }) => id && name === held?.references[0])
-  if (at === undefined || more.length > 0 || !refersToKey) return undefined
+  if (at === undefined) return leaveOut('it is many to many, or its other side has no fields')
+  if (more.length > 0) return leaveOut('it is over several columns')
+  const key = [shown.get(target)?.key].flat()
+  if (key.length !== 1 || key[0] !== held?.references[0]) return leaveOut('it does not lead to a primary key')
+  // what is not shown is not related by
+  if (!shown.get(holder)?.fields.includes(at)) return undefined
   if (own.relation !== undefined) return relation.belongsTo(delegateName(other), at)
-  return own.list && !exposed.get(other)?.omit?.includes(at)
-    ? relation.hasMany(delegateName(other), at)
-    : undefined
+  return own.list ? relation.hasMany(delegateName(other), at) : leaveOut('it is the far side of a one to one')
 }
 
 const isBackOf = (far: PrismaField, own: PrismaField, model: PrismaModel): boolean =>

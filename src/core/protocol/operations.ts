@@ -103,7 +103,9 @@ function parseOperation(
         ? sentInput(place, input)
         : {}
   const key = model.primaryKey
-  const sent = given.id ?? (given.type === 'CREATE' ? (input[key.name] as string | undefined) : undefined)
+  // a key may be called `valueOf`: what is inherited was not sent
+  const inInput = given.type === 'CREATE' && Object.hasOwn(input, key.name)
+  const sent = given.id ?? (inInput ? (input[key.name] as string) : undefined)
   const made = sent ?? (given.type === 'CREATE' ? (key.default?.() as string | undefined) : undefined)
   if (made == null && given.type !== 'CREATE') {
     throw new PosternError('source_operation_id_required', undefined, { details: { pointer: `${base}/id` } })

@@ -4,12 +4,15 @@ import { PosternError } from '../errors.ts'
 import type { Field, Model, Schema } from '../schema/define.ts'
 import { canonicalId, refusal } from '../schema/kind.ts'
 
-/** Makers of the values that an ORM gives a model's columns in this process, by field. */
+/** Makes one value. `now` is the same for all values of one request. */
+export type Maker = (now: Date) => unknown
+
+/** Makers of the values that an ORM gives a model's columns in this process, by field, in the ORM's order. */
 export interface ClientValues {
   /** For a create that does not send the field. */
-  readonly create: Readonly<Record<string, () => unknown>>
+  readonly create: ReadonlyMap<string, Maker>
   /** For an update that does not send the field. A field that is merely touched belongs into `touch`. */
-  readonly update: Readonly<Record<string, () => unknown>>
+  readonly update: ReadonlyMap<string, Maker>
 }
 
 /**
@@ -22,37 +25,55 @@ export function withClientValues<A extends Adapter>(
   values: ReadonlyMap<string, ClientValues>,
 ): A {
   if (values.size === 0) return adapter
-  const fill = (operation: Operation): Operation => {
-    const model = schema.models.get(operation.model.name)
-    const made = values.get(operation.model.name)
-    return model === undefined || made === undefined ? operation : filled(operation, model, made)
+  const withValues = (request: CommitRequest): CommitRequest => {
+    const now = new Date()
+    const fill = (operation: Operation): Operation => {
+      const model = schema.models.get(operation.model.name)
+      const made = values.get(operation.model.name)
+      return model === undefined || made === undefined ? operation : filled(operation, model, made, now)
+    }
+    return { ...request, operations: request.operations.map(fill) }
   }
-  const withValues = (request: CommitRequest): CommitRequest => ({
-    ...request,
-    operations: request.operations.map(fill),
-  })
   return {
     ...adapter,
-    commit: (request: CommitRequest) => adapter.commit(withValues(request)),
+    commit: async (request: CommitRequest) => adapter.commit(withValues(request)),
     ...(adapter.commitWithin && {
-      commitWithin: (tx: unknown, request: CommitRequest) => adapter.commitWithin?.(tx, withValues(request)),
+      commitWithin: async (tx: unknown, request: CommitRequest) =>
+        adapter.commitWithin?.(tx, withValues(request)),
     }),
   }
 }
 
-function filled(operation: Operation, model: Model, values: ClientValues): Operation {
+function filled(operation: Operation, model: Model, values: ClientValues, now: Date): Operation {
   const { type } = operation
   if (type !== 'CREATE' && type !== 'UPDATE') return operation
-  const makers = type === 'CREATE' ? values.create : values.update
   const input: Record<string, unknown> = { ...operation.input }
-  for (const [name, make] of Object.entries(makers)) {
+  let { id } = operation
+  for (const [name, make] of type === 'CREATE' ? values.create : values.update) {
+    if (name === model.primaryKey.name) {
+      if (id === null) id = idOf(model, call(model, name, make, now))
+      continue
+    }
     const shown = model.fields.get(name)
     const field = shown?.writable ? shown : model.hidden.find((hidden) => hidden.name === name)
-    if (field !== undefined && !Object.hasOwn(input, name)) input[name] = travelling(model, field, make())
+    if (field !== undefined && !Object.hasOwn(input, name)) {
+      input[name] = travelling(model, field, call(model, name, make, now))
+    }
   }
-  const makeId = makers[model.primaryKey.name]
-  const id = operation.id ?? (type === 'CREATE' && makeId !== undefined ? idOf(model, makeId()) : null)
   return { ...operation, id, input }
+}
+
+function call(model: Model, name: string, make: Maker, now: Date): unknown {
+  try {
+    return make(now)
+  } catch (error) {
+    if (error instanceof PosternError) throw error
+    throw new PosternError(
+      'source_adapter_misconfigured',
+      `${model.name}.${name}: the function that makes its value threw.`,
+      { cause: error },
+    )
+  }
 }
 
 function idOf(model: Model, made: unknown): string {
@@ -65,15 +86,24 @@ function idOf(model: Model, made: unknown): string {
 /** A JavaScript value in the form in which values of the field's kind travel. */
 function travelling(model: Model, field: Field, made: unknown): unknown {
   const value = plain(made)
-  const why = value === null ? null : refusal(field, value)
+  const why = value === null ? null : (misfitOf(value) ?? refusal(field, value))
   if (why === null) return value
   throw misfit(model, field, why)
+}
+
+/** What JSON would change without a word. */
+function misfitOf(value: unknown): string | null {
+  if (typeof value === 'number' && !Number.isFinite(value)) return 'not a finite number'
+  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`
+  if (typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function')
+    return 'a promise: its function must not be async'
+  return Array.isArray(value) ? (value.map(misfitOf).find((why) => why !== null) ?? null) : null
 }
 
 function plain(made: unknown): unknown {
   if (made === undefined) return null
   if (typeof made === 'bigint') return String(made)
-  if (made instanceof Date) return made.toISOString()
+  if (made instanceof Date) return Number.isNaN(made.getTime()) ? Number.NaN : made.toISOString()
   if (made instanceof Uint8Array) return Buffer.from(made).toString('base64')
   return Array.isArray(made) ? made.map(plain) : made
 }

@@ -167,7 +167,15 @@ describe('schemas made from an ORM know the rows that travel', () => {
         ids: bigint({ mode: 'bigint' }).array(),
         password: text(),
       })
-      const schema = schemaFromDrizzle({ players, mood }, { models: { players: { omit: ['password'] } } })
+      const schema = schemaFromDrizzle(
+        { players, mood },
+        {
+          players: {
+            fields: ['nick', 'age', 'mood', 'points', 'wage', 'seenAt', 'active', 'doc', 'tags', 'ids'],
+            mutable: ['CREATE'],
+          },
+        },
+      )
       expectTypeOf<ModelName<typeof schema>>().toEqualTypeOf<'players'>()
       expectTypeOf<Row<typeof schema, 'players'>>().toEqualTypeOf<{
         id: string
@@ -183,15 +191,33 @@ describe('schemas made from an ORM know the rows that travel', () => {
         ids: string[] | null
       }>()
       // @ts-expect-error no such column
-      schemaFromDrizzle({ players }, { models: { players: { omit: ['nothing'] } } })
+      schemaFromDrizzle({ players }, { players: { fields: ['nothing'] } })
       // @ts-expect-error no such table
-      schemaFromDrizzle({ players }, { models: { nothing: {} } })
+      schemaFromDrizzle({ players }, { nothing: { fields: [] } })
     }))
 
   test('schemaFromPrisma', () =>
     compiled(() => {
       const schema = schemaFromPrisma(never<PrismaClient>(), {
-        models: { person: { omit: ['secret', 'settings'] }, post: {} },
+        person: {
+          fields: [
+            'organizationId',
+            'name',
+            'role',
+            'token',
+            'sortKey',
+            'score',
+            'balance',
+            'big',
+            'active',
+            'motto',
+            'tags',
+            'birthday',
+            'joinedAt',
+            'seenAt',
+          ],
+        },
+        post: { fields: ['title'] },
       })
       expectTypeOf<ModelName<typeof schema>>().toEqualTypeOf<'person' | 'post'>()
       expectTypeOf<Row<typeof schema, 'person'>>().toEqualTypeOf<{
@@ -213,8 +239,8 @@ describe('schemas made from an ORM know the rows that travel', () => {
       }>()
       expectTypeOf<Row<typeof schema, 'post'>['id']>().toEqualTypeOf<number>()
       // @ts-expect-error no such field
-      schemaFromPrisma(never<PrismaClient>(), { models: { post: { omit: ['nothing'] } } })
+      schemaFromPrisma(never<PrismaClient>(), { post: { fields: ['nothing'] } })
       // @ts-expect-error no such model
-      schemaFromPrisma(never<PrismaClient>(), { models: { nothing: {} } })
+      schemaFromPrisma(never<PrismaClient>(), { nothing: { fields: [] } })
     }))
 })
