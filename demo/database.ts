@@ -9,8 +9,8 @@ type Row = Record<string, unknown>
 /** A database that exists for as long as the demo runs. */
 export interface DemoDatabase {
   readonly description: string
-  readonly source: PostgresAdapter
-  /** Past the endpoint, as psql would: the demo does not take the endpoint's word for what was written. */
+  readonly adapter: PostgresAdapter
+  /** SQL beside the endpoint, as psql would run it: the demo checks what was written without asking the endpoint. */
   sql(text: string): Promise<Row[]>
   stop(): Promise<void>
 }
@@ -24,7 +24,7 @@ export async function startEmbeddedPostgres(): Promise<DemoDatabase> {
   const [version] = await sql('show server_version')
   return {
     description: `Postgres ${version?.server_version}, on ${new URL(server.url).host}`,
-    source: pgAdapter(pool, schema),
+    adapter: pgAdapter(pool, schema),
     sql,
     stop: async () => {
       await pool.end()
@@ -45,7 +45,7 @@ export async function startPglite(): Promise<DemoDatabase> {
   const [version] = await sql('show server_version')
   return {
     description: `PGlite, Postgres ${version?.server_version} inside this process`,
-    source: pgliteAdapter(db, schema),
+    adapter: pgliteAdapter(db, schema),
     sql,
     stop: () => db.close(),
   }

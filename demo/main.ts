@@ -1,4 +1,4 @@
-// The whole of it on real parts: a Postgres, an Express server, and a client that signs. `npm run demo` starts it,
+// The whole library on real parts: a Postgres, an Express server, and a client that signs. `npm run demo` starts it,
 // `npm run demo -- --pglite` with PGlite in place of a server. Exits with 0 only when every step did what it says.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -23,9 +23,9 @@ async function main(startDatabase: typeof startPglite): Promise<number> {
     const database = await startDatabase()
     closing.unshift(() => database.stop())
 
-    const key = `sk_demo_${randomBytes(16).toString('hex')}`
+    const signingKey = `sk_demo_${randomBytes(16).toString('hex')}`
     const app = express()
-    app.post('/source', toExpress(createEndpoint({ signingKey: key, adapter: database.source })))
+    app.post('/source', toExpress(createEndpoint({ signingKey, adapter: database.adapter })))
     const server = app.listen(0, '127.0.0.1')
     await once(server, 'listening')
     closing.unshift(async () => {
@@ -41,7 +41,7 @@ async function main(startDatabase: typeof startPglite): Promise<number> {
     for (const [index, { name, run }] of steps.entries()) {
       at = name
       step(index + 1, name)
-      await run({ database, url, key })
+      await run({ database, url, signingKey })
     }
   } catch (error) {
     failure(`✗ The step "${at}" failed: ${error instanceof Error ? error.message : String(error)}`)

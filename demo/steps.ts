@@ -12,7 +12,7 @@ type TasksEvent = EventOf<typeof schema>
 export interface Demo {
   readonly database: DemoDatabase
   readonly url: string
-  readonly key: string
+  readonly signingKey: string
 }
 
 export interface Step {
@@ -25,25 +25,25 @@ const org = { organizationId: 'org_1' }
 const applicationTables = `select table_name, column_name, data_type, column_default, is_nullable
   from information_schema.columns where table_schema = 'public' order by 1, 2`
 
-/** The calling side, as the platform has it: it knows the address and the key, and nothing of the database. */
-const clientOf = ({ url, key }: Demo, scope = {}): TasksClient =>
-  createClient<typeof schema>({ url, signingKey: key, scope: { ...org, ...scope } })
+/** The calling side: it knows the address and the key, and nothing of the database. */
+const clientOf = ({ url, signingKey }: Demo, scope = {}): TasksClient =>
+  createClient<typeof schema>({ url, signingKey, scope: { ...org, ...scope } })
 
 export const steps: readonly Step[] = [
   {
     name: 'Migrate',
     async run({ database }) {
       const before = await database.sql(applicationTables)
-      const first = await database.source.migrate()
-      const second = await database.source.migrate()
+      const first = await database.adapter.migrate()
+      const second = await database.adapter.migrate()
       assert.deepEqual([first.applied.length > 0, second.applied], [true, []])
       assert.deepEqual(await database.sql(applicationTables), before)
-      const [ours] = await database.sql(`select
+      const [installed] = await database.sql(`select
         (select count(*)::int from pg_tables where schemaname = 'postern') as tables,
         (select count(*)::int from pg_proc where pronamespace = 'postern'::regnamespace) as functions`)
       say('The ledger, the outbox and the commit functions go into a schema of their own, `postern`.')
       check(
-        `${ours?.tables} tables and ${ours?.functions} functions installed; a second run found nothing new`,
+        `${installed?.tables} tables and ${installed?.functions} functions installed; a second run found nothing new`,
       )
       check("the application's own tables are as they were")
     },
@@ -51,9 +51,9 @@ export const steps: readonly Step[] = [
   {
     name: 'Create rows',
     async run(demo) {
-      const source = clientOf(demo)
+      const client = clientOf(demo)
       say('One signed commit of four operations. All of them are applied, or none.')
-      const { rows, stamps } = await source.commit({
+      const { rows, stamps } = await client.commit({
         idempotencyKey: 'demo:create',
         operations: [
           { type: 'CREATE', model: 'projects', id: 'p1', input: { name: 'House' } },
@@ -75,7 +75,7 @@ export const steps: readonly Step[] = [
       check('the rows are in the database, of the tenant that the request was signed for')
 
       const refused = await refusal(
-        source.commit({
+        client.commit({
           idempotencyKey: 'demo:half',
           operations: [
             { type: 'CREATE', model: 'tasks', id: 't4', input: { title: 'Knock' } },
@@ -91,9 +91,9 @@ export const steps: readonly Step[] = [
   {
     name: 'List with a filter',
     async run(demo) {
-      const source = clientOf(demo)
+      const client = clientOf(demo)
       say("where status = 'todo', by title, two to a page, the project embedded")
-      const { rows, stamps, nextCursor } = await source.list('tasks', {
+      const { rows, stamps, nextCursor } = await client.list('tasks', {
         where: [['status', 'todo']],
         orderBy: 'title',
         limit: 2,
@@ -106,7 +106,7 @@ export const steps: readonly Step[] = [
       )
       assert.equal(nextCursor, undefined)
       check('the two that match, in order, and no further page')
-      const foreign = await source.list('tasks', {}, { scope: { organizationId: 'org_2' } })
+      const foreign = await client.list('tasks', {}, { scope: { organizationId: 'org_2' } })
       assert.deepEqual(foreign.rows, [])
       check('another tenant, same key, same question: no rows')
     },
@@ -119,8 +119,8 @@ export const steps: readonly Step[] = [
       const { row, stamp } = await planner.load('tasks', 't1')
       assert.deepEqual([row?.status, (await worker.load('tasks', 't1')).stamp], ['todo', stamp])
       say(`Both have read t1 at stamp ${stamp}. Both write at once, each with readAt ${stamp}.`)
-      const write = (source: TasksClient, name: string, status: 'doing' | 'done') =>
-        source.commit({
+      const write = (client: TasksClient, name: string, status: 'doing' | 'done') =>
+        client.commit({
           idempotencyKey: `demo:${name}`,
           operations: [{ type: 'UPDATE', model: 'tasks', id: 't1', input: { status }, readAt: stamp }],
         })
@@ -152,9 +152,9 @@ export const steps: readonly Step[] = [
     name: 'A retry replays',
     async run(demo) {
       const answers: string[] = []
-      const source = createClient<typeof schema>({
+      const client = createClient<typeof schema>({
         url: demo.url,
-        signingKey: demo.key,
+        signingKey: demo.signingKey,
         scope: org,
         fetch: async (url, init) => {
           const response = await fetch(url, init)
@@ -167,8 +167,8 @@ export const steps: readonly Step[] = [
         operations: [{ type: 'UPDATE', model: 'tasks', id: 't3', input: { status: 'done' } }],
       } as const
       say("The caller loses the answer and sends the commit again: same key 'demo:t3:done'.")
-      const first = await source.commit(commit)
-      const again = await source.commit(commit)
+      const first = await client.commit(commit)
+      const again = await client.commit(commit)
       assert.deepEqual([first.replayed, again.replayed, answers[1]], [false, true, answers[0]])
       for (const [index, text] of answers.entries()) {
         show(`${index === 0 ? 'first ' : 'replay'}  ${text}  sha256 ${sha256(text)}`)
@@ -179,7 +179,7 @@ export const steps: readonly Step[] = [
       assert.deepEqual(written, { ledger: 1, outbox: 1 })
       check('the same bytes; one entry in the ledger, one event, one change')
       const conflict = await refusal(
-        source.commit({ ...commit, operations: [{ type: 'DELETE', model: 'tasks', id: 't3' }] }),
+        client.commit({ ...commit, operations: [{ type: 'DELETE', model: 'tasks', id: 't3' }] }),
       )
       assert.equal(conflict.code, 'idempotency_conflict')
       check(`the same key for something else: ${answer(conflict)}`)
@@ -188,10 +188,10 @@ export const steps: readonly Step[] = [
   {
     name: 'A tampered request is refused',
     async run(demo) {
-      say('Signed by the caller; on the way somebody turns "Varnish" into "Vanish".')
+      say('Signed by the caller; on the way an attacker turns "Varnish" into "Vanish".')
       const tampered = createClient<typeof schema>({
         url: demo.url,
-        signingKey: demo.key,
+        signingKey: demo.signingKey,
         scope: org,
         fetch: (url, init) => fetch(url, { ...init, body: String(init.body).replace('Varnish', 'Vanish') }),
       })
@@ -213,11 +213,14 @@ export const steps: readonly Step[] = [
   {
     name: 'Follow the feed',
     async run(demo) {
-      const source = clientOf(demo)
-      const events: TasksEvent[] = []
-      const feed = source.events({ limit: 3 })
+      const client = clientOf(demo)
+      const events: ChangeEvent[] = []
+      let cursor: string | undefined
       say('From the beginning, three events to a page:')
-      for await (const event of feed) events.push(event)
+      for await (const page of client.events({ limit: 3 })) {
+        events.push(...page.events)
+        cursor = page.cursor
+      }
       for (const event of events) show(eventLine(event))
       const applied = 4 + 1 + 1 + 1 // created, the winner of the two agents, the one that was retried, the untampered
       assert.deepEqual(
@@ -229,12 +232,11 @@ export const steps: readonly Step[] = [
       assert.equal(events.length, applied)
       check(`${applied} operations were applied, ${events.length} events, in order; none of a refused commit`)
 
-      say('A follower waits at the end; then somebody deletes t2:')
+      say('A follower waits at the end; then t2 is deleted:')
       const stop = new AbortController()
-      const query = { cursor: feed.cursor, follow: true, pollMs: 50 }
-      const follower = source.events(query, { signal: stop.signal })[Symbol.asyncIterator]()
+      const follower = client.events({ cursor, follow: true, pollMs: 50, signal: stop.signal })
       const next = follower.next()
-      await source.commit({
+      await client.commit({
         idempotencyKey: 'demo:t2:delete',
         operations: [{ type: 'DELETE', model: 'tasks', id: 't2' }],
       })

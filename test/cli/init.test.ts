@@ -267,5 +267,5 @@ test('tables without a tenant are not exposed without being named', async () => 
   const ran = await app.run(['init', '--yes', '--database', other.url])
   expect(ran.stdout).toContain('without a tenant: todos: left as comments')
   expect(ran.stdout).toContain('left out: public.loose, no primary key')
-  expect(readFileSync(join(app.directory, 'lib/schema.js'), 'utf8')).toContain('\n  // todos: model(\n')
+  expect(readFileSync(join(app.directory, 'lib/schema.js'), 'utf8')).toContain('\n  // todos: model({\n')
 })
