@@ -47,7 +47,8 @@ export class MemoryStore implements Store {
   readonly changes = new Log()
   readonly ledger = new Map<string, LedgerRow>()
   readonly #mutex = new Mutex()
-  readonly #epoch = randomUUID()
+  /** Made at the first request: Workers forbid random values while a module is loaded. */
+  #epoch: string | undefined
   readonly #constraints: Constraints
   readonly #options: StoreOptions
 
@@ -99,6 +100,7 @@ export class MemoryStore implements Store {
   }
 
   async epoch(): Promise<string> {
+    this.#epoch ??= randomUUID()
     return this.#epoch
   }
 
