@@ -214,13 +214,10 @@ export const steps: readonly Step[] = [
     name: 'Follow the feed',
     async run(demo) {
       const client = clientOf(demo)
-      const events: ChangeEvent[] = []
-      let cursor: string | undefined
+      const events: TasksEvent[] = []
+      const feed = client.events({ limit: 3 })
       say('From the beginning, three events to a page:')
-      for await (const page of client.events({ limit: 3 })) {
-        events.push(...page.events)
-        cursor = page.cursor
-      }
+      for await (const event of feed) events.push(event)
       for (const event of events) show(eventLine(event))
       const applied = 4 + 1 + 1 + 1 // created, the winner of the two agents, the one that was retried, the untampered
       assert.deepEqual(
@@ -234,7 +231,8 @@ export const steps: readonly Step[] = [
 
       say('A follower waits at the end; then t2 is deleted:')
       const stop = new AbortController()
-      const follower = client.events({ cursor, follow: true, pollMs: 50, signal: stop.signal })
+      const query = { cursor: feed.cursor, follow: true, pollMs: 50 }
+      const follower = client.events(query, { signal: stop.signal })[Symbol.asyncIterator]()
       const next = follower.next()
       await client.commit({
         idempotencyKey: 'demo:t2:delete',
