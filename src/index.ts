@@ -46,7 +46,7 @@ export type { ProtocolRequest, RequestType } from './core/protocol/request.ts'
 export type { ChangeEvent } from './core/rules/event.ts'
 export type { StaleReason, StaleReport } from './core/rules/staleness.ts'
 export { type StoreAdapterOptions, storeAdapter } from './core/rules/store-adapter.ts'
-export { canonicalValue } from './core/schema/canonical.ts'
+
 export {
   defineSchema,
   type Field,
@@ -55,15 +55,16 @@ export {
 } from './core/schema/define.ts'
 export { field } from './core/schema/field.ts'
 export type { CreateInput, FieldName, ModelName, Row, UpdateInput } from './core/schema/infer.ts'
+export { canonicalValue } from './core/schema/kind.ts'
 export {
   type ModelDeclaration,
   type ModelDefinition,
   type ModelOptions,
   type ModelTypes,
   model,
-  type OperationType,
   type Policy,
 } from './core/schema/model.ts'
+export type { OperationType } from './core/schema/operation.ts'
 export { type Relation, relation } from './core/schema/relation.ts'
 export type { JwksEntry, KeyEntry, KeyInput, PublicKeyEntry, SecretKeyEntry } from './core/signature/keys.ts'
 export {

@@ -1,5 +1,5 @@
 import type { Field, Model, Schema } from '../core/schema/define.ts'
-import { type Kind, unwrap } from '../core/schema/kind.ts'
+import { typeText, unwrap } from '../core/schema/kind.ts'
 import { keyText, quoted } from './pull/names.ts'
 
 /** The rows of every model as they travel, as a module of types that imports nothing. */
@@ -25,33 +25,12 @@ export function rowTypes(schema: Schema): string {
 
 const typeName = ({ name }: Model): string => `${name.charAt(0).toUpperCase()}${name.slice(1)}Row`
 
-/** What JSON cannot carry without loss is a text. */
-const types: Readonly<Record<Exclude<Kind, 'array'>, string>> = {
-  text: 'string',
-  integer: 'number',
-  number: 'number',
-  bigint: 'string',
-  numeric: 'string',
-  boolean: 'boolean',
-  timestamp: 'string',
-  date: 'string',
-  uuid: 'string',
-  bytes: 'string',
-  json: 'unknown',
-}
-
-function valueType({ kind, element, check, nullable }: Field): string {
-  const inner = check === undefined ? undefined : (unwrap(check)._zod.def as Def)
-  const member =
-    kind === 'array'
-      ? inner?.element === undefined
-        ? undefined
-        : (unwrap(inner.element as never)._zod.def as Def)
-      : inner
-  const scalar = kind === 'array' ? (element ?? 'text') : kind
-  const values = valuesOf(member)
-  const one = values ?? types[scalar === 'array' ? 'json' : scalar]
-  const type = kind === 'array' ? (values === undefined ? `${one}[]` : `(${one})[]`) : one
+function valueType(field: Field): string {
+  const { kind, check, nullable } = field
+  let inner = check === undefined ? undefined : (unwrap(check)._zod.def as Def)
+  while (kind === 'array' && inner?.element !== undefined)
+    inner = unwrap(inner.element as never)._zod.def as Def
+  const type = typeText(field, valuesOf(inner))
   return nullable && type !== 'unknown' ? `${type} | null` : type
 }
 

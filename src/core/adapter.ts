@@ -1,5 +1,5 @@
 import type { Field, Model, Schema } from './schema/define.ts'
-import type { OperationType } from './schema/model.ts'
+import type { OperationType } from './schema/operation.ts'
 import type { Relation } from './schema/relation.ts'
 
 /** Who asks, as the request says it (protocol, "Requests"). Nothing in it is trusted before the signature holds. */

@@ -154,7 +154,7 @@ describe.each(majors)('Postgres %i: pages', (major) => {
         timestamp: `2025-01-0${k + 1}T00:00:00.00000${k}Z`,
         date: `2025-01-0${k + 1}`,
         bytes: Buffer.from([k, 255 - k]).toString('base64'),
-        interval: `${k} days`,
+        interval: `0${k}:30:00`,
         time: `0${k}:00:00`,
         time0: `0${k}:00:00`,
         inet: `10.0.0.${k}`,

@@ -4,6 +4,7 @@ import { defineSchema, field, model, relation, z } from '../../src/index.ts'
 import { compile } from '../../src/postgres/index.ts'
 import { readTables } from '../../src/postgres/install/migrate.ts'
 import { migrations } from '../../src/postgres/install/tables.ts'
+import { settle } from '../../src/postgres/model/catalog.ts'
 import { majors, openSource } from '../support/postgres-source.ts'
 
 /** Small, and with each thing that SQL is written for: tenants by column and by parent, exact values, capture. */
@@ -54,7 +55,9 @@ test.each(majors)(
   'what is installed on Postgres %i for an example schema is the SQL that was reviewed',
   async (major) => {
     await using open = await openSource({ schema, tables, major })
-    const found = await readTables(pgConnection(open.pool), schema, 'postern')
+    const found = await pgConnection(open.pool).transaction(async (session) =>
+      readTables(session, schema, 'postern', await settle(session)),
+    )
     const all = compile(schema, found).map(({ text }) => text)
     const shared = all.filter(
       (statement) => !/_[0-9a-f]{8}"|'[0-9a-f]{8}'/.test(statement) && !statement.includes('comments'),

@@ -1,9 +1,15 @@
 import type { RowValue, Target } from '../../core/adapter.ts'
 import { PosternError } from '../../core/errors.ts'
-import { sameValue } from '../../core/rules/compare.ts'
 import type { Field, Model } from '../../core/schema/define.ts'
+import { compareValues, isOrdered, sameValue } from '../../core/schema/kind.ts'
 import type { Tables } from './tables.ts'
 import { idFrom } from './tables.ts'
+
+/** As the database's own `=` has it: 1.50 is 1.5 under a unique constraint, though they travel as two texts. */
+const isEqual = (field: Field, one: unknown, other: unknown): boolean =>
+  isOrdered(field) && one !== null && other !== null
+    ? compareValues(field, one, other) === 0
+    : sameValue(field, one, other)
 
 /** Constraints that the store in memory keeps, as a database would. */
 export interface ConstraintOptions {
@@ -80,7 +86,7 @@ export class Constraints {
   #checkUnique({ model, fields, constraint }: UniqueKey, id: string, row: RowValue): void {
     if (fields.some(({ name }) => row[name] === null)) return
     for (const [otherId, other] of this.#tables.all(model)) {
-      const collides = fields.every((field) => sameValue(field, row[field.name], other.row[field.name]))
+      const collides = fields.every((field) => isEqual(field, row[field.name], other.row[field.name]))
       if (otherId !== id && collides) throw violation('unique_violation', constraint)
     }
   }

@@ -4,13 +4,13 @@ import { changedFields } from '../../core/rules/compare.ts'
 import { timestampText } from '../../core/rules/event.ts'
 import { storeAdapter } from '../../core/rules/store-adapter.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
-import type { OperationType } from '../../core/schema/model.ts'
+import { compareValues } from '../../core/schema/kind.ts'
+import type { OperationType } from '../../core/schema/operation.ts'
 import type { ConstraintOptions } from './constraints.ts'
 import type { LedgerRow } from './store.ts'
 import { MemoryStore } from './store.ts'
 import type { Journal, StoredRow } from './tables.ts'
 import { rawRow } from './tables.ts'
-import { compareValues } from './values.ts'
 
 export type { ConstraintOptions, LedgerRow }
 

@@ -1,12 +1,10 @@
 import type { Condition, ListRequest, RowValue } from '../../core/adapter.ts'
 import { PosternError } from '../../core/errors.ts'
-import { canonicalValue } from '../../core/schema/canonical.ts'
 import type { Field, Model } from '../../core/schema/define.ts'
-import { refusal } from '../../core/schema/kind.ts'
+import { canonicalValue, compareValues, keyValue, refusal } from '../../core/schema/kind.ts'
 import { like } from './like.ts'
 import type { Tables } from './tables.ts'
 import { idFrom } from './tables.ts'
-import { compareValues, keyValue } from './values.ts'
 
 /** Rows that a relation embeds at most. */
 const RELATED_MAX = 1000

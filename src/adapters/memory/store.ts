@@ -11,8 +11,8 @@ import type {
 } from '../../core/adapter.ts'
 import { PosternError } from '../../core/errors.ts'
 import { timestampText } from '../../core/rules/event.ts'
-import { canonicalValue } from '../../core/schema/canonical.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
+import { canonicalValue, keyValue } from '../../core/schema/kind.ts'
 import type { ConstraintOptions } from './constraints.ts'
 import { Constraints } from './constraints.ts'
 import { Log } from './log.ts'
@@ -20,7 +20,6 @@ import { Mutex } from './mutex.ts'
 import { queryRows } from './query.ts'
 import type { Journal } from './tables.ts'
 import { Tables } from './tables.ts'
-import { keyValue } from './values.ts'
 
 export interface StoreOptions extends ConstraintOptions {
   readonly now: () => Date

@@ -1,7 +1,6 @@
 import type { RowValue, Target } from '../../core/adapter.ts'
-import { canonicalValue } from '../../core/schema/canonical.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
-import { canonicalId, refusal } from '../../core/schema/kind.ts'
+import { canonicalId, canonicalValue, refusal } from '../../core/schema/kind.ts'
 
 /** A row, and beside it its tenant, which the schema may leave undeclared. Never changed, only replaced. */
 export interface StoredRow {

@@ -1,5 +1,5 @@
-import type { PostgresConnection } from '../../postgres/connection.ts'
-import { readTable, type Table } from '../../postgres/model/catalog.ts'
+import type { PostgresConnection, PostgresSession } from '../../postgres/connection.ts'
+import { readTable, settle, type Table } from '../../postgres/model/catalog.ts'
 
 /** A table with what a schema says of it beside its columns. */
 export interface PulledTable extends Table {
@@ -17,7 +17,7 @@ export interface PulledTable extends Table {
 const bookkeeping =
   '^(_prisma_migrations|__drizzle_migrations|kysely_migration(_lock)?|schema_migrations|knex_migrations(_lock)?|pgmigrations|ar_internal_metadata|flyway_schema_history)$'
 
-const list = `select n.nspname as schema, c.relname as name, pg_table_is_visible(c.oid)::text as visible,
+const list = `select n.nspname as schema, c.relname as name,
   (select jsonb_object_agg(a.attname, (select jsonb_agg(e.enumlabel order by e.enumsortorder) from pg_enum e
       where e.enumtypid in (t.oid, t.typelem, t.typbasetype)))
     from pg_attribute a join pg_type t on t.oid = a.atttypid
@@ -30,7 +30,7 @@ const list = `select n.nspname as schema, c.relname as name, pg_table_is_visible
     where k.conrelid = c.oid and k.contype = 'f' and k.conparentid = 0 and cardinality(k.conkey) = 1)::text as "references"
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p') and not c.relispartition and c.relname !~ $3::text and n.nspname <> $2::text
-  and n.nspname = any (coalesce($1::text::text[], current_schemas(false)::text[]))
+  and n.nspname in (select jsonb_array_elements_text($1::text::jsonb))
   and has_table_privilege(c.oid, 'select')
 order by n.nspname, c.relname`
 
@@ -40,18 +40,20 @@ export function readCatalogue(
   schemas: readonly string[] | undefined,
   install: string,
 ): Promise<PulledTable[]> {
-  const wanted = schemas === undefined ? null : `{${schemas.map((one) => JSON.stringify(one)).join(',')}}`
   return connection.transaction(async (session) => {
+    const path = await settle(session)
     const found: PulledTable[] = []
-    for (const row of await session.query(list, [wanted, install, bookkeeping])) {
+    const rows = await session.query(list, [JSON.stringify(schemas ?? path), install, bookkeeping])
+    const bare = await bareNames(session, path)
+    for (const row of rows) {
       const { schema, name } = row as { schema: string; name: string }
-      const table = await readTable(session, { table: { schema, name } }, install)
+      const table = await readTable(session, { table: { schema, name } }, install, path)
       if (table === null) continue
       found.push({
         ...table,
         schema,
         name,
-        visible: row.visible === 'true',
+        visible: bare.get(name) === schema,
         // without a prototype: a column may be called `constructor`
         labels: Object.assign(Object.create(null), JSON.parse(row.labels ?? '{}')),
         references: JSON.parse(row.references ?? '[]'),
@@ -59,4 +61,15 @@ export function readCatalogue(
     }
     return found
   })
+}
+
+/** The schema in which the search path finds a bare name of a table first. */
+async function bareNames(session: PostgresSession, path: readonly string[]): Promise<Map<string, string>> {
+  const rows = await session.query(
+    `select n.nspname as schema, c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+join jsonb_array_elements_text($1::text::jsonb) with ordinality as p(name, place) on p.name = n.nspname
+where c.relkind in ('r', 'p', 'v', 'm', 'f') order by p.place desc`,
+    [JSON.stringify(path)],
+  )
+  return new Map(rows.map(({ schema, name }) => [name ?? '', schema ?? '']))
 }

@@ -1,6 +1,6 @@
 import type { ResolvedPolicy } from '../../core/schema/define.ts'
-import { type Column, isMade } from '../../postgres/model/catalog.ts'
-import { keyTypes } from '../../postgres/model/column-types.ts'
+import { isKeyType } from '../../postgres/model/bind.ts'
+import { type Column, isMade, primaryKeyOf } from '../../postgres/model/catalog.ts'
 import type { PulledTable } from './catalogue.ts'
 import { unfit } from './fields.ts'
 import { camel, unique } from './names.ts'
@@ -63,7 +63,7 @@ export function modelsOf(
   const models: PulledModel[] = []
   const leftOut: LeftOut[] = []
   for (const table of tables) {
-    const [key, ...more] = table.primaryKey
+    const [key, ...more] = primaryKeyOf(table)
     const column = table.columns.find(({ name }) => name === key)
     const why = unfitTable(table, column, more.length)
     if (why !== undefined || column === undefined) {
@@ -88,7 +88,7 @@ export function modelsOf(
 function unfitTable(table: PulledTable, key: Column | undefined, more: number): string | undefined {
   if (key === undefined) return 'no primary key'
   if (more > 0) return 'a primary key of several columns'
-  if (!keyTypes.includes(key.base)) return `a primary key of type ${key.type}`
+  if (!isKeyType(key)) return `a primary key of type ${key.type}`
   if (table.name.includes('.') || (!table.visible && table.schema.includes('.')))
     return 'a dot in its name, which a schema reads as the end of another'
   return undefined

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { PosternError } from '../errors.ts'
 import type { Field, Model } from '../schema/define.ts'
-import { canonicalId, refusal } from '../schema/kind.ts'
+import { canonicalKey } from '../schema/key.ts'
+import { refusal } from '../schema/kind.ts'
 
 /**
  * Opaque cursors. Each carries the hash of what it was issued for, so that one tenant's or one query's cursor is
@@ -43,7 +44,7 @@ export function openListCursor(
   const valid =
     bound === binding &&
     typeof id === 'string' &&
-    canonicalId(model.primaryKey.kind, id) === id &&
+    canonicalKey(model, id) === id &&
     // a store may need its own spelling of where the page ended: a text
     (value === null || typeof value === 'string' || refusal(orderBy, value) === null)
   if (!valid) throw new PosternError('cursor_invalid')

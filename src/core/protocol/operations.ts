@@ -4,8 +4,9 @@ import type { OnStale, Operation } from '../adapter.ts'
 import type { Issue } from '../errors.ts'
 import { issuesError, PosternError } from '../errors.ts'
 import type { Field, Model, Schema } from '../schema/define.ts'
+import { canonicalKey, keyFields, keyOf, keyText } from '../schema/key.ts'
 import { canonicalId, refusal } from '../schema/kind.ts'
-import { type OperationType, operationTypes } from '../schema/model.ts'
+import { type OperationType, operationTypes, traitsOf } from '../schema/operation.ts'
 import { pointer, toIssue } from './request.ts'
 
 /** Stamps stay below 2^48: that is the room a position has in the feed's registry. */
@@ -91,28 +92,25 @@ function parseOperation(
     return null
   }
   const input = given.input ?? {}
-  if (given.type !== 'CREATE' && given.type !== 'UPDATE' && Object.keys(input).length > 0) {
+  const { needsRow, input: takes } = traitsOf(given.type)
+  if (takes === 'none' && Object.keys(input).length > 0) {
     issues.push({ pointer: `${base}/input`, message: `${given.type} takes no input` })
   }
   const before = issues.length
   const place: Place = { model, base, tenant, id: given.id, issues }
   const values =
-    given.type === 'CREATE'
-      ? wholeInput(place, input)
-      : given.type === 'UPDATE'
-        ? sentInput(place, input)
-        : {}
-  const key = model.primaryKey
-  // a key may be called `valueOf`: what is inherited was not sent
-  const inInput = given.type === 'CREATE' && Object.hasOwn(input, key.name)
-  const sent = given.id ?? (inInput ? (input[key.name] as string) : undefined)
-  const made = sent ?? (given.type === 'CREATE' ? (key.default?.() as string | undefined) : undefined)
-  if (made == null && given.type !== 'CREATE') {
+    takes === 'whole' ? wholeInput(place, input) : takes === 'changes' ? sentInput(place, input) : {}
+  const sent = given.id ?? (needsRow ? undefined : (keyOf(model, input) ?? undefined))
+  const made = sent ?? (needsRow ? undefined : madeKey(model, input))
+  if (made == null && needsRow) {
     throw new PosternError('source_operation_id_required', undefined, { details: { pointer: `${base}/id` } })
   }
-  const id = made == null ? null : canonicalId(key.kind, made)
+  if (made == null && model.key.length > 1) {
+    issues.push({ pointer: `${base}/id`, message: `is required: expected ${keyText(model)}` })
+  }
+  const id = made == null ? null : canonicalKey(model, made)
   if (made != null && id === null)
-    issues.push({ pointer: `${base}/id`, message: `no id of kind ${key.kind}` })
+    issues.push({ pointer: `${base}/id`, message: `invalid id: expected ${keyText(model)}` })
   if (issues.length > before) return null
   return {
     index,
@@ -124,6 +122,14 @@ function parseOperation(
     onStale: modes[given.onStale ?? 'reject'] ?? 'reject',
     transactionId: given.transactionId ?? null,
   }
+}
+
+/** The id of a create that sends none: from the values that the schema makes for its key, where it makes all. */
+function madeKey(model: Model, input: Record<string, unknown>): string | undefined {
+  const values = Object.fromEntries(
+    model.key.map(({ name, default: make }) => [name, input[name] ?? make?.()]),
+  )
+  return keyOf(model, values) ?? undefined
 }
 
 /** Whose input is being read, and where its faults go. */
@@ -152,10 +158,13 @@ function sentInput(place: Place, input: Record<string, unknown>): Record<string,
 
 /** Callers send whole rows back: id and tenant may stand in the input where they say what is so anyway. */
 function repeats({ model, tenant, id }: Place, field: Field, value: unknown): boolean {
-  if (field === model.primaryKey) {
+  const place = model.key.indexOf(field)
+  if (place >= 0) {
     const canonical =
       typeof value === 'string' || typeof value === 'number' ? canonicalId(field.kind, value) : null
-    return canonical !== null && (id == null || canonicalId(field.kind, id) === canonical)
+    if (canonical === null || id == null) return canonical !== null
+    const whole = canonicalKey(model, id)
+    return whole !== null && String(keyFields(model, whole)[field.name]) === canonical
   }
   return field === model.tenantField && tenant !== null && value === tenant
 }

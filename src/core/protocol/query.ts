@@ -2,8 +2,7 @@ import type { Adapter, Condition, ListRequest, Operator } from '../adapter.ts'
 import type { Issue } from '../errors.ts'
 import { issuesError } from '../errors.ts'
 import type { Field, Model, Schema } from '../schema/define.ts'
-import type { Kind } from '../schema/kind.ts'
-import { refusal } from '../schema/kind.ts'
+import { isOrdered, isText, refusal } from '../schema/kind.ts'
 import { cursorBinding, openListCursor, sealListCursor } from './cursor.ts'
 import type { ListShape } from './request.ts'
 
@@ -25,8 +24,6 @@ const operators: readonly Operator[] = [
 ]
 
 /** What can be compared and ordered alike on every store; JSON and arrays only know being there or not. */
-const comparable = (kind: Kind): boolean => kind !== 'json' && kind !== 'array'
-
 export interface QueryLimits {
   /** Rows of a page when the query names no limit. */
   readonly listDefault: number
@@ -132,9 +129,8 @@ function valueRefusal(field: Field, operator: Operator, value: unknown, limits: 
     if (value === null || (typeof value === 'boolean' && field.kind === 'boolean')) return null
     return field.kind === 'boolean' ? 'expected null, true or false' : 'expected null'
   }
-  if (!comparable(field.kind)) return `a field of kind ${field.kind} only takes IS null and IS NOT null`
-  if (operator.endsWith('LIKE') && field.kind !== 'text')
-    return `LIKE needs a text field, this one is ${field.kind}`
+  if (!isOrdered(field)) return `a field of kind ${field.kind} only takes IS null and IS NOT null`
+  if (operator.endsWith('LIKE') && !isText(field)) return `LIKE needs a text field, this one is ${field.kind}`
   if (operator === 'IN' || operator === 'NOT IN') {
     if (!Array.isArray(value)) return 'expected an array'
     if (value.length > limits.inMembers) return `at most ${limits.inMembers} members`
@@ -166,7 +162,7 @@ function parseOrder(order: unknown, issues: Issue[]): 'asc' | 'desc' {
 function parseOrderBy(model: Model, orderBy: unknown, issues: Issue[]): Field {
   if (orderBy == null) return model.primaryKey
   const field = typeof orderBy === 'string' ? model.fields.get(orderBy) : undefined
-  if (field === undefined || !comparable(field.kind)) {
+  if (field === undefined || !isOrdered(field)) {
     issues.push({
       pointer: '/query/orderBy',
       message: field === undefined ? 'not a field of this model' : `cannot order by kind ${field.kind}`,

@@ -3,6 +3,7 @@ import type { Adapter, CommitRequest, Operation } from '../adapter.ts'
 import { PosternError } from '../errors.ts'
 import type { Field, Model, Schema } from '../schema/define.ts'
 import { canonicalId, refusal } from '../schema/kind.ts'
+import { traitsOf } from '../schema/operation.ts'
 
 /** Makes one value. `now` is the same for all values of one request. */
 export type Maker = (now: Date) => unknown
@@ -46,10 +47,11 @@ export function withClientValues<A extends Adapter>(
 
 function filled(operation: Operation, model: Model, values: ClientValues, now: Date): Operation {
   const { type } = operation
-  if (type !== 'CREATE' && type !== 'UPDATE') return operation
+  const { input: takes } = traitsOf(type)
+  if (takes === 'none') return operation
   const input: Record<string, unknown> = { ...operation.input }
   let { id } = operation
-  for (const [name, make] of type === 'CREATE' ? values.create : values.update) {
+  for (const [name, make] of takes === 'whole' ? values.create : values.update) {
     if (name === model.primaryKey.name) {
       if (id === null) id = idOf(model, call(model, name, make, now))
       continue

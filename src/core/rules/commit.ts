@@ -10,8 +10,10 @@ import type {
 } from '../adapter.ts'
 import { PosternError } from '../errors.ts'
 import type { Model } from '../schema/define.ts'
+import { compareText } from '../schema/exact.ts'
+import { traitsOf } from '../schema/operation.ts'
 import { commitAnswer, rowOf } from './answer.ts'
-import { changedFields, compareText } from './compare.ts'
+import { changedFields } from './compare.ts'
 import { keyScope, timestampText } from './event.ts'
 import type { StaleReport } from './staleness.ts'
 import { isJudged, judge } from './staleness.ts'
@@ -82,9 +84,9 @@ async function lockRows(transaction: StoreTransaction, { tenant, operations }: C
     const { model, id, type } = operation
     if (id === null) continue
     const address = addressOf(model, id)
-    if (isJudged(operation) || (type !== 'CREATE' && !created.has(address)))
+    if (isJudged(operation) || (traitsOf(type).needsRow && !created.has(address)))
       targets.set(address, { model, id })
-    if (type === 'CREATE') created.add(address)
+    if (!traitsOf(type).needsRow) created.add(address)
   }
   if (targets.size === 0) return new Map()
   const ordered = [...targets.values()].sort(
@@ -136,7 +138,7 @@ function refuseMissing(operations: readonly Operation[], rows: Rows, held: Held)
     const { index, type, model, id } = operation
     if (id === null) continue
     const address = addressOf(model, id)
-    if (type === 'CREATE') created.add(address)
+    if (!traitsOf(type).needsRow) created.add(address)
     else if (!held.has(index) && !created.has(address) && rows.get(address) === null) missing.push(operation)
   }
   if (missing.length > 0) throw notFound(missing)
@@ -161,9 +163,10 @@ async function applyAll(
     const row = rowOf(model, result)
     const address = addressOf(model, entityIdOf(model, row))
     const before = rows.get(address) ?? null
-    const cameOrWent = type === 'CREATE' || type === 'DELETE' || before === null
+    const { needsRow, removes } = traitsOf(type)
+    const cameOrWent = !needsRow || removes || before === null
     applied.push({ operation, row, changed: cameOrWent ? null : changedFields(model, before, row) })
-    rows.set(address, type === 'DELETE' ? null : row)
+    rows.set(address, removes ? null : row)
   }
   return applied
 }
@@ -180,7 +183,7 @@ async function applyOne(
     throw error instanceof PosternError ? placed(error, operation) : error
   }
   if (row !== null) return row
-  if (operation.type !== 'CREATE') throw notFound([operation])
+  if (traitsOf(operation.type).needsRow) throw notFound([operation])
   throw placed(new PosternError('constraint_violation', 'The store suppressed the write.'), operation)
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { LogEntry, RowValue } from '../adapter.ts'
 import type { Model } from '../schema/define.ts'
-import type { OperationType } from '../schema/model.ts'
+import type { OperationType } from '../schema/operation.ts'
 import { rowOf } from './answer.ts'
 
 /** A change as followers of the feed get it (protocol, "Responses"). */

@@ -1,4 +1,5 @@
 import type { LogEntry, Operation, RowValue } from '../adapter.ts'
+import { traitsOf, writtenFields } from '../schema/operation.ts'
 
 /**
  * Why an operation is stale. `changed`: its row has other values than those it was decided on; `created`, `deleted`:
@@ -86,8 +87,8 @@ function staleReason(operation: JudgedOperation, history: RowHistory): StaleReas
   if (history.changes.length === 0) return null
   if (history.row === null) return 'deleted'
   // who creates decided that there is no row; that it has also changed since it came is not what was missed
-  if (operation.type === 'CREATE') return 'created'
-  return history.changes.some(({ type }) => type === 'CREATE') ? 'created' : 'changed'
+  if (!traitsOf(operation.type).needsRow) return 'created'
+  return history.changes.some(({ type }) => !traitsOf(type).needsRow) ? 'created' : 'changed'
 }
 
 /** Every field that changed since, or null when not all of them are known. */
@@ -108,7 +109,6 @@ function meets(operation: Operation, changed: readonly string[] | null): boolean
 }
 
 function fieldsWritten({ type, input, model }: Operation): ReadonlySet<string> | null {
-  if (type === 'UPDATE') return new Set(Object.keys(input))
-  if (type === 'CREATE' || type === 'DELETE') return null
-  return model.archive === undefined ? null : new Set([model.archive.name])
+  const fields = writtenFields(type, input, model.archive?.name)
+  return fields === null ? null : new Set(fields)
 }

@@ -1,16 +1,10 @@
 import { z } from 'zod'
 import { type $ZodType, parse, safeParse } from 'zod/v4/core'
 import type { Kind, KindInfo } from './kind.ts'
-import { kindOf, unwrap } from './kind.ts'
-import type {
-  AnyModelDefinition,
-  ModelDefinition,
-  ModelOptions,
-  OperationType,
-  Policy,
-  Shape,
-} from './model.ts'
-import { operationTypes } from './model.ts'
+import { holdsTime, isKeyKind, kindOf, unwrap } from './kind.ts'
+import type { AnyModelDefinition, ModelDefinition, ModelOptions, Policy, Shape } from './model.ts'
+import type { OperationType } from './operation.ts'
+import { operationTypes, traitsOf } from './operation.ts'
 import type { Relation } from './relation.ts'
 
 /** One field of a model, with everything that reading or writing it needs. */
@@ -44,6 +38,9 @@ export interface Model {
   readonly name: string
   readonly table: { readonly schema: string | undefined; readonly name: string }
   readonly fields: ReadonlyMap<string, Field>
+  /** The fields that together name a row, in the order in which an id lists them. */
+  readonly key: readonly Field[]
+  /** The first of them; all of it where the key is one field. */
   readonly primaryKey: Field
   readonly policy: ResolvedPolicy
   /** The field that holds the tenant, when the shape declares it. */
@@ -107,20 +104,26 @@ export function defineSchema<const D extends Definitions>(
   return { models, definitions }
 }
 
-/** Schemas that came from the reference system declare times as plain strings. */
-const holdsTime = (kind: Kind): boolean => kind === 'timestamp' || kind === 'text'
-
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 function resolveModel(name: string, definition: ModelDefinition, schema: SchemaOptions): Model {
   if (!NAME.test(name)) throw new TypeError(`model ${name}: a name is letters, digits and _`)
   const { shape, options } = definition
   const casing = schema.casing ?? 'snake'
-  const keyName = keyNameOf(name, options.primaryKey)
+  const keyNames = typeof options.primaryKey === 'object' ? options.primaryKey : [options.primaryKey ?? 'id']
+  if (keyNames.length === 0 || new Set(keyNames).size < keyNames.length) {
+    throw new TypeError(`${name}: primaryKey names no field, or one field twice`)
+  }
   const policy = resolvePolicy(options.policy)
   const columns = (options.columns ?? {}) as Record<string, string>
   const fields = new Map<string, Field>()
-  const declared: Shape = keyName in shape ? shape : { [keyName]: z.string(), ...shape }
+  const [onlyKey = 'id'] = keyNames
+  const missing = keyNames.find((one) => !Object.hasOwn(shape, one))
+  // a key of one column may be left out; of several, each must be a field that a caller can read
+  if (missing !== undefined && keyNames.length > 1) {
+    throw new TypeError(`${name}.${missing}: named in primaryKey, but not a field`)
+  }
+  const declared: Shape = missing === undefined ? shape : { [onlyKey]: z.string(), ...shape }
   for (const [fieldName, type] of Object.entries(declared)) {
     if (!NAME.test(fieldName)) throw new TypeError(`${name}.${fieldName}: a name is letters, digits and _`)
     if (['__proto__', 'constructor', 'prototype'].includes(fieldName)) {
@@ -128,7 +131,7 @@ function resolveModel(name: string, definition: ModelDefinition, schema: SchemaO
     }
     const column =
       (Object.hasOwn(columns, fieldName) ? columns[fieldName] : undefined) ?? cased(fieldName, casing)
-    fields.set(fieldName, resolveField(name, fieldName, column, type, keyName, policy, options))
+    fields.set(fieldName, resolveField(name, fieldName, column, type, keyNames, policy, options))
   }
   for (const known of [...Object.keys(columns), ...(options.readOnly ?? []), ...touched(options)]) {
     if (!fields.has(known)) throw new TypeError(`${name}.${known}: named in the options, but not a field`)
@@ -138,7 +141,7 @@ function resolveModel(name: string, definition: ModelDefinition, schema: SchemaO
   if (options.archive !== undefined && archive === undefined) {
     throw new TypeError(`${name}.${options.archive}: named in the options, but not a field`)
   }
-  if (archive !== undefined && !holdsTime(archive.kind)) {
+  if (archive !== undefined && !holdsTime(archive)) {
     throw new TypeError(`${name}.${archive.name}: the archive field must hold a time`)
   }
   // without a field that input may set there is nothing that an UPDATE could say
@@ -148,14 +151,17 @@ function resolveModel(name: string, definition: ModelDefinition, schema: SchemaO
     table:
       second === undefined ? { schema: undefined, name: first ?? name } : { schema: first, name: second },
     fields,
-    primaryKey: fields.get(keyName) as Field,
+    key: keyNames.map((one) => fields.get(one) as Field),
+    primaryKey: fields.get(onlyKey) as Field,
     policy,
     tenantField:
       policy.by === 'column'
         ? [...fields.values()].find((field) => field.column === policy.column)
         : undefined,
     mutable: new Set(
-      allowed(options.mutable, archive !== undefined).filter((type) => type !== 'UPDATE' || updatable),
+      allowed(options.mutable, archive !== undefined).filter(
+        (type) => traitsOf(type).input !== 'changes' || updatable,
+      ),
     ),
     archive,
     relations: new Map(Object.entries(definition.relations)),
@@ -164,18 +170,10 @@ function resolveModel(name: string, definition: ModelDefinition, schema: SchemaO
   }
 }
 
-function keyNameOf(model: string, primaryKey: ModelOptions['primaryKey'] = 'id'): string {
-  if (typeof primaryKey === 'string') return primaryKey
-  const [only, ...others] = primaryKey
-  if (only === undefined || others.length > 0)
-    throw new TypeError(`${model}: a primary key of ${primaryKey.length} fields is not supported`)
-  return only
-}
-
 function allowed(mutable: ModelOptions['mutable'], archivable: boolean): readonly OperationType[] {
   if (mutable === undefined || mutable === false) return []
   if (mutable !== true) return mutable
-  return operationTypes.filter((type) => archivable || (type !== 'ARCHIVE' && type !== 'UNARCHIVE'))
+  return operationTypes.filter((type) => archivable || traitsOf(type).archives === undefined)
 }
 
 function resolveField(
@@ -183,16 +181,16 @@ function resolveField(
   name: string,
   column: string,
   type: $ZodType,
-  keyName: string,
+  keyNames: readonly string[],
   policy: ResolvedPolicy,
   options: ModelOptions,
 ): Field {
   const info = kindOf(type)
-  if (name === keyName && !['text', 'uuid', 'integer', 'bigint'].includes(info.kind)) {
+  if (keyNames.includes(name) && !isKeyKind(info)) {
     throw new TypeError(`${model}.${name}: a primary key of kind ${info.kind} is not supported`)
   }
   const touch = touched(options).includes(name)
-  if (touch && !holdsTime(info.kind))
+  if (touch && !holdsTime(info))
     throw new TypeError(`${model}.${name}: touch needs a field that holds a time`)
   const defaults = (options.defaults ?? {}) as Record<string, () => unknown>
   const own = Object.hasOwn(defaults, name) ? defaults[name] : undefined
@@ -204,7 +202,7 @@ function resolveField(
     optional: own !== undefined || touch || safeParse(type, undefined).success,
     nullable: safeParse(type, null).success || isOptional(type),
     writable:
-      name !== keyName &&
+      !keyNames.includes(name) &&
       !(policy.by === 'column' && policy.column === column) &&
       !(options.readOnly ?? []).includes(name),
     touch,
@@ -242,6 +240,11 @@ function checkReferences(model: Model, models: ReadonlyMap<string, Model>): void
     const holder = type === 'belongsTo' ? model : target
     if (!holder.fields.has(field))
       throw new TypeError(`${model.name}.${name}: ${holder.name} has no field ${field}`)
+    const referred = type === 'belongsTo' ? target : model
+    if (referred.key.length > 1)
+      throw new TypeError(
+        `${model.name}.${name}: ${referred.name} has a key of several fields, which one field cannot refer to`,
+      )
   }
   const seen = new Set([model.name])
   for (let at = model; at.policy.by === 'parent'; ) {
@@ -249,6 +252,10 @@ function checkReferences(model: Model, models: ReadonlyMap<string, Model>): void
     if (!at.fields.has(fk)) throw new TypeError(`${at.name}: the policy's fk ${fk} is not a field`)
     const next = models.get(parent)
     if (next === undefined) throw new TypeError(`${at.name}: the policy's parent ${parent} is not a model`)
+    if (next.key.length > 1)
+      throw new TypeError(
+        `${at.name}: the policy's parent ${parent} has a key of several fields, which one field cannot refer to`,
+      )
     if (seen.has(parent)) throw new TypeError(`${model.name}: the policy's parents form a circle`)
     seen.add(parent)
     at = next

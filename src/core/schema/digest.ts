@@ -17,7 +17,7 @@ export function schemaDigest(schema: Schema): string {
     model.name,
     model.table.schema ?? null,
     model.table.name,
-    model.primaryKey.name,
+    model.key.map(({ name }) => name),
     model.policy,
     [...model.mutable].sort(),
     model.archive?.name ?? null,

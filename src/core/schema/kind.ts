@@ -1,43 +1,186 @@
+import { Buffer } from 'node:buffer'
 import { z } from 'zod'
 import type { $ZodType } from 'zod/v4/core'
+import {
+  canonicalTime,
+  compareDecimal,
+  compareText,
+  compareTime,
+  isBase64,
+  isDate,
+  isDecimal,
+  isInt64,
+  isUuid,
+  plainDecimal,
+  sameJson,
+  timeRefusal,
+} from './exact.ts'
+
+/** All that the library must know of one kind of value. Rows of `kinds`; nothing else tells kinds apart. */
+interface KindRecord {
+  /** What travels, in TypeScript. What JSON cannot carry without loss is a string. */
+  readonly typescript: 'string' | 'number' | 'boolean' | 'unknown'
+  /**
+   * Why a value is no exact one of the kind, or null when it is one. Databases are lenient here: they round a seventh
+   * digit of a second, roll 24:00 over to the next day and drop an offset.
+   */
+  refuse(value: unknown): string | null
+  /** The one form in which a value is kept and travels: what Postgres gives back for it. Default: as it is. */
+  canonical?(value: unknown): unknown
+  /** Whether two values in canonical form are one. Default: `===`. */
+  same?(one: unknown, other: unknown): boolean
+  /** The order of two values in canonical form, as Postgres has it under the collation "C". Absent: they have none. */
+  compare?(one: unknown, other: unknown): number
+  /** The one spelling of an id of the kind, or null when the text is none. Absent: no key may be of this kind. */
+  id?(text: string): string | null
+  /** The value that such an id stands for in its row. Default: the text. */
+  fromId?(id: string): unknown
+  /** A JavaScript value of another type, in the form in which this kind travels. Default: as it is. */
+  travelling?(value: unknown): unknown
+  /** zod formats (`z.iso.date()`, `z.int32()`) that mean this kind. */
+  readonly formats?: readonly string[]
+  /** LIKE works on it. */
+  readonly isText?: true
+  /** A number: its column may draw values from a sequence. */
+  readonly isNumber?: true
+  /** `touch` and `archive` can set it to the time of a commit. */
+  readonly holdsTime?: true
+}
+
+const record = <const K extends KindRecord>(kind: K): KindRecord => kind
+const unless = (holds: boolean, expected: string): string | null => (holds ? null : expected)
+// no negative zero: it would travel as 0 and compare as 0 anyway
+const plainZero = (value: unknown): unknown => (value === 0 ? 0 : value)
+const byNumber = (one: unknown, other: unknown): number => Number(one) - Number(other)
+const byText = (one: unknown, other: unknown): number => compareText(one as string, other as string)
+const byTime = (one: unknown, other: unknown): number => compareTime(one as string, other as string)
+const byDecimal = (one: unknown, other: unknown): number => compareDecimal(one as string, other as string)
+const int64Id = (text: string): string | null => (isInt64(text) ? text : null)
+/** RFC 3339 in UTC with six digits of a second. */
+const timeOf = (value: unknown): unknown =>
+  value instanceof Date ? `${value.toISOString().slice(0, -1)}000Z` : value
 
 /**
- * What a field holds, as far as the wire is concerned. JSON has fewer types than a database: the kind says how
- * a value travels without loss (protocol, "Responses") and which texts are exact on the way in.
+ * What a field holds, as far as the wire is concerned. JSON has fewer types than a database: the kind says how a value
+ * travels without loss (protocol, "Responses") and which texts are exact on the way in.
  */
-export type Kind =
-  | 'text'
-  | 'integer'
-  | 'number'
-  | 'bigint'
-  | 'numeric'
-  | 'boolean'
-  | 'timestamp'
-  | 'date'
-  | 'uuid'
-  | 'bytes'
-  | 'json'
-  | 'array'
+export const kinds = {
+  text: record({
+    typescript: 'string',
+    isText: true,
+    // schemas that came from the reference system declare times as plain strings
+    holdsTime: true,
+    refuse: (value) => unless(typeof value === 'string', 'expected a string'),
+    compare: byText,
+    id: (text) => (text === '' ? null : text),
+    travelling: timeOf,
+  }),
+  integer: record({
+    typescript: 'number',
+    isNumber: true,
+    formats: ['safeint', 'int32', 'uint32'],
+    refuse: (value) => unless(Number.isSafeInteger(value), 'expected a whole number'),
+    canonical: plainZero,
+    compare: byNumber,
+    id: int64Id,
+    fromId: Number,
+  }),
+  number: record({
+    typescript: 'number',
+    isNumber: true,
+    refuse: (value) => unless(typeof value === 'number', 'expected a number'),
+    canonical: plainZero,
+    compare: byNumber,
+  }),
+  bigint: record({
+    typescript: 'string',
+    isNumber: true,
+    refuse: (value) => unless(isInt64(value), 'expected a whole number of at most 64 bits, as a string'),
+    canonical: String,
+    compare: byDecimal,
+    id: int64Id,
+    travelling: (value) => (typeof value === 'number' ? String(value) : value),
+  }),
+  numeric: record({
+    typescript: 'string',
+    refuse: (value) => unless(isDecimal(value), 'expected a decimal number, as a string'),
+    canonical: (value) => plainDecimal(String(value)),
+    compare: byDecimal,
+    travelling: (value) => (typeof value === 'number' ? String(value) : value),
+  }),
+  boolean: record({
+    typescript: 'boolean',
+    refuse: (value) => unless(typeof value === 'boolean', 'expected true or false'),
+    compare: byNumber,
+  }),
+  timestamp: record({
+    typescript: 'string',
+    holdsTime: true,
+    formats: ['datetime'],
+    refuse: timeRefusal,
+    canonical: (value) => canonicalTime(value as string),
+    compare: byTime,
+    travelling: timeOf,
+  }),
+  date: record({
+    typescript: 'string',
+    formats: ['date'],
+    refuse: (value) => unless(isDate(value), 'expected a date, YYYY-MM-DD'),
+    compare: byTime,
+    travelling: (value) => (value instanceof Date ? value.toISOString().slice(0, 10) : value),
+  }),
+  uuid: record({
+    typescript: 'string',
+    formats: ['uuid', 'guid'],
+    refuse: (value) => unless(isUuid(value), 'expected a UUID'),
+    canonical: (value) => (value as string).toLowerCase(),
+    compare: byText,
+    id: (text) => (isUuid(text) ? text.toLowerCase() : null),
+  }),
+  bytes: record({
+    typescript: 'string',
+    formats: ['base64'],
+    refuse: (value) => unless(isBase64(value), 'expected base64'),
+    canonical: (value) => Buffer.from(value as string, 'base64').toString('base64'),
+    compare: (one, other) =>
+      Buffer.compare(Buffer.from(one as string, 'base64'), Buffer.from(other as string, 'base64')),
+    travelling: (value) => (value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value),
+  }),
+  json: record({
+    typescript: 'unknown',
+    refuse: () => null,
+    canonical: (value) => structuredClone(value),
+    same: sameJson,
+  }),
+} satisfies Record<string, KindRecord>
+
+/** The kind of one value that is no array. */
+export type ScalarKind = keyof typeof kinds
+export type Kind = ScalarKind | 'array'
 
 export interface KindInfo {
   readonly kind: Kind
   /** The kind of the members when `kind` is `array`. */
-  readonly element?: Kind
+  readonly element?: ScalarKind
+  /** How deep an array is; default 1. */
+  readonly dimensions?: number
 }
+
+/** The record of a kind; undefined for an array, whose members have one. */
+const recordOf = (kind: Kind): KindRecord | undefined => (kind === 'array' ? undefined : kinds[kind])
+
+/** What an array's members are: values, or arrays one dimension less deep. */
+const memberInfo = ({ element = 'text', dimensions = 1 }: KindInfo): KindInfo =>
+  dimensions > 1 ? { kind: 'array', element, dimensions: dimensions - 1 } : { kind: element }
 
 /** Kinds that a zod type carries because one of the `field.*` helpers made it. */
 export const kindRegistry = z.registry<KindInfo>()
 
-const formats: Record<string, Kind> = {
-  uuid: 'uuid',
-  guid: 'uuid',
-  datetime: 'timestamp',
-  date: 'date',
-  safeint: 'integer',
-  int32: 'integer',
-  uint32: 'integer',
-  base64: 'bytes',
-}
+const formats: ReadonlyMap<string, ScalarKind> = new Map(
+  Object.entries(kinds).flatMap(([kind, { formats: names = [] }]) =>
+    names.map((name) => [name, kind as ScalarKind] as const),
+  ),
+)
 
 /** Optional, nullable, default and the like wrap the type that says the kind. */
 export function unwrap(type: $ZodType): $ZodType {
@@ -56,10 +199,10 @@ export function kindOf(type: $ZodType): KindInfo {
   const inner = unwrap(type)
   const said = kindRegistry.get(inner)
   if (said !== undefined) return said
-  const def = inner._zod.def as { type: string; format?: string; element?: z.ZodType; checks?: unknown[] }
+  const def = inner._zod.def as { type: string; format?: string; element?: $ZodType; checks?: unknown[] }
   switch (def.type) {
     case 'string':
-      return { kind: formats[def.format ?? ''] ?? 'text' }
+      return { kind: formats.get(def.format ?? '') ?? 'text' }
     case 'number':
       return { kind: isInteger(inner) ? 'integer' : 'number' }
     case 'bigint':
@@ -72,122 +215,131 @@ export function kindOf(type: $ZodType): KindInfo {
     case 'literal':
     case 'template_literal':
       return { kind: literalKind(def) }
-    case 'array': {
-      const { kind } = kindOf(def.element as $ZodType)
-      return kind === 'json' || kind === 'array' ? { kind: 'json' } : { kind: 'array', element: kind }
-    }
+    case 'array':
+      return arrayOf(kindOf(def.element as $ZodType))
     default:
       return { kind: 'json' }
   }
 }
 
-function isInteger(type: $ZodType): boolean {
-  const def = type._zod.def as { format?: string }
-  if (def.format !== undefined && formats[def.format] === 'integer') return true
-  const bag = type._zod.bag as { format?: string }
-  return bag.format !== undefined && formats[bag.format] === 'integer'
+function arrayOf({ kind, element, dimensions = 1 }: KindInfo): KindInfo {
+  if (kind === 'json') return { kind: 'json' }
+  return kind === 'array'
+    ? { kind, element: element ?? 'text', dimensions: dimensions + 1 }
+    : { kind: 'array', element: kind }
 }
 
-function literalKind(def: { type: string; values?: unknown[] }): Kind {
+function isInteger(type: $ZodType): boolean {
+  const def = type._zod.def as { format?: string }
+  const bag = type._zod.bag as { format?: string }
+  return [def.format, bag.format].some((format) => formats.get(format ?? '') === 'integer')
+}
+
+function literalKind(def: { type: string; values?: unknown[] }): ScalarKind {
   const values = def.values ?? []
   if (values.length > 0 && values.every((value) => typeof value === 'number')) return 'number'
   if (values.length > 0 && values.every((value) => typeof value === 'boolean')) return 'boolean'
   return 'text'
 }
 
-const INT64_MAX = 2n ** 63n - 1n
-const INT64_MIN = -(2n ** 63n)
-const DECIMAL = /^-?(0|[1-9]\d{0,999})(\.\d{1,999})?$/
-const INTEGER = /^(0|-?[1-9]\d{0,18})$/
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
-const DATE = /^(\d{4})-(\d{2})-(\d{2})$/
-const TIMESTAMP = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(Z|[+-](\d{2}):(\d{2}))$/
-
-/**
- * Says why `value` is no exact value of the kind, or null when it is one. Databases are lenient here: they round
- * a seventh digit of a second, roll 24:00 over to the next day and drop an offset; a caller must never get
- * something else than what was sent, so all of these are refused.
- */
+/** Says why `value` is no exact value of the kind, or null when it is one. */
 export function refusal(info: KindInfo, value: unknown): string | null {
-  switch (info.kind) {
-    case 'text':
-      return typeof value === 'string' ? null : 'expected a string'
-    case 'boolean':
-      return typeof value === 'boolean' ? null : 'expected true or false'
-    case 'number':
-      return typeof value === 'number' ? null : 'expected a number'
-    case 'integer':
-      return Number.isSafeInteger(value) ? null : 'expected a whole number'
-    case 'bigint':
-      return isBigint(value) ? null : 'expected a whole number of at most 64 bits, as a string'
-    case 'numeric':
-      return typeof value === 'number' || (typeof value === 'string' && DECIMAL.test(value))
-        ? null
-        : 'expected a decimal number, as a string'
-    case 'uuid':
-      return typeof value === 'string' && UUID.test(value) ? null : 'expected a UUID'
-    case 'bytes':
-      return typeof value === 'string' && BASE64.test(value) ? null : 'expected base64'
-    case 'date':
-      return typeof value === 'string' && isDate(DATE.exec(value)) ? null : 'expected a date, YYYY-MM-DD'
-    case 'timestamp':
-      return typeof value === 'string' ? timestampRefusal(value) : 'expected a time, RFC 3339'
-    case 'json':
-      return null
-    case 'array':
-      return arrayRefusal(info, value)
-  }
+  return recordOf(info.kind)?.refuse(value) ?? (info.kind === 'array' ? arrayRefusal(info, value) : null)
 }
 
 function arrayRefusal(info: KindInfo, value: unknown): string | null {
   if (!Array.isArray(value)) return 'expected an array'
+  const inner = memberInfo(info)
   for (const [index, member] of value.entries()) {
-    if (member === null) continue
-    const why = refusal({ kind: info.element ?? 'text' }, member)
+    if (member === null && inner.kind !== 'array') continue
+    const why = refusal(inner, member)
     if (why !== null) return `member ${index}: ${why}`
   }
-  return null
+  return inner.kind === 'array' ? raggedRefusal(value as unknown[][]) : null
 }
 
-function isBigint(value: unknown): boolean {
-  if (typeof value === 'number') return Number.isSafeInteger(value) && !Object.is(value, -0)
-  if (typeof value !== 'string' || !INTEGER.test(value)) return false
-  const exact = BigInt(value)
-  return exact <= INT64_MAX && exact >= INT64_MIN
+/** Postgres keeps no array of empty arrays, and none whose members differ in length. */
+function raggedRefusal(members: readonly (readonly unknown[])[]): string | null {
+  const [first] = members
+  if (first === undefined) return null
+  if (members.some(({ length }) => length !== first.length)) return 'members must be of one length'
+  return first.length === 0 ? 'members must not be empty' : null
 }
 
-function isDate(match: RegExpExecArray | null): boolean {
-  if (match === null) return false
-  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])]
-  if (year < 1 || month < 1 || month > 12 || day < 1) return false
-  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
-  const days = month === 2 ? (leap ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31
-  return day <= days
+/**
+ * The one form in which a value is kept and travels: what Postgres gives back for what was sent. Times are in UTC with
+ * six digits of a second, decimals without exponent, UUIDs in lower case. For stores that keep values by themselves;
+ * the value is one that the endpoint let through.
+ *
+ * @param info the field, or the kind of an array's members
+ * @example
+ * canonicalValue({ kind: 'timestamp' }, '2026-01-01T01:00:00+01:00') // '2026-01-01T00:00:00.000000Z'
+ */
+export function canonicalValue(info: KindInfo, value: unknown): unknown {
+  if (value === null || value === undefined) return null
+  if (info.kind !== 'array') return recordOf(info.kind)?.canonical?.(value) ?? value
+  return (value as unknown[]).map((member) => canonicalValue(memberInfo(info), member))
 }
 
-function timestampRefusal(value: string): string | null {
-  const match = TIMESTAMP.exec(value)
-  if (match === null || !isDate(match)) return 'expected a time, RFC 3339 with Z or an offset'
-  if (Number(match[4]) > 23 || Number(match[5]) > 59 || Number(match[6]) > 59) return 'no such time of day'
-  if ((match[7] ?? '').length > 6) return 'more than six digits of a second'
-  if (match[9] !== undefined && (Number(match[9]) > 15 || Number(match[10]) > 59)) return 'no such offset'
-  return null
+/**
+ * Whether two values of a field travel as the same value: `1.50` is another numeric than `1.5`, and JSON is compared
+ * without regard to the order of members. Null is the same as null.
+ */
+export function sameValue(info: KindInfo, one: unknown, other: unknown): boolean {
+  if (one === other) return true
+  if (one === null || other === null || one === undefined || other === undefined) return false
+  if (Array.isArray(one) && Array.isArray(other) && info.kind === 'array') {
+    const inner = memberInfo(info)
+    return one.length === other.length && one.every((member, at) => sameValue(inner, member, other[at]))
+  }
+  return recordOf(info.kind)?.same?.(one, other) ?? false
 }
+
+/** Whether values of the kind have an order: conditions and `orderBy` ask for it. */
+export const isOrdered = ({ kind }: KindInfo): boolean => recordOf(kind)?.compare !== undefined
+
+/** The order of two values of a kind, neither of them null, as Postgres has it under the collation "C". */
+export const compareValues = ({ kind }: KindInfo, one: unknown, other: unknown): number =>
+  recordOf(kind)?.compare?.(one, other) ?? 0
+
+/** Whether LIKE works on the kind. */
+export const isText = ({ kind }: KindInfo): boolean => recordOf(kind)?.isText ?? false
+
+/** Whether a sequence may make values of the kind. */
+export const isNumber = ({ kind }: KindInfo): boolean => recordOf(kind)?.isNumber ?? false
+
+/** Whether `touch` and `archive` can set a field of the kind to the time of a commit. */
+export const holdsTime = ({ kind }: KindInfo): boolean => recordOf(kind)?.holdsTime ?? false
+
+/** Whether a key may be of the kind. */
+export const isKeyKind = ({ kind }: KindInfo): boolean => recordOf(kind)?.id !== undefined
 
 /**
  * The one spelling of an id under which log and lock know its row, or null when it cannot be an id of the kind.
  * Without it `"05"` and `"5"` would be two rows to the log and one to the table, and evade staleness.
  */
 export function canonicalId(kind: Kind, id: string | number): string | null {
-  const text = String(id)
-  switch (kind) {
-    case 'integer':
-    case 'bigint':
-      return isBigint(text) ? text : null
-    case 'uuid':
-      return UUID.test(text) ? text.toLowerCase() : null
-    default:
-      return typeof id === 'string' && text !== '' ? text : null
+  // 5 and "5" are one number; a number is no text
+  if (typeof id !== 'string' && kind !== 'integer' && kind !== 'bigint') return null
+  return recordOf(kind)?.id?.(String(id)) ?? null
+}
+
+/** The value that an id stands for in its row: ids are texts, whole numbers travel as numbers. */
+export const keyValue = (kind: Kind, id: string): unknown => recordOf(kind)?.fromId?.(id) ?? id
+
+/** A JavaScript value (`Date`, `bigint`, `Uint8Array`) in the form in which values of the kind travel. */
+export function travellingValue(info: KindInfo, value: unknown): unknown {
+  if (value === undefined || value === null) return null
+  if (typeof value === 'bigint') return value.toString()
+  if (info.kind === 'array' && Array.isArray(value)) {
+    return value.map((member) => travellingValue(memberInfo(info), member))
   }
+  return recordOf(info.kind)?.travelling?.(value) ?? value
+}
+
+/** What travels of a kind, as TypeScript; `member` narrows a value (a union of literals). */
+export function typeText(info: KindInfo, member?: string): string {
+  if (info.kind !== 'array') return member ?? kinds[info.kind].typescript
+  const inner = typeText(memberInfo(info), member)
+  return inner.includes('|') ? `(${inner})[]` : `${inner}[]`
 }

@@ -1,9 +1,6 @@
 import type { $ZodType } from 'zod/v4/core'
+import type { OperationType } from './operation.ts'
 import type { Relation } from './relation.ts'
-
-/** What an operation does to its row. ARCHIVE sets the model's `archive` field, UNARCHIVE empties it. */
-export type OperationType = 'CREATE' | 'UPDATE' | 'DELETE' | 'ARCHIVE' | 'UNARCHIVE'
-export const operationTypes: readonly OperationType[] = ['CREATE', 'UPDATE', 'DELETE', 'ARCHIVE', 'UNARCHIVE']
 
 /**
  * Whose rows these are. `column`: the tenant stands in a column of the table (default `organization_id`).
@@ -32,7 +29,8 @@ export interface ModelOptions<S extends Shape = Shape> {
   /** Columns whose name does not follow the casing rule. */
   columns?: Partial<Record<(keyof S & string) | 'id', string>>
   /**
-   * The field that is the primary key, or several in their order. Default `id`, which need not be part of the fields.
+   * The field that names a row, or the fields that together do, in their order: a primary key, or any unique index over
+   * columns that are NOT NULL. Default `id`, which need not be part of the fields.
    */
   primaryKey?: (keyof S & string) | 'id' | readonly (keyof S & string)[]
   /** Fields that are read but never written by input, for example generated columns. */

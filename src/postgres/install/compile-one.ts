@@ -1,4 +1,4 @@
-import type { OperationType } from '../../core/schema/model.ts'
+import type { OperationType } from '../../core/schema/operation.ts'
 import type { BoundModel, BoundModels } from '../model/bound-model.ts'
 import {
   boundField,

@@ -1,4 +1,6 @@
 import type { Model, Schema } from '../../core/schema/define.ts'
+import { isNumber } from '../../core/schema/kind.ts'
+import { traitsOf } from '../../core/schema/operation.ts'
 import type { InstallOptions } from '../naming.ts'
 import { installSchema } from '../naming.ts'
 
@@ -62,7 +64,9 @@ export function grants(role: string, options: GrantOptions = {}): string[] {
 }
 
 function ofTable(model: Model, to: string): string[] {
-  const { mutable, policy, primaryKey } = model
+  const { mutable, policy, key } = model
+  const keyColumns = key.map(({ column }) => column)
+  const privileges = new Set([...mutable].map((type) => traitsOf(type).privilege))
   const schema = model.table.schema === undefined ? '' : `${quoted(model.table.schema)}.`
   const table = `${schema}${quoted(model.table.name)}`
   const fields = [...model.fields.values(), ...model.hidden]
@@ -72,28 +76,23 @@ function ofTable(model: Model, to: string): string[] {
 
   const statements = schema === '' ? [] : [`grant usage on schema ${schema.slice(0, -1)} ${to}`]
   statements.push(`grant select on ${table} ${to}`)
-  if (mutable.has('CREATE')) {
-    statements.push(`grant insert ${some([primaryKey.column, ...tenant, ...writable])} on ${table} ${to}`)
+  if (privileges.has('insert')) {
+    statements.push(`grant insert ${some([...keyColumns, ...tenant, ...writable])} on ${table} ${to}`)
     if (numbered(model)) statements.push(grantSequences(table, to))
   }
   // every change locks its row first, which asks for the right to update some column of it
-  const changed = mutable.has('UPDATE') ? writable : archived(model)
-  const locks = [...mutable].some((type) => type !== 'CREATE')
-  if (locks) {
-    const columns = changed.length === 0 ? [primaryKey.column] : changed
+  if ([...mutable].some((type) => traitsOf(type).needsRow)) {
+    const changed = changedColumns(model)
+    const columns = changed.length === 0 ? keyColumns.slice(0, 1) : changed
     statements.push(`grant update ${some(columns)} on ${table} ${to}`)
   }
-  if (mutable.has('DELETE')) statements.push(`grant delete on ${table} ${to}`)
+  if (privileges.has('delete')) statements.push(`grant delete on ${table} ${to}`)
   return statements
 }
 
 /** Whether a column may draw its values from a sequence. */
 const numbered = (model: Model): boolean =>
-  [...model.fields.values()].some(
-    (field) =>
-      (field.writable || field === model.primaryKey) &&
-      (field.kind === 'integer' || field.kind === 'bigint' || field.kind === 'number'),
-  )
+  [...model.fields.values()].some((field) => (field.writable || model.key.includes(field)) && isNumber(field))
 
 /** A create names the columns' defaults by itself, identities too: what they draw from is then the caller's to use. */
 const grantSequences = (table: string, to: string): string => `do $$
@@ -107,8 +106,16 @@ begin
   end loop;
 end $$`
 
-const archived = ({ mutable, archive }: Model): string[] =>
-  archive !== undefined && (mutable.has('ARCHIVE') || mutable.has('UNARCHIVE')) ? [archive.column] : []
+/** The columns that operations on rows that are there may set. */
+export function changedColumns({ mutable, archive, fields, hidden }: Model): string[] {
+  const traits = [...mutable].map(traitsOf)
+  if (traits.some(({ input }) => input === 'changes')) {
+    return [...fields.values(), ...hidden].filter(({ writable }) => writable).map(({ column }) => column)
+  }
+  return archive !== undefined && traits.some(({ archives }) => archives !== undefined)
+    ? [archive.column]
+    : []
+}
 
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`

@@ -2,10 +2,10 @@ import { PosternError, Rejection } from '../../core/errors.ts'
 import type { Schema } from '../../core/schema/define.ts'
 import { schemaDigest } from '../../core/schema/digest.ts'
 import type { PostgresConnection, PostgresSession } from '../connection.ts'
+import { bindTable } from '../model/bind.ts'
 import type { BoundModel } from '../model/bound-model.ts'
 import type { Table } from '../model/catalog.ts'
-import { readTable } from '../model/catalog.ts'
-import { bindTable } from '../model/column-types.ts'
+import { readTable, settle } from '../model/catalog.ts'
 import type { InstallOptions } from '../naming.ts'
 import { DEFAULT_LOCK_TIMEOUT_MS, functionName, installSchema } from '../naming.ts'
 import { lockNamespace, locks } from '../signals.ts'
@@ -16,6 +16,7 @@ import { compileCommit } from './compile-commit.ts'
 import { compileMany } from './compile-many.ts'
 import type { CompileOptions } from './compile-one.ts'
 import { compileOne } from './compile-one.ts'
+import { foreignEngine, UNSUPPORTED_ENGINE } from './engine.ts'
 import type { Statement } from './statement.ts'
 import { described, statement } from './statement.ts'
 import type { Migration } from './tables.ts'
@@ -130,6 +131,12 @@ async function migrateOnce(
   const s = installSchema(options)
   let report: MigrationReport | undefined
   const work = connection.transaction(async (session) => {
+    const path = await settle(session)
+    const engine = await foreignEngine(session)
+    if (engine !== null) {
+      const why = `${engine} is not supported: ${UNSUPPORTED_ENGINE}.`
+      throw new PosternError('source_adapter_misconfigured', why)
+    }
     // two processes that start together: the second finds everything done
     await session.query(`select pg_advisory_xact_lock(${locks.install(s)})::text`, [])
     await session.query(`select set_config('lock_timeout', '${MIGRATE_LOCK_TIMEOUT_MS}ms', true)`, [])
@@ -139,7 +146,7 @@ async function migrateOnce(
       statements.push(one)
     }
     const applied = await migrateTables(session, run, s, options.dryRun === true)
-    const tables = await readTables(session, schema, s)
+    const tables = await readTables(session, schema, s, path)
     for (const one of compile(schema, tables, options)) await run(one)
     report = { applied, digest: schemaDigest(schema), statements }
     if (options.dryRun === true) throw new Rejection('dry_run', 'Nothing is kept of a dry run.')
@@ -163,12 +170,15 @@ export function allStatements(
   options: InstallOptions = {},
 ): Promise<Statement[]> {
   const s = installSchema(options)
-  return connection.transaction(async (session) => [
-    statement('schema', s, `create schema if not exists ${s}`),
-    migrationTable(s),
-    ...migrations(s).flatMap((one) => [...one.statements.map(described), noted(s, one)]),
-    ...compile(schema, await readTables(session, schema, s), options),
-  ])
+  return connection.transaction(async (session) => {
+    const tables = await readTables(session, schema, s, await settle(session))
+    return [
+      statement('schema', s, `create schema if not exists ${s}`),
+      migrationTable(s),
+      ...migrations(s).flatMap((one) => [...one.statements.map(described), noted(s, one)]),
+      ...compile(schema, tables, options),
+    ]
+  })
 }
 
 const migrationTable = (s: string): Statement =>
@@ -271,15 +281,16 @@ async function migrateTables(
   return applied
 }
 
-/** What the catalogue says of every model's table; default expressions come out schema-qualified. */
+/** What the catalog says of every model's table. @param session settled, see `settle`, which answers `path`. */
 export async function readTables(
   session: PostgresSession,
   schema: Schema,
   s: string,
+  path: readonly string[],
 ): Promise<Map<string, Table>> {
   const tables = new Map<string, Table>()
   for (const model of schema.models.values()) {
-    const table = await readTable(session, model, s)
+    const table = await readTable(session, model, s, path)
     if (table !== null) tables.set(model.name, table)
   }
   return tables

@@ -1,7 +1,8 @@
-import { PosternError } from '../../core/errors.ts'
 import type { Field, Model } from '../../core/schema/define.ts'
 import type { Column } from './catalog.ts'
-import { encode, needsPins } from './column-values.ts'
+import { encode, needsPins, scalarValue } from './column-values.ts'
+import type { Fault } from './fault.ts'
+import { MisfitError } from './fault.ts'
 
 /** A field and the column it stands for. */
 export interface BoundField {
@@ -19,6 +20,9 @@ export interface BoundModel {
   /** Qualified, quoted table name. */
   readonly table: string
   readonly fields: readonly BoundField[]
+  /** The columns that together name a row. */
+  readonly keys: readonly BoundField[]
+  /** The first of them; all of it where the key is one column. */
   readonly key: BoundField
   /** See `Model.hidden`. */
   readonly hidden: readonly BoundField[]
@@ -41,33 +45,49 @@ export interface Definition {
 
 export type BoundModels = ReadonlyMap<string, BoundModel>
 
-/** Joins a model with its table's columns. @throws PosternError `source_adapter_misconfigured` naming what is missing. */
+/**
+ * Joins a model with its table's columns.
+ *
+ * @throws MisfitError naming every column that is missing.
+ */
 export function bind(model: Model, definition: Definition): BoundModel {
   const columns = new Map(definition.columns.map((column) => [column.name, column]))
-  const find = (name: string, what: string): Column => {
-    const column = columns.get(name)
-    if (column === undefined) {
-      throw new PosternError(
-        'source_adapter_misconfigured',
-        `${model.name}: table ${definition.table} has no column ${name} (${what}). Add it, or name the right one in the schema.`,
-      )
-    }
-    return column
+  const faults: Fault[] = []
+  const at = { model: model.name, sql: definition.table }
+  const bound = (field: Field): BoundField[] => {
+    const column = columns.get(field.column)
+    if (column !== undefined) return [{ field, column: shaped(field, column) }]
+    faults.push({ ...at, code: 'column_missing', column: field.column, field: field.name })
+    return []
   }
-  const bound = (field: Field): BoundField => ({ field, column: find(field.column, `field ${field.name}`) })
-  const fields = [...model.fields.values()].map(bound)
+  const fields = [...model.fields.values()].flatMap(bound)
+  const hidden = model.hidden.flatMap(bound)
+  const tenant = model.policy.by === 'column' ? columns.get(model.policy.column) : null
+  if (tenant === undefined && model.policy.by === 'column') {
+    faults.push({ ...at, code: 'tenant_column_missing', column: model.policy.column })
+  }
+  if (faults.length > 0) throw new MisfitError(faults)
+  const keys = model.key.map((field) => fields.find((one) => one.field === field) as BoundField)
   return {
     model,
     table: definition.table,
     fields,
-    hidden: model.hidden.map(bound),
-    key: fields.find(({ field }) => field === model.primaryKey) as BoundField,
-    tenant: model.policy.by === 'column' ? find(model.policy.column, 'the tenant') : null,
+    hidden,
+    keys,
+    key: keys[0] as BoundField,
+    tenant: tenant ?? null,
     columns: definition.columns,
     triggers: definition.triggers,
     pinned: fields.some(({ column }) => needsPins(column)),
   }
 }
+
+/** The column as the field reads it: an array is as deep as the schema says, and travels by its members' kind. */
+const shaped = ({ kind, element, dimensions }: Field, column: Column): Column => ({
+  ...column,
+  dimensions: kind === 'array' ? (dimensions ?? 1) : column.dimensions,
+  kind: kind === 'array' ? (element ?? 'text') : kind,
+})
 
 /** The field's bound form. */
 export function boundField(bound: BoundModel, name: string): BoundField {
@@ -84,8 +104,35 @@ export function rowJson(bound: BoundModel, alias: string): string {
   return `${members.join('\n      || ')} || '}'`
 }
 
-/** An SQL expression for the row's id as log and ledger spell it. */
-export const entityId = (bound: BoundModel, alias: string): string => `${alias}.${bound.key.column.sql}::text`
+/**
+ * An SQL expression for the row's id as log and ledger spell it: the key's text, or the JSON array of the texts of
+ * several columns (RFC 8785).
+ */
+export function entityId({ keys }: BoundModel, alias: string): string {
+  const texts = keys.map(({ column }) => `${alias}.${column.sql}::text`)
+  return texts.length === 1 ? (texts[0] as string) : `pg_catalog.to_json(array[${texts.join(', ')}])::text`
+}
+
+/** The values of the key's columns that an id (an SQL expression for its text) stands for, in the key's order. */
+export function keyValues({ keys }: BoundModel, id: string): readonly string[] {
+  return keys.map(({ column }, place) =>
+    scalarValue(column.base, column.type, keys.length === 1 ? id : `((${id})::jsonb ->> ${place})`),
+  )
+}
+
+/** The condition that a row has the id. */
+export function keyCondition(bound: BoundModel, alias: string, id: string): string {
+  const values = keyValues(bound, id)
+  return bound.keys.map(({ column }, place) => `${alias}.${column.sql} = ${values[place]}`).join(' and ')
+}
+
+/** The condition that two rows or records of the table have one id. */
+export const sameKey = ({ keys }: BoundModel, one: string, other: string): string =>
+  keys.map(({ column }) => `${one}.${column.sql} = ${other}.${column.sql}`).join(' and ')
+
+/** The key's columns, for ORDER BY and row comparisons. */
+export const keyColumns = ({ keys }: BoundModel, alias: string): readonly string[] =>
+  keys.map(({ column }) => `${alias}.${column.sql}`)
 
 /**
  * The condition that a row belongs to the tenant, or null for models of nobody. It stands in every statement that

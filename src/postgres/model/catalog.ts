@@ -1,4 +1,5 @@
 import type { Model } from '../../core/schema/define.ts'
+import type { ScalarKind } from '../../core/schema/kind.ts'
 import type { PostgresSession } from '../connection.ts'
 
 /** One column as the database's own catalogue describes it. Names are quoted where they need be. */
@@ -11,10 +12,23 @@ export interface Column {
   readonly type: string
   /** The same with its length or precision, for example `numeric(14,2)`. */
   readonly fullType: string
-  /** The built-in type underneath a domain, for example `text`; for an array `_` and its element, as Postgres says. */
+  /** The type as the column declares it: the domain itself where it is one. */
+  readonly declared: string
+  /**
+   * The type underneath a domain, of an array that of its members: the name alone for one of Postgres's own (`text`),
+   * with its schema for any other (`public.ltree`), so that no type of that name passes for one of Postgres's own.
+   */
   readonly base: string
+  /** An array, as the catalog says; `base` is then the members' type. */
+  readonly isArray: boolean
+  /** How deep the array is declared; 1 where it is none. */
+  readonly dimensions: number
+  /** The type to cast a member of the array to; of any other column the same as `type`. */
+  readonly elementType: string
   /** True for an enum, or an array of one. */
   readonly isEnum: boolean
+  /** Under a collation that takes different texts for equal. */
+  readonly isLoose: boolean
   readonly notNull: boolean
   /** The default as an SQL expression, an identity's `nextval` included; null when there is none. */
   readonly default: string | null
@@ -22,10 +36,18 @@ export interface Column {
   readonly generated: boolean
   /** GENERATED ALWAYS AS IDENTITY: an explicit value needs OVERRIDING SYSTEM VALUE. */
   readonly identityAlways: boolean
+  /** Of a column that a field stands for: the kind of its values or members, by which they travel. */
+  readonly kind?: ScalarKind
 }
 
 /** Whether only the database gives the column a value (a key may be given in spite of its identity). */
 export const isMade = ({ generated, identityAlways }: Column): boolean => generated || identityAlways
+
+/** Columns that together name a row: a primary key, or a unique index over columns that take no null. */
+export interface Key {
+  readonly columns: readonly string[]
+  readonly primary: boolean
+}
 
 export interface Table {
   /** Qualified and quoted for use in SQL. */
@@ -33,13 +55,15 @@ export interface Table {
   /** `r` table, `p` partitioned table, `v` view and so on, as in pg_class.relkind. */
   readonly kind: string
   readonly columns: readonly Column[]
-  /** Column names of the primary key. */
-  readonly primaryKey: readonly string[]
-  /** Column names under a collation that takes different texts for equal. */
-  readonly loose: readonly string[]
+  /** Its keys, the primary key first. */
+  readonly keys: readonly Key[]
   /** Whether triggers of the customer run after its rows are written, and may change them once more. */
   readonly triggers: boolean
 }
+
+/** The columns of the primary key; empty when there is none. */
+export const primaryKeyOf = ({ keys }: Table): readonly string[] =>
+  keys.find(({ primary }) => primary)?.columns ?? []
 
 /** `character` and `bit` without a length mean a length of one. */
 const bare = (typmod: string): string =>
@@ -54,14 +78,19 @@ select jsonb_build_object(
   -- bit 2 of tgtype: before, bit 64: instead of; ours are told by the function they call
   'triggers', exists (
     select from pg_trigger g join pg_proc p on p.oid = g.tgfoid
-    where g.tgrelid = c.oid and not g.tgisinternal and g.tgtype & 66 = 0 and p.pronamespace <> to_regnamespace($2::text)),
-  'primaryKey', coalesce((
-    select jsonb_agg(a.attname order by k.place)
-    from pg_index i, unnest(i.indkey::int2[]) with ordinality as k(attnum, place), pg_attribute a
-    where i.indrelid = c.oid and i.indisprimary and a.attrelid = c.oid and a.attnum = k.attnum), '[]'),
-  'loose', coalesce((
-    select jsonb_agg(a.attname) from pg_attribute a join pg_collation o on o.oid = a.attcollation
-    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and not o.collisdeterministic), '[]'),
+    where g.tgrelid = c.oid and not g.tgisinternal and g.tgtype & 66 = 0
+      and p.pronamespace is distinct from (select m.oid from pg_namespace m where m.nspname = $2::text)),
+  'keys', coalesce((
+    select jsonb_agg(k.key order by (k.key -> 'primary')::boolean desc, jsonb_array_length(k.key -> 'columns'), k.name)
+    from (
+      select jsonb_build_object('primary', i.indisprimary, 'columns', jsonb_agg(a.attname order by u.place)) as key, x.relname as name
+      from pg_index i join pg_class x on x.oid = i.indexrelid
+      cross join unnest(i.indkey::int2[]) with ordinality as u(attnum, place)
+      join pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.attnum
+      -- included columns are no part of the key; a key that may be broken until COMMIT names no row before it
+      where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null
+        and i.indexprs is null and u.place <= i.indnkeyatts
+      group by i.indexrelid, i.indisprimary, x.relname having bool_and(a.attnotnull)) k), '[]'),
   'columns', (
     select jsonb_agg(jsonb_build_object(
       'name', a.attname,
@@ -70,8 +99,16 @@ select jsonb_build_object(
         then format('"%s"', a.attname) else quote_ident(a.attname) end,
       'type', ${bare('null')},
       'fullType', ${bare('b.typmod')},
-      'base', b.typname,
-      'isEnum', coalesce(e.typtype, b.typtype) = 'e',
+      'declared', format_type(a.atttypid, a.atttypmod),
+      'base', case when v.typnamespace = 'pg_catalog'::regnamespace then v.typname::text
+        else (select m.nspname from pg_namespace m where m.oid = v.typnamespace) || '.' || v.typname end,
+      'isArray', b.typcategory = 'A' and b.typelem <> 0,
+      'dimensions', case when b.typcategory = 'A' and b.typelem <> 0
+        then greatest(case when t.typtype = 'd' then t.typndims else a.attndims end, 1) else 1 end,
+      'elementType', case when b.typcategory = 'A' and b.typelem <> 0 then case v.typname
+        when 'bpchar' then 'bpchar' when 'bit' then 'varbit' else format_type(v.oid, null) end else ${bare('null')} end,
+      'isEnum', v.typtype = 'e',
+      'isLoose', coalesce((select not o.collisdeterministic from pg_collation o where o.oid = a.attcollation), false),
       'notNull', a.attnotnull or (t.typtype = 'd' and t.typnotnull),
       'default', case when a.attidentity <> '' then
         format('nextval(%L::regclass)', pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname))
@@ -89,34 +126,70 @@ select jsonb_build_object(
         select u.oid, u.typtype, u.typbasetype, case when down.typmod = -1 then down.next else down.typmod end, u.typtypmod
         from down join pg_type u on u.oid = down.typbasetype where down.typtype = 'd')
       select u.*, down.typmod from down join pg_type u on u.oid = down.oid where down.typtype <> 'd') b on true
-    left join pg_type e on e.oid = b.typelem and b.typcategory = 'A'
+    -- members of an array may be of a domain, too
+    join lateral (
+      with recursive down as (
+        select u.oid, u.typtype, u.typbasetype from pg_type u
+        where u.oid = case when b.typcategory = 'A' and b.typelem <> 0 then b.typelem else b.oid end
+        union all
+        select u.oid, u.typtype, u.typbasetype from down join pg_type u on u.oid = down.typbasetype where down.typtype = 'd')
+      select u.* from down join pg_type u on u.oid = down.oid where down.typtype <> 'd') v on true
     left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))::text as "table"
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.oid = $1::text::oid`
 
 /**
- * Reads what the database knows of a model's table; null when there is no such table. `session` must be in a
- * transaction: where the model names no schema, the application's `search_path` finds the table; types and defaults
- * are then read under an empty one, so that they come out qualified and mean the same in every session.
+ * The settings under which the catalog is read, and under which an installation's statements run: nothing but
+ * Postgres's own is found by a bare name, whatever schema of the search path others may create in.
+ */
+const settled: Readonly<Record<string, string>> = {
+  search_path: 'pg_catalog, pg_temp',
+  standard_conforming_strings: 'on',
+  backslash_quote: 'safe_encoding',
+  quote_all_identifiers: 'off',
+}
+
+/**
+ * Settles the transaction that is open on settings that no other session can have bent.
+ *
+ * @returns the schemas that the application's own search path finds tables in, in order.
+ */
+export async function settle(session: PostgresSession): Promise<readonly string[]> {
+  // its own schema is named: pg_catalog may stand behind others in the path
+  const [at] = await session.query(
+    `select pg_catalog.to_json(pg_catalog.current_schemas(true))::pg_catalog.text as path`,
+    [],
+  )
+  const calls = Object.entries(settled).map(
+    ([name, value]) => `pg_catalog.set_config('${name}', '${value}', true) as ${name}`,
+  )
+  await session.query(`select ${calls.join(', ')}`, [])
+  return JSON.parse(at?.path ?? '[]') as string[]
+}
+
+/**
+ * Reads what the database knows of a model's table; null when there is no such table.
+ *
+ * @param session in a transaction that is settled, see `settle`: types and defaults then come out qualified, and mean
+ *   the same in every session.
+ * @param path where a model that names no schema finds its table.
  */
 export async function readTable(
   session: PostgresSession,
   model: Pick<Model, 'table'>,
   s: string,
+  path: readonly string[],
 ): Promise<Table | null> {
   const { schema, name } = model.table
-  const quoted = [schema, name]
-    .filter((part) => part !== undefined)
-    .map((part) => `"${part.replaceAll('"', '""')}"`)
   const [found] = await session.query(
-    `select to_regclass($1::text)::oid::text as oid, current_setting('search_path') as path`,
-    [quoted.join('.')],
+    `select c.oid::text as oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
+cross join jsonb_array_elements_text($2::text::jsonb) with ordinality as p(name, place)
+where c.relname = $1::text and n.nspname = p.name and c.relkind in ('r', 'p', 'v', 'm', 'f') order by p.place limit 1`,
+    [name, JSON.stringify(schema === undefined ? path : [schema])],
   )
   if (found?.oid == null) return null
-  await session.query(`select set_config('search_path', '', true) as path`, [])
   const rows = await session.query(query, [found.oid, s])
-  await session.query(`select set_config('search_path', $1::text, true) as path`, [found.path ?? ''])
   const text = rows[0]?.table
   return text == null ? null : (JSON.parse(text) as Table)
 }

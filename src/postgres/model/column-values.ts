@@ -1,4 +1,7 @@
+import { kinds } from '../../core/schema/kind.ts'
 import type { Column } from './catalog.ts'
+import type { ColumnType } from './column-types.ts'
+import { columnTypes, enumType, otherType, outputText, zonedInArrays, zonedTypes } from './column-types.ts'
 
 /**
  * How a column's value becomes JSON text and back, without loss and whatever the session's settings are
@@ -6,112 +9,172 @@ import type { Column } from './catalog.ts'
  * it takes 4.5 us, `json_build_object` 7 us (and ends at 50 columns), `row_to_json` over a subselect 13 us.
  */
 
-const RFC3339 = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`
+/** The row of the column's type, or of its members' type. */
+export const typeOf = (column: Pick<Column, 'base' | 'isEnum'>): ColumnType =>
+  column.isEnum
+    ? enumType
+    : (Object.hasOwn(columnTypes, column.base) && columnTypes[column.base]) || otherType
 
-/** Values whose text needs no escaping inside quotes. */
-const quotedTypes = new Set(['int8', 'numeric', 'uuid', 'oid', 'xid8', 'pg_lsn'])
-const plainTypes = new Set(['int2', 'int4', 'bool'])
-/** to_json writes these the same under every DateStyle. */
-const isoTypes = new Set(['date', 'float4', 'float8'])
-const textTypes = new Set(['text', 'varchar', 'name'])
+/** The text that travels of one value, not yet quoted. */
+const textOf = (row: ColumnType, value: string): string => row.text?.(value) ?? outputText(value)
 
-/** An SQL expression for the JSON text of `value`; null when the value is null. */
+/** Whether a field's values travel as strings where the column's own would travel as numbers. */
+const asString = (row: ColumnType, { kind }: Column): boolean =>
+  kind !== undefined && kinds[row.kind].typescript === 'number' && kinds[kind].typescript === 'string'
+
+/**
+ * An SQL expression for the JSON text of `value`; null when the value is null. What travels is what the field's kind
+ * says, so that a text over an integer column is a string.
+ */
 export function encode(column: Column, value: string): string {
-  const { base } = column
-  if (base === 'json' || base === 'jsonb') return `${value}::text`
-  if (plainTypes.has(base)) return `${value}::text`
-  if (quotedTypes.has(base)) return `'"' || ${value} || '"'`
-  if (textTypes.has(base)) return `to_json(${value})::text`
-  if (isoTypes.has(base)) return `to_json(${value})::text`
-  if (base.startsWith('_')) return encodeArray(base.slice(1), column, value)
-  return `to_json(${scalarText(base, value)})::text`
+  const row = typeOf(column)
+  const quoteNumber = asString(row, column)
+  if (column.isArray) return encodeArray(row, column, value, quoteNumber)
+  if (quoteNumber) return `'"' || ${value}::text || '"'`
+  if (row.json !== undefined) return row.json(value)
+  // format() writes null as an empty text
+  const quoted = `pg_catalog.to_json(${textOf(row, value)})::text`
+  return row.text === undefined ? `case when ${value} is not null then ${quoted} end` : quoted
 }
 
-/** Text of a value under kinds that travel as a string. */
-function scalarText(base: string, value: string): string {
-  // infinity and years before 1 have no RFC 3339: they travel as Postgres's own ISO text, era included
-  const common = (first: string): string => `isfinite(${value}) and ${value} >= '${first}'`
-  if (base === 'timestamptz')
-    return `case when ${common('0001-01-01 00:00:00+00')} then to_char(${value} at time zone 'UTC', ${RFC3339}) else to_json(${value}) #>> '{}' end`
-  // without a zone: by convention of every ORM here the time is UTC
-  if (base === 'timestamp')
-    return `case when ${common('0001-01-01 00:00:00')} then to_char(${value}, ${RFC3339}) else to_json(${value}) #>> '{}' end`
-  // encode() breaks lines after 76 characters
-  if (base === 'bytea') return `translate(encode(${value}, 'base64'), E'\\n', '')`
-  if (base === 'tstzrange') return zonedRange(value)
-  return `${value}::text`
+/** Postgres writes members of these as they travel, at any depth. */
+const writesItself = new Set([
+  'int2',
+  'int4',
+  'bool',
+  'date',
+  'float4',
+  'float8',
+  'text',
+  'varchar',
+  'name',
+  'json',
+  'jsonb',
+])
+const textMembers = new Set(['int8', 'numeric', 'uuid', 'oid', 'xid8', 'pg_lsn'])
+const DEPTH = 3
+
+function encodeArray(row: ColumnType, { base, isEnum }: Column, value: string, quoteNumber: boolean): string {
+  if (quoteNumber) return `pg_catalog.to_json(${value}::text[])::text`
+  if (writesItself.has(base)) return `pg_catalog.to_json(${value})::text`
+  if (textMembers.has(base) || isEnum) return `pg_catalog.to_json(${value}::text[])::text`
+  const one = (member: string): string => `case when ${member} is not null then ${textOf(row, member)} end`
+  // an array says by itself how deep it is, whatever its column was declared as
+  const depths = Array.from({ length: DEPTH }, (_, at) => at + 1)
+  const cases = depths.map((depth) => `when ${depth} then pg_catalog.to_json(${nested(value, depth, one)})`)
+  return `case when ${value} is not null then (case coalesce(pg_catalog.array_ndims(${value}), 1) ${cases.join(' ')} end)::text end`
 }
 
-/** As Postgres writes it in a session whose time zone is UTC. */
-function zonedRange(value: string): string {
-  const bound = (side: string): string =>
-    `coalesce('"' || (${side}(${value}) at time zone 'UTC')::text || '+00"', '')`
-  return `case when isempty(${value}) then 'empty' when not isempty(${value}) then
-    case when lower_inc(${value}) then '[' else '(' end || ${bound('lower')} || ',' || ${bound('upper')}
-    || case when upper_inc(${value}) then ']' else ')' end end`
-}
-
-function encodeArray(element: string, column: Column, value: string): string {
-  if (
-    plainTypes.has(element) ||
-    isoTypes.has(element) ||
-    textTypes.has(element) ||
-    element.startsWith('json')
-  ) {
-    return `to_json(${value})::text`
+/** An array of texts of the same shape. */
+function nested(value: string, depth: number, one: (member: string) => string): string {
+  if (depth === 1) {
+    return `array(select ${one('m.v')} from pg_catalog.unnest(${value}) with ordinality as m(v, n) order by m.n)`
   }
-  if (quotedTypes.has(element) || column.isEnum) return `to_json(${value}::text[])::text`
-  const member = scalarText(element, 'm.v')
-  const members = `array(select ${member} from unnest(${value}) with ordinality as m(v, n) order by m.n)`
-  return `case when ${value} is not null then to_json(${members})::text end`
+  const places = Array.from({ length: depth }, (_, at) => `i${at + 1}`)
+  const level = (at: number): string => {
+    const from = `from pg_catalog.generate_subscripts(${value}, ${at + 1}) ${places[at]}`
+    return at === depth - 1
+      ? `array(select ${one(`(${value})[${places.join('][')}]`)} ${from} order by ${places[at]})`
+      : `(select pg_catalog.array_agg(${level(at + 1)} order by ${places[at]}) ${from})`
+  }
+  return level(0)
 }
 
 /** An SQL expression of the column's type for the JSON member `field` of the jsonb `input`. */
 export function decode(column: Column, input: string, field: string): string {
-  const { base } = column
+  const { base, isArray, notNull } = column
   const member = `'${field}'`
+  if (isArray) return decodeArray(column, `${input} -> ${member}`)
   if (base === 'json' || base === 'jsonb') {
     // JSON null is SQL NULL, except where the column could not take it
-    const json = column.notNull ? `${input} -> ${member}` : `nullif(${input} -> ${member}, 'null')`
+    const json = notNull ? `${input} -> ${member}` : `nullif(${input} -> ${member}, 'null')`
     return base === 'jsonb' ? json : `(${json})::json`
-  }
-  if (base.startsWith('_')) {
-    const element = scalarValue(base.slice(1), elementType(column), 'm.v')
-    const members = `array(select ${element} from jsonb_array_elements_text(${input} -> ${member}) with ordinality as m(v, n) order by m.n)`
-    return `case when jsonb_typeof(${input} -> ${member}) = 'array' then ${members}::${column.type} end`
   }
   return scalarValue(base, column.type, `${input} ->> ${member}`)
 }
 
-const elementType = (column: Column): string => column.type.replace(/\[\]$/, '')
+function decodeArray(column: Column, json: string): string {
+  const level = (value: string, depth: number): string => {
+    const at = `m${depth}`
+    if (depth < column.dimensions) {
+      const members = `pg_catalog.jsonb_array_elements(${value}) with ordinality as ${at}(v, n)`
+      return `(select pg_catalog.array_agg(${level(`${at}.v`, depth + 1)} order by ${at}.n) from ${members})`
+    }
+    const isJson = ['json', 'jsonb'].includes(column.base)
+    const elements = isJson ? 'jsonb_array_elements' : 'jsonb_array_elements_text'
+    const one = isJson
+      ? `nullif(${at}.v, 'null')::${column.base}`
+      : scalarValue(column.base, column.elementType, `${at}.v`)
+    return `array(select ${one} from pg_catalog.${elements}(${value}) with ordinality as ${at}(v, n) order by ${at}.n)`
+  }
+  // array_agg of no rows is null, and null is another value than an empty array
+  const empty = column.dimensions > 1 ? `coalesce(${level(json, 1)}, '{}')` : level(json, 1)
+  return `case when pg_catalog.jsonb_typeof(${json}) = 'array' then ${empty}::${column.type} end`
+}
 
-/** Text to a value of `type`; also the cast of a query's parameters. */
+/** Text to a value of the column's type; also the cast of a query's parameters. */
 export function scalarValue(base: string, type: string, text: string): string {
-  if (base === 'text') return type === 'text' ? text : `(${text})::${type}`
-  if (base === 'bytea') return `decode(${text}, 'base64')`
-  // a cast straight to timestamp would drop the offset in silence
-  if (base === 'timestamp') return `((${text})::timestamptz at time zone 'UTC')`
-  if (base === 'varchar' || base === 'bpchar') return `(${text})::text`
-  return `(${text})::${type}`
+  const row = typeOf({ base, isEnum: false })
+  if (row.value !== undefined) return row.value(text, type)
+  return type === 'text' ? text : `(${text})::${type}`
 }
 
 /**
  * A condition that is true when the column would keep another value than was sent: a numeric with too many decimals,
- * a time with more digits, a text with blanks that SQL cuts in silence, a real that cannot be told apart. Null where
- * the type keeps everything.
+ * a time with more digits, a text with blanks that SQL cuts in silence, a real that cannot be told apart, a text over
+ * a type of which nothing is known. Null where the type keeps everything.
  */
-export function inexact(column: Column, input: string, field: string): string | null {
-  if (column.base === 'float4') {
-    const text = `${input} ->> '${field}'`
-    return `(${input} ? '${field}' and (${text})::float4::text::numeric <> (${text})::numeric)`
-  }
+export function inexact(column: Column, input: string, name: string): string | null {
+  // JSON's own numbers have the precision of float8
+  const isFloat = column.base === 'float8' && column.kind !== 'text'
+  const lost = [cutShort(column, input, name), isFloat ? null : otherSpelling(column, input, name)].filter(
+    (one) => one !== null,
+  )
+  return lost.length === 0 ? null : `(${input} ? '${name}' and (${lost.join(' or ')}))`
+}
+
+/** By the column's length or precision. */
+function cutShort(column: Column, input: string, field: string): string | null {
   if (column.fullType === column.type) return null
   const value = decode(column, input, field)
   // char(n) pads, and compares without the padding: as texts a trailing blank that was sent is seen to be lost
-  const text =
-    column.base.replace(/^_/, '') === 'bpchar' ? (column.base.startsWith('_') ? '::text[]' : '::text') : ''
-  return `(${input} ? '${field}' and (${value})::${column.fullType}${text} is distinct from (${value})${text})`
+  const text = column.base === 'bpchar' ? (column.isArray ? '::text[]' : '::text') : ''
+  if (typeOf(column).operators) {
+    return `(${value})::${column.fullType}${text} is distinct from (${value})${text}`
+  }
+  const [kept, sent] = [`(${value})::${column.fullType}`, `(${value})`].map(outputText)
+  return `${kept} is distinct from ${sent}`
 }
+
+/** By the type's own reading of a text. */
+function otherSpelling(column: Column, input: string, field: string): string | null {
+  const row = typeOf(column)
+  const differs = (sent: string): string | null => {
+    const value = scalarValue(column.base, column.elementType, sent)
+    if (row.exact === 'number')
+      return `${outputText(`(${value})`)}::numeric is distinct from (${sent})::numeric`
+    if (row.exact !== 'stored') return null
+    return `${textOf(row, `(${value})`)} is distinct from ${row.spelled?.(sent) ?? sent}`
+  }
+  const member = `${input} -> '${field}'`
+  if (!column.isArray) {
+    const one = differs(`(${input} ->> '${field}')`)
+    return one === null ? null : `(${input} ->> '${field}' is not null and ${one})`
+  }
+  const one = differs('m.v')
+  if (one === null) return null
+  const members =
+    column.dimensions > 1
+      ? flat(member, column.dimensions)
+      : `pg_catalog.jsonb_array_elements_text(${member})`
+  return `(pg_catalog.jsonb_typeof(${member}) = 'array' and exists (select from ${members} as m(v) where m.v is not null and ${one}))`
+}
+
+/** The innermost members of nested arrays. */
+const flat = (json: string, depth: number): string =>
+  depth === 1
+    ? `pg_catalog.jsonb_array_elements_text(${json})`
+    : `(select i${depth}.v from pg_catalog.jsonb_array_elements(${json}) as o${depth}(v), lateral ${flat(`o${depth}.v`, depth - 1)} as i${depth}(v))`
 
 /**
  * Settings that the texts of some types go by. Functions that write such a type pin them; a session whose own differ
@@ -124,47 +187,53 @@ export const pinned: Readonly<Record<string, string>> = {
   datestyle: 'ISO, MDY',
 }
 
-const settled = new Set([
-  ...quotedTypes,
-  ...plainTypes,
-  ...textTypes,
-  ...[
-    'date',
-    'timestamptz',
-    'timestamp',
-    'time',
-    'timetz',
-    'bytea',
-    'json',
-    'jsonb',
-    'bpchar',
-    'bit',
-    'varbit',
-  ],
-  ...['inet', 'cidr', 'macaddr', 'macaddr8', 'citext', 'xml', 'tsvector', 'ltree'],
-])
-
 /** Whether the text of a value goes by the session's settings. */
-export const needsPins = (column: Column): boolean =>
-  !column.isEnum && !settled.has(column.base.replace(/^_/, ''))
+export const needsPins = (column: Column): boolean => typeOf(column).bySettings === true
 
 /** Types whose text goes by the time zone, which nothing here may change. */
-export const unsupported = (column: Column): boolean => /^(_tstzrange|_?tstzmultirange)$/.test(column.base)
+export const unsupported = ({ base, isArray }: Column): boolean =>
+  (isArray ? zonedInArrays : zonedTypes).includes(base)
 
 /**
  * The text of a value that its cast reads back as the same, under any settings: where a page ended. The wire's own
- * text would not do: it has no spelling for infinity, NaN and years before 1, which a table may hold.
+ * text would not do for every type.
  */
-export function sortText({ base }: Column, value: string): string {
-  return ['timestamptz', 'timestamp', 'date'].includes(base) ? `to_json(${value}) #>> '{}'` : `${value}::text`
+export const sortText = (column: Column, value: string): string =>
+  column.isArray
+    ? `${value}::text`
+    : `case when ${value} is not null then ${textOf(typeOf(column), value)} end`
+
+/**
+ * The value as it is compared and sorted: itself, or its text where the type's own operators may not be used. A type
+ * without `=`, or whose operators are in an extension's schema, is compared by what travels of it.
+ */
+export const comparable = (column: Column, value: string): string =>
+  typeOf(column).operators
+    ? value
+    : `(case when ${value} is not null then ${textOf(typeOf(column), value)} end collate "C")`
+
+/** Whether two values are the same: by what travels of them. 1.0 and 1.00 differ, and no operator is needed. */
+export function sameValue(column: Column, one: string, other: string): string {
+  return typeOf(column).operators && hasOneText(column)
+    ? `${one} is not distinct from ${other}`
+    : `${encode(column, one)} is not distinct from ${encode(column, other)}`
 }
 
-/** Whether `=` exists for the type; where it does not, texts are compared. */
-export function sameValue(column: Column, one: string, other: string): string {
-  const comparable = !['json', 'xml', 'point', 'polygon', 'line', 'box', 'circle', 'lseg', 'path'].includes(
-    column.base.replace(/^_/, ''),
-  )
-  return comparable
-    ? `${one} is not distinct from ${other}`
-    : `${one}::text is not distinct from ${other}::text`
-}
+/** Types of which equal values have equal texts, so that `=` tells as much and costs less. */
+const oneText = new Set([
+  ...[
+    'text',
+    'varchar',
+    'name',
+    'bool',
+    'int2',
+    'int4',
+    'int8',
+    'uuid',
+    'date',
+    'timestamptz',
+    'timestamp',
+    'bytea',
+  ],
+])
+const hasOneText = ({ base, isEnum, isLoose }: Column): boolean => !isLoose && (isEnum || oneText.has(base))

@@ -1,48 +1,44 @@
 import type { CommitRequest, Operation } from '../../core/adapter.ts'
 import type { Issue } from '../../core/errors.ts'
 import { issuesError, PosternError } from '../../core/errors.ts'
-import type { Kind, KindInfo } from '../../core/schema/kind.ts'
+import { canonicalKey, keyText } from '../../core/schema/key.ts'
+import type { KindInfo, ScalarKind } from '../../core/schema/kind.ts'
 import { canonicalId, refusal } from '../../core/schema/kind.ts'
 import type { BoundModel, BoundModels } from '../model/bound-model.ts'
 import type { Column } from '../model/catalog.ts'
 import { isMade } from '../model/catalog.ts'
+import { typeOf } from '../model/column-values.ts'
 
 /**
  * A schema may call a field a string whose column is a timestamp, a uuid or a bigint: schemas that came from the
  * reference system do. Then the column's type says what is exact; the database alone would round and roll over.
  */
-const kinds: Readonly<Record<string, Kind>> = {
-  timestamptz: 'timestamp',
-  timestamp: 'timestamp',
-  date: 'date',
-  numeric: 'numeric',
-  int8: 'bigint',
-  int4: 'bigint',
-  int2: 'bigint',
-  uuid: 'uuid',
-  bytea: 'bytes',
+function stricter(info: KindInfo, column: Column): KindInfo | undefined {
+  const kind = columnKind(column)
+  if (kind === undefined) return undefined
+  if (column.isArray)
+    return info.kind === 'array' && info.element === 'text' ? { ...info, element: kind } : undefined
+  return info.kind === 'text' ? { kind } : undefined
 }
 
-/** The kind that a column's type asks for, where it is stricter than what the schema says. */
-function stricter(info: KindInfo, { base }: Column): KindInfo | undefined {
-  if (info.kind === 'array' && info.element === 'text' && base.startsWith('_')) {
-    const element = kinds[base.slice(1)]
-    return element === undefined ? undefined : { kind: 'array', element }
-  }
-  const kind = info.kind === 'text' ? kinds[base] : undefined
-  return kind === undefined ? undefined : { kind }
+/** The kind that a column's type asks of a text. What is exact for a bigint is exact for every whole number, as text. */
+function columnKind(column: Column): ScalarKind | undefined {
+  const { exact, kind } = typeOf(column)
+  if (exact !== 'kind') return undefined
+  return kind === 'integer' ? 'bigint' : kind
 }
 
 /** The one spelling of an id, by the type of its column. @throws PosternError `code` when it can be none. */
 export function fitId(
-  { key, model }: BoundModel,
+  { keys, model }: BoundModel,
   id: string,
   code: 'invalid_query' | 'source_commit_invalid',
   pointer: string,
 ): string {
-  const kind = stricter(key.field, key.column)?.kind ?? key.field.kind
-  const canonical = canonicalId(kind, id)
-  if (canonical === null) throw issuesError(code, [{ pointer, message: `no id of ${model.name}` }])
+  const key = keys.map(({ field, column }) => stricter(field, column) ?? field)
+  const canonical = canonicalKey({ key }, id)
+  if (canonical === null)
+    throw issuesError(code, [{ pointer, message: `invalid id: expected ${keyText(model)}` }])
   return canonical
 }
 
@@ -54,14 +50,15 @@ export function fitId(
  */
 export function fitTenant(models: BoundModels, tenant: string | null): string | null {
   if (tenant === null) return null
-  const bases = [...models.values()].flatMap((bound) => bound.tenant?.base ?? [])
-  const strict = new Set(bases.flatMap((base) => kinds[base] ?? []))
-  const [kind] = strict
-  if (kind === undefined || strict.size > 1) return tenant
+  const wanted = [...models.values()].flatMap(({ tenant: column }) =>
+    column === null ? [] : [columnKind(column)],
+  )
+  const [kind, ...others] = new Set(wanted.filter((one) => one !== undefined))
+  if (kind === undefined || others.length > 0) return tenant
   const canonical = canonicalId(kind, tenant)
   if (canonical !== null) return canonical
-  if (bases.every((base) => kinds[base] !== undefined)) {
-    throw new PosternError('source_forbidden', 'The organizationId is none of this source.')
+  if (!wanted.includes(undefined)) {
+    throw new PosternError('source_forbidden', 'organizationId is not a valid tenant id for this database.')
   }
   return tenant
 }

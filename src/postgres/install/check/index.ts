@@ -1,11 +1,12 @@
 import type { Schema } from '../../../core/schema/define.ts'
 import type { PostgresConnection, PostgresSession } from '../../connection.ts'
+import { settle } from '../../model/catalog.ts'
 import type { InstallOptions } from '../../naming.ts'
 import { installSchema } from '../../naming.ts'
 import { sqlstateOf } from '../../sqlstate.ts'
-import { error, type Finding } from './finding.ts'
+import { type Finding, finding } from './finding.ts'
 import { checkFeed, checkInstallation, checkInstalled } from './installation.ts'
-import { CHANGED, checkModels } from './models.ts'
+import { checkModels } from './models.ts'
 import { checkServer } from './server.ts'
 
 export type { Finding } from './finding.ts'
@@ -27,27 +28,27 @@ export async function check(
   // each look has its own transaction: what one may not see must not end the others
   const look = (
     subject: string,
-    work: (session: PostgresSession) => Promise<Finding[]>,
+    work: (session: PostgresSession, path: readonly string[]) => Promise<Finding[]>,
   ): Promise<Finding[]> =>
     connection
       .transaction(async (session) => {
         await session.query(`select set_config('transaction_read_only', 'on', true) as "only"`, [])
-        return work(session)
+        return work(session, await settle(session))
       })
       .catch((fault: unknown) => {
         const code = sqlstateOf(fault) ?? ''
         if (!code.startsWith('42') && code !== '3F000') throw fault
-        return [error(subject, `cannot be looked at: ${(fault as Error).message}`, 'Grant what is missing.')]
+        return [finding('error', 'cannot_be_read', { subject, message: (fault as Error).message })]
       })
 
   const installed = await look(s, (session) => checkInstalled(session, s))
   const usable = installed.length === 0
-  const models = await look('models', (session) => checkModels(session, schema, s, usable))
-  const changed = models.some(({ message }) => message === CHANGED)
+  const models = await look('models', (session, path) => checkModels(session, schema, s, path, usable))
+  const changed = models.some(({ code }) => code === 'table_changed')
   const findings = [
     ...models,
     ...installed,
-    ...(usable ? await look(s, (session) => checkInstallation(session, schema, s, changed)) : []),
+    ...(usable ? await look(s, (session, path) => checkInstallation(session, schema, s, path, changed)) : []),
     ...(usable ? await look('feed', (session) => checkFeed(session, s)) : []),
     ...(await look('server', checkServer)),
   ]

@@ -4,7 +4,7 @@ import type { PostgresSession } from '../../connection.ts'
 import { compile, readTables } from '../migrate.ts'
 import type { Statement } from '../statement.ts'
 import { migrations } from '../tables.ts'
-import { error, type Finding, MIGRATE, warning } from './finding.ts'
+import { type Finding, finding } from './finding.ts'
 
 /** Whether our tables are there and may be read: what every further look needs. */
 export async function checkInstalled(session: PostgresSession, s: string): Promise<Finding[]> {
@@ -17,12 +17,10 @@ from (select (select oid from pg_namespace where nspname = $1::text) as oid) n`,
     [s],
   )
   if (Number(at?.tables) < 2) {
-    return [error(s, `our tables and functions are not installed (schema ${s})`, MIGRATE)]
+    return [finding('error', 'not_installed', { schema: s })]
   }
   if (at?.usage === 'false') {
-    return [
-      error(s, `role ${at.role} lacks usage on schema ${s}`, `grant usage on schema ${s} to ${at.role}`),
-    ]
+    return [finding('error', 'usage_missing', { schema: s, role: at.role ?? '' })]
   }
   return checkRights(session, s)
 }
@@ -49,11 +47,12 @@ async function checkRights(session: PostgresSession, s: string): Promise<Finding
     [s, JSON.stringify(needed)],
   )
   return rows.map(({ role, name, privilege }) =>
-    error(
-      s,
-      `role ${role} lacks ${privilege} on ${s}.${name}`,
-      `grant ${privilege} on ${privilege === 'usage' ? 'sequence ' : ''}${s}.${name} to ${role}; all of them: \`grants(role)\` of \`postern/postgres\``,
-    ),
+    finding('error', 'privilege_missing', {
+      schema: s,
+      role: role ?? '',
+      name: name ?? '',
+      privilege: privilege ?? '',
+    }),
   )
 }
 
@@ -62,6 +61,7 @@ export async function checkInstallation(
   session: PostgresSession,
   schema: Schema,
   s: string,
+  path: readonly string[],
   changed: boolean,
 ): Promise<Finding[]> {
   const [at] = await session.query(
@@ -70,22 +70,13 @@ export async function checkInstallation(
     [],
   )
   const findings: Finding[] = []
-  if (at?.cache == null) findings.push(error(s, `sequence ${s}.position_seq is missing`, RESTORE))
+  if (at?.cache == null) findings.push(finding('error', 'sequence_missing', { schema: s }))
   else if (at.cache !== '1') {
-    findings.push(
-      error(
-        s,
-        `${s}.position_seq has CACHE ${at.cache}: followers would skip events`,
-        `alter sequence ${s}.position_seq cache 1`,
-      ),
-    )
+    findings.push(finding('error', 'sequence_cached', { schema: s, cache: at.cache }))
   }
   if (at?.readable === 'true') findings.push(...(await checkVersion(session, s)))
-  return [...findings, ...(await checkFunctions(session, schema, s, changed))]
+  return [...findings, ...(await checkFunctions(session, schema, s, path, changed))]
 }
-
-const RESTORE =
-  'It was dropped by hand: restore it from a backup; nothing makes positions of the old log again.'
 
 async function checkVersion(session: PostgresSession, s: string): Promise<Finding[]> {
   const [row] = await session.query(
@@ -95,11 +86,10 @@ async function checkVersion(session: PostgresSession, s: string): Promise<Findin
   const version = Number(row?.version)
   const wanted = Math.max(...migrations(s).map((one) => one.version))
   if (version < wanted) {
-    return [error(s, `our tables are of version ${version}, this package wants ${wanted}`, MIGRATE)]
+    return [finding('error', 'tables_older', { schema: s, version, wanted })]
   }
   if (version === wanted) return []
-  const message = `our tables are of version ${version}, newer than this package, which knows ${wanted}`
-  return [warning(s, message, 'Update the package.')]
+  return [finding('warning', 'tables_newer', { schema: s, version, wanted })]
 }
 
 /** Every function that a migration would make now, by name and body. */
@@ -107,6 +97,7 @@ async function checkFunctions(
   session: PostgresSession,
   schema: Schema,
   s: string,
+  path: readonly string[],
   changed: boolean,
 ): Promise<Finding[]> {
   const [compiled] = await session.query(
@@ -116,7 +107,7 @@ async function checkFunctions(
   if (compiled?.n === '0') return []
   let statements: readonly Statement[]
   try {
-    statements = compile(schema, await readTables(session, schema, s), { namespace: s })
+    statements = compile(schema, await readTables(session, schema, s, path), { namespace: s })
   } catch {
     // a model that does not fit its table has a finding of its own
     return []
@@ -138,20 +129,16 @@ from pg_proc p where p.pronamespace = $1::text::regnamespace`,
     else if (there.some(({ allowed }) => allowed === 'false')) forbidden.push(name)
     else if (!changed && !there.some((row) => row.body === body)) different.push(name)
   }
-  const findings: Finding[] = []
-  const say = (names: string[], what: string, fix: string): void => {
-    if (names.length === 0) return
-    const more = names.length > 3 ? ` and ${names.length - 3} more` : ''
-    findings.push(error(s, `${what} ${names.slice(0, 3).join(', ')}${more}`, fix))
-  }
-  say(missing, 'functions are missing:', MIGRATE)
-  say(different, 'functions are not those of this version, or were changed by hand:', MIGRATE)
-  say(
-    forbidden,
-    'the role may not execute',
-    `grant execute on all functions in schema ${s} to ${rows[0]?.role}; see \`grants(role)\` of \`postern/postgres\``,
-  )
-  return findings
+  const role = rows[0]?.role ?? ''
+  return [
+    ...(missing.length === 0 ? [] : [finding('error', 'functions_missing', { schema: s, names: missing })]),
+    ...(different.length === 0
+      ? []
+      : [finding('error', 'functions_differ', { schema: s, names: different })]),
+    ...(forbidden.length === 0
+      ? []
+      : [finding('error', 'execute_missing', { schema: s, role, names: forbidden })]),
+  ]
 }
 
 /** Writers that hold the feed back. */
@@ -161,11 +148,5 @@ export async function checkFeed(session: PostgresSession, s: string): Promise<Fi
 where b.since < now() - interval '1 minute'`,
     [],
   )
-  return held.map(({ pid, age }) =>
-    warning(
-      'feed',
-      `the feed is held back by backend ${pid}, whose transaction is ${age} s old`,
-      `select pg_terminate_backend(${pid}); and see idle_in_transaction_session_timeout`,
-    ),
-  )
+  return held.map(({ pid, age }) => finding('warning', 'feed_held_back', { pid: pid ?? '', age: age ?? '' }))
 }

@@ -1,11 +1,12 @@
 import type { Model, Schema } from '../../../core/schema/define.ts'
 import { schemaDigest } from '../../../core/schema/digest.ts'
 import type { PostgresSession } from '../../connection.ts'
+import { bindTable } from '../../model/bind.ts'
 import type { BoundModel } from '../../model/bound-model.ts'
 import { isMade, type Table } from '../../model/catalog.ts'
-import { bindTable } from '../../model/column-types.ts'
+import { MisfitError } from '../../model/fault.ts'
 import { readTables } from '../migrate.ts'
-import { error, type Finding, MIGRATE, warning } from './finding.ts'
+import { type Finding, finding, misfit } from './finding.ts'
 import { rights } from './rights.ts'
 
 /** What the database says of a model's table beside its columns. */
@@ -18,58 +19,108 @@ interface Guarded {
   readonly captures: readonly string[]
 }
 
-export const CHANGED = 'the table changed since its functions were compiled'
-
 /** Each model against its table, and what was compiled against what the table is by now. */
 export async function checkModels(
   session: PostgresSession,
   schema: Schema,
   s: string,
+  path: readonly string[],
   installed: boolean,
 ): Promise<Finding[]> {
+  const digest = schemaDigest(schema)
   const kept = installed
     ? await session.query(
         `select name, definition::text as definition from ${s}.model where digest = $1::text`,
-        [schemaDigest(schema)],
+        [digest],
       )
     : []
   const findings: Finding[] = []
-  if (installed && kept.length === 0) {
-    findings.push(
-      error(s, `Functions of this schema (digest ${schemaDigest(schema)}) were never compiled.`, MIGRATE),
-    )
+  // a schema without models has nothing to compile
+  if (installed && kept.length === 0 && schema.models.size > 0) {
+    findings.push(finding('error', 'schema_not_compiled', { schema: s, digest }))
   }
-  const tables = await readTables(session, schema, s)
+  const tables = await readTables(session, schema, s, path)
   for (const model of schema.models.values()) {
-    const { bound, faults } = bindAll(model, tables.get(model.name))
-    findings.push(...faults)
-    if (bound === undefined || faults.length > 0) continue
+    const bound = bindOrTell(model, tables.get(model.name), findings)
+    if (bound === undefined) continue
     const definition = kept.find(({ name }) => name === model.name)?.definition
     if (definition != null && !(await isSame(session, definition, bound))) {
-      findings.push(error(model.name, CHANGED, MIGRATE))
+      findings.push(finding('error', 'table_changed', { model: model.name }))
     }
     findings.push(...(await checkGuards(session, bound, s)), ...(await rights(session, bound)))
+    findings.push(
+      ...(await checkView(session, bound, tables.get(model.name))),
+      ...(await checkTimeZone(session, bound)),
+    )
   }
   return findings
 }
 
-/** Binds a model; a field that does not fit is told and left out, so that all of them are told at once. */
-function bindAll(model: Model, table: Table | undefined): { bound?: BoundModel; faults: Finding[] } {
-  const faults: Finding[] = []
-  for (let rest = model; ; ) {
-    try {
-      return { bound: bindTable(rest, table), faults }
-    } catch (fault) {
-      const { message } = fault as Error
-      faults.push(
-        error(model.name, message.replace(`${model.name}: `, ''), remedy(message, model, table?.sql)),
-      )
-      const name = /\bfield (\w+)/.exec(message)?.[1] ?? ''
-      if (!rest.fields.has(name) || name === model.primaryKey.name) return { faults }
-      rest = { ...rest, fields: new Map([...rest.fields].filter(([one]) => one !== name)) }
-    }
+/** The model bound to its table; undefined when it does not fit, which is told. */
+function bindOrTell(model: Model, table: Table | undefined, findings: Finding[]): BoundModel | undefined {
+  try {
+    return bindTable(model, table)
+  } catch (fault) {
+    if (!(fault instanceof MisfitError)) throw fault
+    findings.push(...fault.faults.map(misfit))
+    return undefined
   }
 }
+
+/** A view has no index: whether its key names one row, only its rows tell. */
+async function checkView(
+  session: PostgresSession,
+  { model, table, keys }: BoundModel,
+  at: Table | undefined,
+): Promise<Finding[]> {
+  if (at === undefined || ['r', 'p'].includes(at.kind)) return []
+  const columns = keys.map(({ column }) => column.sql)
+  const nulls = columns.map((name) => `t.${name} is null`).join(' or ')
+  const [row] = await session.query(
+    `select (exists (select from ${table} t where ${nulls})
+  or exists (select from ${table} t group by ${columns.map((name) => `t.${name}`).join(', ')} having count(*) > 1))::text as shared`,
+    [],
+  )
+  if (row?.shared !== 'true') return []
+  return [finding('error', 'view_key_not_unique', { model: model.name, table, columns })]
+}
+
+/** `timestamp default now()` keeps the session's local time, which is read as UTC. */
+async function checkTimeZone(
+  session: PostgresSession,
+  { model, table, fields }: BoundModel,
+): Promise<Finding[]> {
+  const local = fields.filter(
+    ({ column }) => column.base === 'timestamp' && !column.isArray && isLocalTime(column.default),
+  )
+  if (local.length === 0) return []
+  const [at] = await session.query(
+    `select current_setting('timezone') as zone,
+  (extract(timezone from now()) = 0 and extract(timezone from now() - interval '6 months') = 0)::text as utc`,
+    [],
+  )
+  if (at?.utc === 'true') return []
+  return local.map(({ column }) =>
+    finding('warning', 'time_zone_not_utc', {
+      model: model.name,
+      table,
+      column: column.name,
+      zone: at?.zone ?? '',
+    }),
+  )
+}
+
+/** Defaults as the catalog prints them. */
+const localTimes = new Set([
+  'now()',
+  'CURRENT_TIMESTAMP',
+  'LOCALTIMESTAMP',
+  'clock_timestamp()',
+  'statement_timestamp()',
+  'transaction_timestamp()',
+])
+const isLocalTime = (sql: string | null): boolean =>
+  sql !== null && localTimes.has(sql.replace(/\(\d\)$/, ''))
 
 async function isSame(session: PostgresSession, definition: string, bound: BoundModel): Promise<boolean> {
   const { table, columns, triggers } = bound
@@ -97,79 +148,42 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace where format('%I.%
   const at = JSON.parse(row?.guarded as string) as Guarded
   const findings = checkColumns(bound, at.fillsIn)
   if (at.rowSecurity && at.passesBy) {
-    findings.push(
-      error(
-        model.name,
-        `${table} has row-level security, and this role passes by its policies`,
-        `Connect as a role that owns nothing and has no bypassrls, or: alter table ${table} force row level security`,
-      ),
-    )
+    findings.push(finding('error', 'row_security_bypassed', { model: model.name, table }))
   }
   if (model.capture && at.captures.length < 2) {
-    findings.push(
-      error(
-        model.name,
-        `capture is on, and ${table} lacks our triggers, or they are switched off: writes around the endpoint are not in the log`,
-        `${MIGRATE} Switched off: alter table ${table} enable trigger ${s}_capture`,
-      ),
-    )
+    findings.push(finding('error', 'capture_off', { model: model.name, table, trigger: `${s}_capture` }))
   }
   return findings
 }
 
 /** Columns that no create could fill, and fields that promise more than their column holds. */
 function checkColumns(
-  { model, table, columns, fields, tenant, hidden }: BoundModel,
+  { model, table, columns, fields, keys, tenant, hidden }: BoundModel,
   fillsIn: boolean,
 ): Finding[] {
   if (!model.mutable.has('CREATE')) return []
   const filled = new Set([tenant?.name, ...hidden.map(({ column }) => column.name)])
-  for (const { field, column } of fields) {
-    if (field.writable || field.touch || field === model.primaryKey) filled.add(column.name)
+  for (const { field, column } of [...fields, ...keys]) {
+    if (field.writable || field.touch || keys.some((key) => key.field === field)) filled.add(column.name)
   }
+  const at = { model: model.name, table }
   const findings: Finding[] = []
   for (const column of columns) {
     if (!column.notNull || column.default !== null || isMade(column) || filled.has(column.name)) continue
-    const said = fillsIn ? warning : error
+    const level = fillsIn ? 'warning' : 'error'
     findings.push(
-      said(
-        model.name,
-        `column ${column.name} of ${table} takes no null and has no default, and the model cannot write it: ${fillsIn ? 'creates fail unless a trigger fills it' : 'every create fails'}`,
-        `Add a field for it, or: alter table ${table} alter column ${column.sql} set default ...; or take CREATE out of the model's \`mutable\`.`,
-      ),
+      finding(level, 'column_cannot_be_filled', { ...at, column: column.sql, byTrigger: fillsIn }),
     )
   }
   for (const { field, column } of fields) {
     if (!field.writable || !field.optional || field.default !== undefined || field.touch || fillsIn) continue
-    if (!column.notNull || column.default !== null || hidden.some((one) => one.column === column)) continue
+    // any JSON may be undefined, as far as zod knows; a create that sends none keeps JSON null in such a column
+    if (field.kind === 'json') continue
+    if (!column.notNull || column.default !== null || hidden.some((one) => one.column.name === column.name))
+      continue
     findings.push(
-      warning(
-        model.name,
-        `field ${field.name} may be left out, but column ${column.name} takes no null and has no default`,
-        `Make the field required, or: alter table ${table} alter column ${column.sql} set default ...`,
-      ),
+      finding('warning', 'optional_over_required', { ...at, column: column.sql, field: field.name }),
     )
   }
   return findings
-}
-
-/** What to do about a model that does not fit its table, by what does not. */
-function remedy(message: string, model: Model, table = model.table.name): string {
-  if (message.includes('there is no table')) {
-    return `Create it, or name the right one in the model's options: { table: 'schema.name' }; \`npx postern pull\` lists what is there.`
-  }
-  const column = /has no column (\S+)/.exec(message)?.[1]
-  if (column !== undefined && message.includes('(the tenant)')) {
-    return `alter table ${table} add column ${column} text not null; or name the one that holds the tenant: { policy: { by: 'column', column: '...' } }; or say that there is none: { policy: { by: 'none' } }`
-  }
-  if (column !== undefined) {
-    return `alter table ${table} add column ${column} ...; or name the right one in the model's options: { columns: { ... } }; or take the field out.`
-  }
-  if (message.includes('is not the primary key')) {
-    return `alter table ${table} add primary key (${model.primaryKey.column}); or name the field that is: { primaryKey: '...' }; or make the model read only: { mutable: false }`
-  }
-  if (message.includes('cannot hold')) {
-    return `Change the field's type; \`npx postern pull --table ${model.table.name}\` shows the one that fits.`
-  }
-  return 'Change the schema or the table.'
 }

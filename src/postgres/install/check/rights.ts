@@ -1,6 +1,8 @@
+import { traitsOf } from '../../../core/schema/operation.ts'
 import type { PostgresSession } from '../../connection.ts'
 import type { BoundModel } from '../../model/bound-model.ts'
-import { error, type Finding } from './finding.ts'
+import { changedColumns } from '../grants.ts'
+import { type Finding, finding } from './finding.ts'
 
 /** What the role lacks on a model's table; the statements that give it are those of `grants(role, { tables })`. */
 export async function rights(session: PostgresSession, bound: BoundModel): Promise<Finding[]> {
@@ -25,9 +27,8 @@ where format('%I.%I', s.nspname, c.relname) = $1::text`,
       privilege === 'delete' ? privilege : `${privilege} (${columns.join(', ')})`,
     )
     .join(', ')
-  const { name } = bound.model
-  const fix = `grant ${list} on ${bound.table} to ${row?.role}`
-  return [error(name, `role ${row?.role} lacks ${list} on ${bound.table}`, fix)]
+  const of = { model: bound.model.name, role: row?.role ?? '', table: bound.table, privileges: list }
+  return [finding('error', 'table_privilege_missing', of)]
 }
 
 interface Need {
@@ -35,29 +36,22 @@ interface Need {
   readonly name: string
 }
 
-function needs({ model, fields, hidden, key, tenant, columns }: BoundModel): Need[] {
+function needs({ model, fields, hidden, keys, tenant, columns }: BoundModel): Need[] {
   const written = [...fields, ...hidden]
     .filter(({ field }) => field.writable)
     .map(({ column }) => column.name)
   const on = (privilege: string, names: readonly string[]): Need[] =>
     [...new Set(names)].map((name) => ({ privilege, name }))
-  const all = on('select', [
-    key.column.name,
-    ...(tenant === null ? [] : [tenant.name]),
-    ...fields.map(({ column }) => column.name),
-  ])
-  if (model.mutable.has('CREATE')) {
-    all.push(...on('insert', [key.column.name, ...(tenant === null ? [] : [tenant.name]), ...written]))
-  }
-  const archived =
-    model.archive !== undefined && (model.mutable.has('ARCHIVE') || model.mutable.has('UNARCHIVE'))
-      ? [model.archive.column]
-      : []
-  const changed = model.mutable.has('UPDATE') ? written : archived
+  const names = keys.map(({ column }) => column.name)
+  const own = tenant === null ? [] : [tenant.name]
+  const privileges = new Set([...model.mutable].map((type) => traitsOf(type).privilege))
+  const all = on('select', [...names, ...own, ...fields.map(({ column }) => column.name)])
+  if (privileges.has('insert')) all.push(...on('insert', [...names, ...own, ...written]))
   // every change locks its row first, which asks for the right to update some column of it
-  if ([...model.mutable].some((type) => type !== 'CREATE')) {
-    all.push(...on('update', changed.length === 0 ? [key.column.name] : changed))
+  if ([...model.mutable].some((type) => traitsOf(type).needsRow)) {
+    const changed = changedColumns(model)
+    all.push(...on('update', changed.length === 0 ? names.slice(0, 1) : changed))
   }
-  if (model.mutable.has('DELETE')) all.push({ privilege: 'delete', name: columns[0]?.name ?? '' })
+  if (privileges.has('delete')) all.push({ privilege: 'delete', name: columns[0]?.name ?? '' })
   return all
 }

@@ -1,5 +1,6 @@
 import type { PostgresSession } from '../../connection.ts'
-import { error, type Finding, warning } from './finding.ts'
+import { foreignEngine } from '../engine.ts'
+import { type Finding, finding } from './finding.ts'
 
 /** The server, the role and the settings that promises hang on. */
 export async function checkServer(session: PostgresSession): Promise<Finding[]> {
@@ -14,61 +15,34 @@ export async function checkServer(session: PostgresSession): Promise<Finding[]> 
   )
   const findings: Finding[] = []
   if (Number(at?.version) < 150000) {
-    findings.push(error('server', `Postgres ${at?.name} is older than 15`, 'Upgrade the server.'))
+    findings.push(finding('error', 'version_unsupported', { version: at?.name ?? '' }))
   }
-  if (at?.standby === 'true') {
-    findings.push(
-      error(
-        'server',
-        'this is a standby: it takes no commits, and its feed is not complete',
-        'Connect to the primary.',
-      ),
-    )
-  }
-  if (at?.fsync === 'off' || at?.pages === 'off') {
-    findings.push(
-      warning(
-        'server',
-        'fsync or full_page_writes is off: acknowledged commits can be lost',
-        'Turn both on in postgresql.conf.',
-      ),
-    )
-  }
-  if (at?.synchronous === 'off') {
-    findings.push(
-      warning(
-        'server',
-        'synchronous_commit is off: the endpoint overrules it, writes beside it can be lost in a crash',
-        'Turn it on where that matters: alter role ... set synchronous_commit = on',
-      ),
-    )
-  }
-  if (at?.bypass === 'true') {
-    findings.push(
-      warning(
-        'role',
-        'the role passes by row-level security',
-        'Use an ordinary role; see `grants(role)` of `postern/postgres`.',
-      ),
-    )
-  }
-  if (at?.timeout === '0') {
-    findings.push(
-      warning(
-        'role',
-        'the connection has no statement_timeout: loads and commits can wait without end behind a table lock',
-        'Set it for the role, for example: alter role app set statement_timeout = 10000',
-      ),
-    )
-  }
+  const engine = await foreignEngine(session)
+  if (engine !== null) findings.push(finding('error', 'engine_unsupported', { engine }))
+  if (at?.standby === 'true') findings.push(finding('error', 'standby', {}))
+  if (at?.fsync === 'off' || at?.pages === 'off') findings.push(finding('warning', 'not_durable', {}))
+  if (at?.synchronous === 'off') findings.push(finding('warning', 'commits_asynchronous', {}))
+  if (at?.bypass === 'true') findings.push(finding('warning', 'role_bypasses_row_security', {}))
+  if (at?.timeout === '0') findings.push(finding('warning', 'no_statement_timeout', {}))
   if (at?.isolation !== 'read committed') {
-    findings.push(
-      warning(
-        'role',
-        `the default isolation is ${at?.isolation}: each commit takes a transaction of three round trips, not one`,
-        'Set default_transaction_isolation to read committed for the role, if nothing else needs it.',
-      ),
-    )
+    findings.push(finding('warning', 'isolation_not_default', { isolation: at?.isolation ?? '' }))
   }
   return findings
+}
+
+/** Schemas of the search path in which others may create what unqualified names of the application's SQL would find. */
+export async function checkPath(session: PostgresSession, path: readonly string[]): Promise<Finding[]> {
+  const rows = await session.query(
+    `select quote_ident(n.nspname) as schema, string_agg(distinct coalesce(quote_ident(r.rolname), 'public'), ', ') as roles
+from jsonb_array_elements_text($1::text::jsonb) p(name) join pg_namespace n on n.nspname = p.name
+cross join lateral aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) g
+left join pg_roles r on r.oid = g.grantee
+where g.privilege_type = 'CREATE' and n.nspname not like 'pg~_%' escape '~' and g.grantee <> n.nspowner
+  and (g.grantee = 0 or not (r.rolsuper or r.rolname = current_user))
+group by n.nspname`,
+    [JSON.stringify(path)],
+  )
+  return rows.map(({ schema, roles }) =>
+    finding('warning', 'path_open_to_others', { schema: schema ?? '', roles: roles ?? '' }),
+  )
 }
