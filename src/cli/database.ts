@@ -101,11 +101,35 @@ export async function withConnection<T>(
     throw new UsageError('the command line needs node-postgres: npm install pg')
   })
   const { pgConnection } = await import('../adapters/pg.ts')
-  const pool = new pg.Pool({ connectionString: database, max: 2, connectionTimeoutMillis: 10_000 })
+  const pool = new pg.Pool({ ...addressOf(database), max: 2, connectionTimeoutMillis: 10_000 })
   pool.on('error', () => {})
   try {
     return await work(pgConnection(pool) as PostgresConnection)
   } finally {
     await pool.end()
   }
+}
+
+/** Parameters of a Prisma URL that its own engine reads, and that Postgres does not know. */
+const prismaOnly = [
+  'schema',
+  'connection_limit',
+  'pool_timeout',
+  'pgbouncer',
+  'socket_timeout',
+  'statement_cache_size',
+]
+
+/** An address as node-postgres takes it. Prisma's `?schema=` is the search path. */
+export function addressOf(database: string): { connectionString: string; options?: string } {
+  if (!URL.canParse(database)) return { connectionString: database }
+  const url = new URL(database)
+  const schema = url.searchParams.get('schema')
+  for (const name of prismaOnly) url.searchParams.delete(name)
+  if (schema === null || schema === '') return { connectionString: url.href }
+  // a backslash keeps a blank within the option
+  const path = `"${schema.replaceAll('"', '""')}"`.replace(/[\\ ]/g, '\\$&')
+  const before = url.searchParams.get('options')
+  url.searchParams.delete('options')
+  return { connectionString: url.href, options: [before, `-c search_path=${path}`].filter(Boolean).join(' ') }
 }

@@ -12,12 +12,13 @@ import { addRelay } from './commands/relay.ts'
 import { addSend } from './commands/send.ts'
 import { addSql } from './commands/sql.ts'
 import { addStatus } from './commands/status.ts'
+import { readEnvironment } from './environment.ts'
 import { UsageError } from './outcome.ts'
 import { printable } from './visible.ts'
 
 const END = `
 Commands that need a schema or a database read postern.config.ts, and DATABASE_URL from the
-environment, .env.local or .env.
+environment, or an .env file as Next.js reads them in development.
 
 Exit codes: 0 success, 1 a fault was found or the command failed, 2 the command line is wrong.`
 
@@ -68,10 +69,7 @@ export async function run(args: readonly string[]): Promise<number> {
     return 2
   }
   try {
-    // the environment goes first, then the files in this order, as in Next.js
-    for (const file of ['.env.local', '.env']) {
-      if (statSync(file, { throwIfNoEntry: false })?.isFile()) process.loadEnvFile(file)
-    }
+    readEnvironment(process.cwd(), process.env)
     await program.parseAsync([...args], { from: 'user' })
     return Number(process.exitCode ?? 0)
   } catch (error) {

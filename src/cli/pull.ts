@@ -1,6 +1,6 @@
 import type { PostgresConnection } from '../postgres/connection.ts'
 import { UsageError } from './outcome.ts'
-import { readCatalogue } from './pull/catalogue.ts'
+import { readCatalogue, schemasWithTables } from './pull/catalogue.ts'
 import { guessTenant, type LeftOut, modelsOf, type PulledModel, tenantColumn } from './pull/models.ts'
 import { schemaText } from './pull/write.ts'
 import { visible } from './visible.ts'
@@ -13,6 +13,8 @@ export interface PullOptions {
   readonly tenantColumn?: string | undefined
   /** Write models without a tenant as models that every signed caller may read, not as comments. */
   readonly includeShared: boolean
+  /** Also allow the operations that could succeed; without it every model is read only. */
+  readonly mutable: boolean
   readonly install: string
 }
 
@@ -23,6 +25,8 @@ export interface Pulled {
   readonly shared: readonly PulledModel[]
   readonly leftOut: readonly LeftOut[]
   readonly tenant: string | undefined
+  /** Where tables are, by schema, when none was found. */
+  readonly elsewhere: readonly { readonly schema: string; readonly tables: number }[]
 }
 
 /**
@@ -40,7 +44,7 @@ export async function pull(connection: PostgresConnection, options: PullOptions)
       `there is no table ${absent}; there are ${visible(all.map(({ name }) => name).join(', ')) || 'none'}`,
     )
   }
-  const { tenantColumn: named, includeShared } = options
+  const { tenantColumn: named, includeShared, mutable } = options
   if (named !== undefined && !tables.some(({ columns }) => columns.some((one) => one.name === named))) {
     throw new UsageError(`no table has a column ${named}`)
   }
@@ -48,19 +52,27 @@ export async function pull(connection: PostgresConnection, options: PullOptions)
   const { models, leftOut } = modelsOf(tables, (table) => tenantColumn(table, tenant, named === undefined))
   const nobodys = models.filter(({ policy }) => policy.by === 'none')
   return {
-    text: schemaText(models, leftOut, includeShared),
+    text: schemaText(models, leftOut, { includeShared, mutable }),
     models: includeShared ? models : models.filter((one) => !nobodys.includes(one)),
     shared: includeShared ? [] : nobodys,
     leftOut,
     tenant,
+    elsewhere: all.length === 0 ? await schemasWithTables(connection, options.install) : [],
   }
 }
 
 /** What somebody who has not read the file yet must know of it. */
-export function pullLines({ models, shared, leftOut }: Pulled): string[] {
+export function pullLines({ models, shared, leftOut, elsewhere }: Pulled): string[] {
+  if (elsewhere.length > 0 || models.length + shared.length + leftOut.length === 0)
+    return nothingFound(elsewhere)
   const open = models.filter(({ policy }) => policy.by === 'none')
   const names = (given: readonly PulledModel[]): string => given.map(({ name }) => name).join(', ')
   return [
+    ...[...models, ...shared].flatMap(({ table, omitted }) =>
+      omitted.map(
+        ({ column, why }) => `left out: ${visible(`${table.sql}.${column.name}`)}, ${visible(why)}`,
+      ),
+    ),
     ...leftOut.map(({ table, why }) => `left out: ${visible(table)}, ${visible(why)}`),
     ...(shared.length === 0
       ? []
@@ -68,6 +80,14 @@ export function pullLines({ models, shared, leftOut }: Pulled): string[] {
           `without a tenant: ${names(shared)}: left as comments; --include-shared lets every signed caller read them`,
         ]),
     ...(open.length === 0 ? [] : [`without a tenant, read only for every signed caller: ${names(open)}`]),
+  ]
+}
+
+function nothingFound(elsewhere: Pulled['elsewhere']): string[] {
+  if (elsewhere.length === 0) return ['no tables found: this database has none that the role may read']
+  const places = elsewhere.map(({ schema, tables }) => `${visible(schema)} (${tables})`).join(', ')
+  return [
+    `no tables found in the search path; there are tables in: ${places}. Name the schemas: --db-schema <name>`,
   ]
 }
 

@@ -93,13 +93,13 @@ test('an ordinary role with the grants of `grants` has nothing to mend; doctor s
 })
 
 /** What is planted, how it is taken out, and what must be said of it. */
-const faults: [name: string, plant: string, undo: string, subject: string, message: string, fix: string][] = [
+const faults: [name: string, plant: string, undo: string, subject: string, kind: string, fix: string][] = [
   [
     'a missing grant on our tables',
     `revoke insert on postern.outbox from ROLE`,
     `grant insert on postern.outbox to ROLE`,
     'postern',
-    'lacks insert on postern.outbox',
+    'privilege_missing',
     'grant insert on postern.outbox to',
   ],
   [
@@ -107,7 +107,7 @@ const faults: [name: string, plant: string, undo: string, subject: string, messa
     `revoke delete on drafts from ROLE`,
     `grant delete on drafts to ROLE`,
     'drafts',
-    'lacks delete on public.drafts',
+    'table_privilege_missing',
     'grant delete on public.drafts to',
   ],
   [
@@ -115,7 +115,7 @@ const faults: [name: string, plant: string, undo: string, subject: string, messa
     `revoke usage on schema postern from ROLE`,
     `grant usage on schema postern to ROLE`,
     'postern',
-    'lacks usage on schema postern',
+    'usage_missing',
     'grant usage on schema postern to',
   ],
   [
@@ -123,7 +123,7 @@ const faults: [name: string, plant: string, undo: string, subject: string, messa
     `alter table notes rename score to points; alter table notes rename text to words`,
     `alter table notes rename points to score; alter table notes rename words to text`,
     'notes',
-    'has no column score',
+    'column_missing',
     'alter table public.notes add column score',
   ],
   [
@@ -131,7 +131,7 @@ const faults: [name: string, plant: string, undo: string, subject: string, messa
     `alter table notes rename score to points; alter table notes rename text to words`,
     `alter table notes rename points to score; alter table notes rename words to text`,
     'notes',
-    'has no column text',
+    'column_missing',
     'alter table public.notes add column text',
   ],
   [
@@ -139,15 +139,15 @@ const faults: [name: string, plant: string, undo: string, subject: string, messa
     `alter table notes alter score type boolean using false`,
     `alter table notes alter score type numeric using null`,
     'notes',
-    'column score of type boolean cannot hold',
-    'npx postern pull --table notes',
+    'kind_does_not_fit',
+    'Declare it as score: z.boolean()',
   ],
   [
     'a missing function',
     `alter function postern.horizon() rename to horizon_gone`,
     `alter function postern.horizon_gone() rename to horizon`,
     'postern',
-    'functions are missing: horizon',
+    'functions_missing',
     'npx postern migrate',
   ],
   [
@@ -155,7 +155,7 @@ const faults: [name: string, plant: string, undo: string, subject: string, messa
     `update postern.migration set version = version - 100; grant select on postern.migration to ROLE`,
     `update postern.migration set version = version + 100`,
     'postern',
-    'our tables are of version',
+    'tables_older',
     'npx postern migrate',
   ],
   [
@@ -163,7 +163,7 @@ const faults: [name: string, plant: string, undo: string, subject: string, messa
     `alter table drafts enable row level security; alter role ROLE bypassrls`,
     `alter table drafts disable row level security; alter role ROLE nobypassrls`,
     'drafts',
-    'this role passes by its policies',
+    'row_security_bypassed',
     'force row level security',
   ],
   [
@@ -171,7 +171,7 @@ const faults: [name: string, plant: string, undo: string, subject: string, messa
     `alter table drafts drop constraint drafts_pkey`,
     `alter table drafts add primary key (id)`,
     'drafts',
-    'id is not the primary key',
+    'not_a_key',
     'alter table public.drafts add primary key (id)',
   ],
   [
@@ -179,7 +179,7 @@ const faults: [name: string, plant: string, undo: string, subject: string, messa
     `alter table notes disable trigger postern_capture`,
     `alter table notes enable trigger postern_capture`,
     'notes',
-    'lacks our triggers, or they are switched off',
+    'capture_off',
     'enable trigger postern_capture',
   ],
   [
@@ -187,7 +187,7 @@ const faults: [name: string, plant: string, undo: string, subject: string, messa
     `alter table drafts add column owner text not null`,
     `alter table drafts drop column owner`,
     'drafts',
-    'column owner of public.drafts takes no null and has no default',
+    'column_cannot_be_filled',
     'alter column owner set default',
   ],
   [
@@ -195,21 +195,23 @@ const faults: [name: string, plant: string, undo: string, subject: string, messa
     `alter sequence postern.position_seq cache 10`,
     `alter sequence postern.position_seq cache 1`,
     'postern',
-    'CACHE 10',
+    'sequence_cached',
     'alter sequence postern.position_seq cache 1',
   ],
 ]
 
 describe('check finds, names and tells how to mend', () => {
-  test.each(faults)('%s', async (_, plant, undo, subject, message, fix) => {
+  test.each(faults)('%s', async (_, plant, undo, subject, kind, fix) => {
     const statements = (text: string): string => text.replaceAll('ROLE', role)
     await open.sql(statements(plant))
     try {
       const { code, errors } = await look('check')
       expect(errors).toContainEqual({
         level: 'error',
+        code: kind,
         subject,
-        message: expect.stringContaining(message),
+        ...(kind === 'column_missing' || kind === 'kind_does_not_fit' ? { field: expect.any(String) } : {}),
+        message: expect.any(String),
         fix: expect.stringContaining(fix),
       })
       expect(code).toBe(1)

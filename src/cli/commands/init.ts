@@ -95,7 +95,7 @@ async function pulled(options: InitOptions): Promise<Pulled | undefined> {
   try {
     const found = await progress('reading the catalogue', () =>
       withConnection(address, (connection) =>
-        pull(connection, { tables: table, tenantColumn, includeShared, install: 'postern' }),
+        pull(connection, { tables: table, tenantColumn, includeShared, mutable: true, install: 'postern' }),
       ),
     )
     return found.models.length + found.shared.length === 0 ? undefined : found

@@ -3,12 +3,14 @@ import { connectionOptions, type DatabaseOptions, withConnection } from '../data
 import { writeNew } from '../files.ts'
 import { tell } from '../outcome.ts'
 import { progress } from '../progress.ts'
+import { printable } from '../visible.ts'
 
 interface PullOptions extends DatabaseOptions {
   readonly table?: string[]
   readonly dbSchema?: string[]
   readonly tenantColumn?: string
   readonly includeShared: boolean
+  readonly mutable: boolean
   readonly out?: string
   readonly force: boolean
 }
@@ -23,6 +25,11 @@ export function addPull(program: Command): void {
     .option('--table <name...>', 'only these tables')
     .option('--db-schema <name...>', 'look in these schemas of the database; default: the search path')
     .option('--tenant-column <name>', 'the column that says whose row it is; default: guessed')
+    .option(
+      '--mutable',
+      'also allow the operations that could succeed; default: every model is read only',
+      false,
+    )
     .option('--include-shared', 'also tables without a tenant, which every signed caller may read', false)
   connectionOptions(command).action(run)
 }
@@ -37,22 +44,36 @@ async function run(options: PullOptions): Promise<void> {
         schemas: options.dbSchema,
         tenantColumn: options.tenantColumn,
         includeShared: options.includeShared,
+        mutable: options.mutable,
         install: options.namespace ?? 'postern',
       }),
     ),
   )
   const { text, models, shared, leftOut, tenant } = pulled
-  if (options.out !== undefined) writeNew(options.out, text, options.force)
+  const found = models.length + shared.length > 0
+  if (options.out !== undefined && found) writeNew(options.out, text, options.force)
   const names = models.map(({ name }) => name)
   const result = {
     models: names,
     shared: shared.map(({ name }) => name),
     leftOut,
+    omitted: Object.fromEntries(
+      [...models, ...shared].flatMap(({ name, omitted }) =>
+        omitted.length === 0
+          ? []
+          : [[name, omitted.map(({ column, why }) => ({ column: column.name, why }))]],
+      ),
+    ),
     tenantColumn: tenant ?? null,
-    file: options.out ?? null,
+    file: found ? (options.out ?? null) : null,
     text,
   }
-  if (options.out === undefined) return tell({ result, lines: [text.trimEnd()] }, options)
+  if (!found) return tell({ result, lines: pullLines(pulled), ok: false }, options)
+  if (options.out === undefined) {
+    // the module goes to standard output, so what a reader must know of it goes beside
+    if (!options.json) for (const line of pullLines(pulled)) console.error(printable(line))
+    return tell({ result, lines: [text.trimEnd()] }, options)
+  }
   tell(
     {
       result,

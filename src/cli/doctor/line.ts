@@ -4,6 +4,9 @@ import type { Finding } from '../../postgres/install/check/finding.ts'
 /** One line of the table: a finding, or something that is as it should be. */
 export interface Line {
   readonly level: 'ok' | Finding['level']
+  /** What a finding is, for programs. */
+  readonly code?: string
+  readonly field?: string
   readonly subject: string
   readonly message: string
   readonly fix?: string

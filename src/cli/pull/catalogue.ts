@@ -73,3 +73,21 @@ where c.relkind in ('r', 'p', 'v', 'm', 'f') order by p.place desc`,
   )
   return new Map(rows.map(({ schema, name }) => [name ?? '', schema ?? '']))
 }
+
+/** Schemas that have tables which the role may read, those of Postgres and of postern left out. */
+export async function schemasWithTables(
+  connection: PostgresConnection,
+  install: string,
+): Promise<{ schema: string; tables: number }[]> {
+  const rows = await connection.transaction(async (session) => {
+    await settle(session)
+    return session.query(
+      `select n.nspname as schema, count(*)::text as tables from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p') and not c.relispartition and n.nspname <> $1::text
+  and n.nspname <> 'information_schema' and n.nspname not like 'pg~_%' escape '~' and has_table_privilege(c.oid, 'select')
+group by n.nspname order by n.nspname`,
+      [install],
+    )
+  })
+  return rows.map(({ schema, tables }) => ({ schema: schema ?? '', tables: Number(tables) }))
+}

@@ -1,32 +1,13 @@
 import { type Column, isMade } from '../../postgres/model/catalog.ts'
-import { unsupported } from '../../postgres/model/column-values.ts'
+import { typeOf, unsupported } from '../../postgres/model/column-values.ts'
+import type { PulledTable } from './catalogue.ts'
 import { quoted } from './names.ts'
-
-const types: Readonly<Record<string, string>> = {
-  int2: 'z.int32()',
-  int4: 'z.int32()',
-  int8: 'field.bigint()',
-  numeric: 'field.numeric()',
-  float4: 'z.number()',
-  float8: 'z.number()',
-  bool: 'z.boolean()',
-  uuid: 'field.uuid()',
-  date: 'field.date()',
-  timestamptz: 'field.timestamp()',
-  timestamp: 'field.timestamp()',
-  bytea: 'field.bytes()',
-  json: 'field.json()',
-  jsonb: 'field.json()',
-}
-
-/** Names of columns that hardly anybody wants to show to a caller. */
-const secret =
-  /(^|_)(password|passwd|passphrase|secret|token|salt|hash|digest|api_?key|private_?key|otp|totp)(_|$)/i
+import { isSecretColumn } from './secrets.ts'
 
 /** Why a column had better not be a field, or undefined. */
-export function unfit(column: Column): string | undefined {
-  if (unsupported(column)) return `of type ${column.type}, whose text goes by the session's time zone`
-  if (secret.test(column.name.replace(/([a-z])([A-Z])/g, '$1_$2'))) return 'looks like a secret'
+export function unfit(column: Column, table: Pick<PulledTable, 'references'>): string | undefined {
+  if (unsupported(column)) return `its text depends on the session's time zone (${column.type})`
+  if (isSecretColumn(column, table)) return 'looks like a secret'
   return undefined
 }
 
@@ -41,24 +22,26 @@ export function fieldText(column: Column, labels: readonly string[] | undefined)
 }
 
 function typeText(column: Column, labels: readonly string[] | undefined): string {
-  const { base, fullType, isEnum } = column
-  const isArray = base.startsWith('_')
-  const element = isArray ? base.slice(1) : base
-  const length = /^(?:character varying|varchar)\((\d+)\)$/.exec(fullType.replace(/^pg_catalog\./, ''))?.[1]
+  const { base, fullType, isEnum, isArray, dimensions } = column
+  const length = base === 'varchar' && !isArray ? /\((\d+)\)$/.exec(fullType)?.[1] : undefined
   const scalar =
     isEnum && labels !== undefined
       ? `z.enum([${labels.map(quoted).join(', ')}])`
-      : ((Object.hasOwn(types, element) ? types[element] : undefined) ??
-        (length === undefined || isArray ? 'z.string()' : `z.string().max(${length})`))
-  return isArray ? `z.array(${scalar})` : scalar
+      : length === undefined
+        ? typeOf(column).declare
+        : `z.string().max(${length})`
+  if (!isArray) return scalar
+  // a member of an array may be NULL, whatever the column says
+  const member = scalar === 'field.json()' ? scalar : `${scalar}.nullable()`
+  return `${'z.array('.repeat(dimensions)}${member}${')'.repeat(dimensions)}`
 }
 
 /** A default that is a plain value, as TypeScript. What the database computes stays with the database. */
 function literalDefault(
-  { base, default: sql }: Column,
+  { base, isArray, default: sql }: Column,
   labels: readonly string[] | undefined,
 ): string | undefined {
-  if (sql === null || base.startsWith('_')) return undefined
+  if (sql === null || isArray) return undefined
   if (base === 'bool') return /^(true|false)$/.exec(sql)?.[1]
   const number = /^'?(-?\d+(?:\.\d+)?)'?(?:::[\w "]+)?$/.exec(sql.replace(/^\((-?[\d.]+)\)/, '$1'))?.[1]
   if (['int2', 'int4', 'float4', 'float8'].includes(base))

@@ -1,15 +1,17 @@
 import type { ResolvedPolicy } from '../../core/schema/define.ts'
 import { isKeyType } from '../../postgres/model/bind.ts'
-import { type Column, isMade, primaryKeyOf } from '../../postgres/model/catalog.ts'
+import { type Column, isMade } from '../../postgres/model/catalog.ts'
 import type { PulledTable } from './catalogue.ts'
 import { unfit } from './fields.ts'
 import { camel, unique } from './names.ts'
+import { isSecretColumn, isSecretTable } from './secrets.ts'
 
 /** A table on its way to being a model. */
 export interface PulledModel {
   readonly name: string
   readonly table: PulledTable
-  readonly key: Column
+  /** The columns that together name a row. */
+  readonly keys: readonly Column[]
   readonly fields: readonly { readonly name: string; readonly column: Column }[]
   /** Columns that are not shown, and why. */
   readonly omitted: readonly { readonly column: Column; readonly why: string }[]
@@ -25,11 +27,22 @@ export interface LeftOut {
 
 /** Names that usually hold a tenant; those of one row are names for the same. */
 const usual = [
-  ['organization_id', 'organizationId', 'org_id', 'orgId', 'tenant_id', 'tenantId'],
-  ['workspace_id', 'workspaceId'],
-  ['team_id', 'teamId'],
-  ['account_id', 'accountId'],
-]
+  ...[
+    ['organization', 'organisation', 'org', 'tenant'],
+    ['company', 'companies'],
+    ['workspace'],
+    ['team'],
+    ['account'],
+  ],
+  ...[['business'], ['customer'], ['client'], ['shop', 'store', 'merchant'], ['site', 'website']],
+].map((nouns) =>
+  nouns.flatMap((noun) => [
+    `${noun}_id`,
+    `${noun}Id`,
+    `${noun}_uuid`,
+    `${noun[0]?.toUpperCase()}${noun.slice(1)}ID`,
+  ]),
+)
 
 /** The column that most tables have of those that usually hold a tenant. */
 export function guessTenant(tables: readonly PulledTable[]): string | undefined {
@@ -63,19 +76,18 @@ export function modelsOf(
   const models: PulledModel[] = []
   const leftOut: LeftOut[] = []
   for (const table of tables) {
-    const [key, ...more] = primaryKeyOf(table)
-    const column = table.columns.find(({ name }) => name === key)
-    const why = unfitTable(table, column, more.length)
-    if (why !== undefined || column === undefined) {
-      leftOut.push({ table: table.sql, why: why ?? 'no primary key' })
+    const keys = keyOf(table)
+    const why = unfitTable(table) ?? (typeof keys === 'string' ? keys : undefined)
+    if (why !== undefined || typeof keys === 'string') {
+      leftOut.push({ table: table.sql, why: why ?? '' })
       continue
     }
     const name = unique(camel(table.name), new Set(models.map((one) => one.name)))
     models.push({
       name,
       table,
-      key: column,
-      ...split(table, column, tenantOf(table)),
+      keys,
+      ...split(table, keys, tenantOf(table)),
       policy: { by: 'none' },
       relations: [],
     })
@@ -85,32 +97,52 @@ export function modelsOf(
   return { models, leftOut }
 }
 
-function unfitTable(table: PulledTable, key: Column | undefined, more: number): string | undefined {
-  if (key === undefined) return 'no primary key'
-  if (more > 0) return 'a primary key of several columns'
-  if (!isKeyType(key)) return `a primary key of type ${key.type}`
+function unfitTable(table: PulledTable): string | undefined {
+  if (isSecretTable(table)) return 'looks like a table of secrets'
   if (table.name.includes('.') || (!table.visible && table.schema.includes('.')))
-    return 'a dot in its name, which a schema reads as the end of another'
+    return 'has a dot in its name, which a schema reads as the end of another'
   return undefined
 }
 
+/** The columns of the first key that can name rows, the primary key before others; else why there is none. */
+function keyOf(table: PulledTable): readonly Column[] | string {
+  if (table.keys.length === 0) {
+    return 'has no primary key, and no unique index over columns that are NOT NULL'
+  }
+  const all = table.keys.map(({ columns }) => columnsOf(table, columns))
+  const found = all.find((columns) => columns.every((column) => keyFault(table, column) === undefined))
+  if (found !== undefined) return found
+  return (
+    all[0]?.map((column) => keyFault(table, column)).find((why) => why !== undefined) ?? 'has no usable key'
+  )
+}
+
+function keyFault(table: PulledTable, column: Column): string | undefined {
+  if (!isKeyType(column)) return `has a key of type ${column.type} (${column.name})`
+  if (column.isLoose) return `has a key under a non-deterministic collation (${column.name})`
+  return isSecretColumn(column, table) ? `has a key that looks like a secret (${column.name})` : undefined
+}
+
+const columnsOf = ({ columns }: PulledTable, names: readonly string[]): Column[] =>
+  names.flatMap((name) => columns.find((column) => column.name === name) ?? [])
+
 function split(
   table: PulledTable,
-  key: Column,
+  keys: readonly Column[],
   tenant: string | undefined,
 ): Pick<PulledModel, 'fields' | 'omitted'> {
   const fields: { name: string; column: Column }[] = []
   const omitted: { column: Column; why: string }[] = []
-  const taken = new Set(key.name === 'id' ? [] : ['id'])
+  const taken = new Set(keys.some(({ name }) => name === 'id') ? [] : ['id'])
   for (const column of table.columns) {
     // the tenant stands in the policy: it needs no field
-    if (column.name === tenant && column !== key) continue
-    const why = column === key ? undefined : unfit(column)
+    if (column.name === tenant && !keys.includes(column)) continue
+    const why = keys.includes(column) ? undefined : unfit(column, table)
     if (why !== undefined) {
       omitted.push({ column, why })
       continue
     }
-    const name = unique(column === key && column.name === 'id' ? 'id' : camel(column.name), taken)
+    const name = unique(keys.includes(column) && column.name === 'id' ? 'id' : camel(column.name), taken)
     taken.add(name)
     fields.push({ name, column })
   }
@@ -134,8 +166,9 @@ function setPolicies(
   }
   for (const model of models) {
     // the tenants themselves: a row is its own
-    if (scoped.has(model) || !tenants.has(`${model.table.schema}.${model.table.name}`)) continue
-    model.policy = { by: 'column', column: model.key.name }
+    if (scoped.has(model) || model.keys.length > 1) continue
+    if (!tenants.has(`${model.table.schema}.${model.table.name}`)) continue
+    model.policy = { by: 'column', column: model.keys[0]?.name ?? '' }
     scoped.add(model)
   }
   for (let grown = true; grown; ) {
@@ -145,7 +178,13 @@ function setPolicies(
       for (const { column, schema, table } of model.table.references) {
         const field = model.fields.find((one) => one.column.name === column)
         const parent = models.find((one) => one.table.schema === schema && one.table.name === table)
-        if (field === undefined || !field.column.notNull || parent === undefined || !scoped.has(parent))
+        if (
+          field === undefined ||
+          !field.column.notNull ||
+          parent === undefined ||
+          parent.keys.length > 1 ||
+          !scoped.has(parent)
+        )
           continue
         model.policy = { by: 'parent', fk: field.name, parent: parent.name }
         scoped.add(model)
@@ -163,7 +202,8 @@ function setRelations(models: readonly PulledModel[]): void {
     for (const { column, schema, table } of model.table.references) {
       const field = model.fields.find((one) => one.column.name === column)
       const other = models.find((one) => one.table.schema === schema && one.table.name === table)
-      if (field === undefined || other === undefined) continue
+      // a table may be referred to by another key than the one that names its rows here
+      if (field === undefined || other === undefined || other.keys.length > 1) continue
       const short = field.name.replace(/(Id|_id|ID)$/, '')
       const name = short === field.name || short === '' ? `${field.name}Row` : short
       model.relations.push({

@@ -1,4 +1,5 @@
-import { isMade } from '../../postgres/model/catalog.ts'
+import { type Column, isMade } from '../../postgres/model/catalog.ts'
+import { typeOf } from '../../postgres/model/column-values.ts'
 import { visible } from '../visible.ts'
 import { fieldText } from './fields.ts'
 import { cannotCreate, type LeftOut, type PulledModel } from './models.ts'
@@ -8,17 +9,22 @@ import { keyText, quoted, snake } from './names.ts'
 export function schemaText(
   models: readonly PulledModel[],
   leftOut: readonly LeftOut[],
-  includeShared: boolean,
+  { includeShared, mutable }: { includeShared: boolean; mutable: boolean },
 ): string {
   const isShared = (one: PulledModel): boolean => one.policy.by === 'none' && !includeShared
   const absent = new Set(models.filter(isShared).map(({ name }) => name))
-  const body = models.map((one) => {
-    const text = modelText(one, absent)
-    return absent.has(one.name) ? text.replace(/^ {2}(?!\/\/ No)/gm, '  // ') : text
-  })
-  const code = body.join('\n').replace(/^ *\/\/.*$/gm, '')
-  const used = (name: string): boolean => new RegExp(`\\b${name}[.(]`).test(code)
-  const imports = ['field', 'model', 'relation', 'z'].filter(used)
+  const texts = models.map((one) => ({ hidden: absent.has(one.name), ...modelText(one, absent, mutable) }))
+  const body = texts.map(({ hidden, note, lines }) =>
+    [...note, ...(hidden ? lines.map((line) => `  // ${line.slice(2)}`) : lines)].join('\n'),
+  )
+  const code = texts
+    .flatMap(({ hidden, lines }) => (hidden ? [] : lines))
+    .filter((line) => !line.trimStart().startsWith('//'))
+    .join('\n')
+  // as they are written above: `z.string()`, `(z.`, `model({`
+  const imports = ['field.', 'model(', 'relation.', 'z.'].flatMap((use) =>
+    [' ', '('].some((before) => code.includes(before + use)) ? use.slice(0, -1) : [],
+  )
   return [
     `import { ${['defineSchema', ...imports].join(', ')} } from 'postern'`,
     '',
@@ -34,7 +40,13 @@ export function schemaText(
 /** What stands in a name ends no comment. */
 const comment = (text: string): string => `  // ${visible(text)}`
 
-function modelText(model: PulledModel, absent: ReadonlySet<string>): string {
+interface ModelText {
+  /** What a reader must know of it. */
+  readonly note: readonly string[]
+  readonly lines: readonly string[]
+}
+
+function modelText(model: PulledModel, absent: ReadonlySet<string>, mutable: boolean): ModelText {
   const { name, table, fields, omitted, relations, policy } = model
   const lines = fields
     // the key `id` of a text needs no mention
@@ -46,14 +58,14 @@ function modelText(model: PulledModel, absent: ReadonlySet<string>): string {
     return absent.has(one.model) && !absent.has(name) ? `      // ${text}` : `      ${text}`
   })
   const note = policy.by === 'none' ? [absent.has(name) ? ABSENT : NOBODYS] : []
-  return [
-    ...note,
+  const code = [
     `  ${keyText(name)}: model({`,
     ...block('fields', [...lines, ...hidden]),
     ...(related.length === 0 ? [] : block('relations', related)),
-    ...optionLines(model),
+    ...optionLines(model, mutable),
     '  }),',
-  ].join('\n')
+  ]
+  return { note, lines: code }
 }
 
 const block = (name: string, lines: readonly string[]): string[] =>
@@ -64,8 +76,25 @@ const NOBODYS =
 const ABSENT =
   '  // No tenant was found here, so it is left out: say whose rows they are, or let every signed caller read them all.'
 
-function optionLines(model: PulledModel): string[] {
-  const { name, table, fields, key, policy } = model
+const isTime = (column: Column): boolean => !column.isArray && typeOf(column).kind === 'timestamp'
+
+/** Operations that could succeed on the table. */
+function operations(model: PulledModel, made: readonly Column[]): string[] {
+  const { fields, keys, policy } = model
+  // without a field that input may set, nothing is left to update
+  const settable = fields.some(({ column }) => !keys.includes(column) && !made.includes(column))
+  // the tenants themselves are not made or dropped through here
+  const isTenant = policy.by === 'column' && policy.column === keys[0]?.name && keys.length === 1
+  return [
+    ...(isTenant || cannotCreate(model) ? [] : ['CREATE']),
+    ...(settable ? ['UPDATE'] : []),
+    ...(isTenant ? [] : ['DELETE']),
+  ]
+}
+
+function optionLines(model: PulledModel, mutable: boolean): string[] {
+  const { name, table, fields, keys, policy } = model
+  const isKey = (column: Column): boolean => keys.includes(column)
   const lines: string[] = []
   const bare = snake(name)
   if (!table.visible) lines.push(`table: ${quoted(`${table.schema}.${table.name}`)}`)
@@ -75,31 +104,28 @@ function optionLines(model: PulledModel): string[] {
     const pairs = columns.map(({ name: at, column }) => `${keyText(at)}: ${quoted(column.name)}`)
     lines.push(`columns: { ${pairs.join(', ')} }`)
   }
-  const keyField = fields.find(({ column }) => column === key)
-  if (keyField !== undefined && keyField.name !== 'id') lines.push(`primaryKey: ${quoted(keyField.name)}`)
+  const key = keys.flatMap((column) => fields.find((one) => one.column === column)?.name ?? [])
+  if (key.length > 1) lines.push(`primaryKey: [${key.map(quoted).join(', ')}]`)
+  else if (key[0] !== 'id') lines.push(`primaryKey: ${quoted(key[0] ?? 'id')}`)
   if (policy.by === 'none') lines.push("policy: { by: 'none' }")
   else if (policy.by === 'parent') {
     lines.push(`policy: { by: 'parent', fk: ${quoted(policy.fk)}, parent: ${quoted(policy.parent)} }`)
   } else if (policy.column !== 'organization_id') {
     lines.push(`policy: { by: 'column', column: ${quoted(policy.column)} }`)
   }
-  const made = fields.filter(({ column }) => isMade(column) && column !== key)
-  // without a field that input may set, nothing is left to update
-  const settable = fields.some((one) => one.column !== key && !made.includes(one))
-  // the tenants themselves are not made or dropped through here
-  const isTenant = policy.by === 'column' && policy.column === key.name
-  const mutable = [
-    ...(isTenant || cannotCreate(model) ? [] : ['CREATE']),
-    ...(settable ? ['UPDATE'] : []),
-    ...(isTenant ? [] : ['DELETE']),
-  ]
-  if (policy.by !== 'none' && mutable.length > 0) {
-    lines.push(`mutable: [${mutable.map((one) => quoted(one)).join(', ')}]`)
+  const made = fields.filter(({ column }) => isMade(column) && !isKey(column))
+  if (mutable && policy.by !== 'none') {
+    const allowed = operations(
+      model,
+      made.map(({ column }) => column),
+    )
+    if (allowed.length > 0) lines.push(`mutable: [${allowed.map(quoted).join(', ')}]`)
   }
+  const archive = fields.find(({ name: at }) => at === 'archivedAt')
+  if (archive !== undefined && !isTime(archive.column)) lines.push('archive: false')
   if (made.length > 0) lines.push(`readOnly: [${made.map(({ name: at }) => quoted(at)).join(', ')}]`)
   const touch = fields.find(
-    ({ name: at, column }) =>
-      /^(updatedAt|updated|modifiedAt)$/.test(at) && ['timestamptz', 'timestamp'].includes(column.base),
+    ({ name: at, column }) => /^(updatedAt|updated|modifiedAt)$/.test(at) && isTime(column),
   )
   if (touch !== undefined && policy.by !== 'none') lines.push(`touch: ${quoted(touch.name)}`)
   return lines.map((line) => `    ${line},`)

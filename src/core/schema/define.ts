@@ -137,13 +137,7 @@ function resolveModel(name: string, definition: ModelDefinition, schema: SchemaO
     if (!fields.has(known)) throw new TypeError(`${name}.${known}: named in the options, but not a field`)
   }
   const [first, second] = (options.table ?? cased(name, casing)).split('.', 2)
-  const archive = fields.get(options.archive ?? 'archivedAt')
-  if (options.archive !== undefined && archive === undefined) {
-    throw new TypeError(`${name}.${options.archive}: named in the options, but not a field`)
-  }
-  if (archive !== undefined && !holdsTime(archive)) {
-    throw new TypeError(`${name}.${archive.name}: the archive field must hold a time`)
-  }
+  const archive = archiveField(name, fields, options.archive)
   // without a field that input may set there is nothing that an UPDATE could say
   const updatable = [...fields.values()].some(({ writable }) => writable)
   return {
@@ -168,6 +162,19 @@ function resolveModel(name: string, definition: ModelDefinition, schema: SchemaO
     capture: options.capture,
     hidden: [],
   }
+}
+
+function archiveField(
+  model: string,
+  fields: ReadonlyMap<string, Field>,
+  named: ModelOptions['archive'],
+): Field | undefined {
+  if (named === false) return undefined
+  const field = fields.get(named ?? 'archivedAt')
+  if (named === undefined) return field !== undefined && holdsTime(field) ? field : undefined
+  if (field === undefined) throw new TypeError(`${model}.${named}: named in the options, but not a field`)
+  if (!holdsTime(field)) throw new TypeError(`${model}.${named}: the archive field must hold a time`)
+  return field
 }
 
 function allowed(mutable: ModelOptions['mutable'], archivable: boolean): readonly OperationType[] {

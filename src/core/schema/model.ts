@@ -35,8 +35,8 @@ export interface ModelOptions<S extends Shape = Shape> {
   primaryKey?: (keyof S & string) | 'id' | readonly (keyof S & string)[]
   /** Fields that are read but never written by input, for example generated columns. */
   readOnly?: readonly (keyof S & string)[]
-  /** The timestamp field that ARCHIVE sets. Default `archivedAt` when the shape has it. */
-  archive?: keyof S & string
+  /** The timestamp field that ARCHIVE sets. Default `archivedAt` when the shape has it and it holds a time; `false`: none. */
+  archive?: (keyof S & string) | false
   /** Timestamp fields that every create and update sets to the time of the commit, unless the input says otherwise. */
   touch?: (keyof S & string) | readonly (keyof S & string)[]
   /** Values made in this process for a create that does not send them, for example ids of the application's own form. */
