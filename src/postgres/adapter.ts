@@ -21,6 +21,7 @@ import { echoPayload } from './runtime/echo.ts'
 import { fitCommit } from './runtime/fit.ts'
 import type { CommitHooks } from './runtime/hooks.ts'
 import { commitApart, commitIn } from './runtime/hooks.ts'
+import { located } from './runtime/locate.ts'
 import type { Manifest } from './runtime/manifest.ts'
 import { readManifest } from './runtime/manifest.ts'
 import { withParts } from './runtime/parts.ts'
@@ -177,7 +178,10 @@ export function adapterOver<Tx, S extends Schema>(
         }
         return await commitOnce(readCommitted(inTime as PostgresConnection), request, context)
       } catch (error) {
-        return await settle(error, bounded(connection, Math.min(deadlineMs, LAST_LOOK_MS)), request, context)
+        const last = bounded(connection, Math.min(deadlineMs, LAST_LOOK_MS))
+        return await settle(error, last, request, context).catch(async (refusal: unknown) => {
+          throw await located(refusal, last, request, at.models, s)
+        })
       }
     },
 
@@ -197,7 +201,9 @@ export function adapterOver<Tx, S extends Schema>(
         const context: CommitContext = { schema: s, functionName: names, manifest: at, lockTimeoutMs }
         const own = settings(request)
         return keepingSettings(session, ['lock_timeout', ...Object.keys(own)], () =>
-          commitIn(session, tx, request, context, hooks ?? {}, own),
+          commitIn(session, tx, request, context, hooks ?? {}, own).catch(async (refusal: unknown) => {
+            throw await located(refusal, session, request, at.models, s)
+          }),
         )
       })
     },

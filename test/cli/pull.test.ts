@@ -51,12 +51,12 @@ afterAll(async () => {
 
 test('a database of many types becomes a schema that check passes, and that commits and loads', async () => {
   const pulled = await app.run(
-    ['pull', '--include-shared', '--db-schema', 'public', 'Side', '--out', 'schema.ts'],
+    ['pull', '--include-shared', '--mutable', '--db-schema', 'public', 'Side', '--out', 'schema.ts'],
     env(),
   )
   expect(pulled).toMatchObject({ code: 0, stderr: '' })
   expect(pulled.stdout).toContain('7 models, tenant in organization_id')
-  expect(pulled.stdout).toContain('left out: public.memberships, a primary key of several columns')
+  expect(pulled.stdout).toContain('left out: public.memberships, has a key of several columns only')
   const text = readFileSync(join(app.directory, 'schema.ts'), 'utf8')
   expect(text.slice(text.indexOf('  tasks: model('))).toBe(`  tasks: model({
     fields: {
@@ -84,8 +84,8 @@ test('a database of many types becomes a schema that check passes, and that comm
     readOnly: ['doubled'],
     touch: 'updatedAt',
   }),
-  // public.loose is left out: no primary key
-  // public.memberships is left out: a primary key of several columns
+  // public.loose is left out: has no primary key, and no unique index over columns that are NOT NULL
+  // public.memberships is left out: has a key of several columns only
 })
 `)
   expect(text).toContain("policy: { by: 'parent', fk: 'taskId', parent: 'tasks' }")
@@ -172,7 +172,7 @@ test('names cannot leave the comments and texts that they stand in; a terminal i
   const pulled = await app.run(['pull', '--out', 'evil.ts'], env)
   expect(pulled.code).toBe(0)
   expect(pulled.stdout).not.toMatch(/[^\n\P{Cc}]/u)
-  expect(pulled.stdout).toContain('left out: public."my.dotted", a dot in its name')
+  expect(pulled.stdout).toContain('left out: public."my.dotted", has a dot in its name')
   expect(pulled.stdout).toContain('without a tenant: todos: left as comments; --include-shared')
   const text = readFileSync(join(app.directory, 'evil.ts'), 'utf8')
   expect(text.split('\n').filter((line) => line.includes('injected') && !/^ *\/\//.test(line))).toEqual([])
@@ -181,12 +181,14 @@ test('names cannot leave the comments and texts that they stand in; a terminal i
   expect(globalThis).not.toHaveProperty('injected')
   const { models } = loaded.schema
   expect([...models.values()].map(({ name, policy, mutable }) => [name, policy, [...mutable]])).toEqual([
-    ['links', { by: 'column', column: 'organization_id' }, ['CREATE', 'DELETE']],
-    ['more', { by: 'column', column: 'organization_id' }, ['CREATE', 'DELETE']],
+    ['links', { by: 'column', column: 'organization_id' }, []],
+    ['more', { by: 'column', column: 'organization_id' }, []],
     // another name for the same
-    ['ok', { by: 'column', column: 'org_id' }, ['CREATE', 'UPDATE', 'DELETE']],
+    ['ok', { by: 'column', column: 'org_id' }, []],
   ])
-  expect(text).toContain("mutable: ['CREATE', 'DELETE'],")
+  expect(text).not.toContain('mutable')
+  const writable = await app.run(['pull', '--mutable', '--table', 'links', 'more', 'ok'], env)
+  expect(writable.stdout).toContain("mutable: ['CREATE', 'DELETE'],")
   expect(await app.run(['migrate', '--schema', 'evil.ts'], env)).toMatchObject({ code: 0, stderr: '' })
 
   // nobody's tables alone: nothing is served until somebody says so

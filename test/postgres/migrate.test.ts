@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { pgAdapter, pgConnection } from '../../src/adapters/pg.ts'
 import { defineSchema, field, model, type Schema, z } from '../../src/index.ts'
 import { migrate } from '../../src/postgres/index.ts'
+import type { MisfitError } from '../../src/postgres/model/fault.ts'
 import { freshDatabase } from '../support/db.ts'
 import { caller, majors, type OpenSource, openSource, refused } from '../support/postgres-source.ts'
 import { tracker, trackerTables } from '../support/tracker.ts'
@@ -262,34 +263,34 @@ describe('a schema that does not fit its table', () => {
       'no primary key',
       defineSchema({ things: model({ fields: { a: z.string() }, mutable: true, ...none }) }),
       'create table things (id text, a text)',
-      /things: id is not the primary key of public\.things \(that is: none\)/,
+      /things: id is not a key of public\.things.*keys: none/,
     ],
     [
       'another primary key',
       defineSchema({ things: model({ fields: { a: z.string() }, mutable: true, ...none }) }),
       'create table things (id text, a text primary key)',
-      /things: id is not the primary key of public\.things \(that is: a\)/,
+      /things: id is not a key of public\.things.*keys: \(a\)/,
     ],
     [
       'a primary key of two columns',
       defineSchema({ things: model({ fields: { a: z.string() }, mutable: true, ...none }) }),
       'create table things (id text, a text, primary key (id, a))',
-      /things: id is not the primary key .*id, a/,
+      /things: id is not a key .*\(id, a\)/,
     ],
     [
       'a primary key in several spellings',
       defineSchema({ things: model({ fields: { a: z.string() }, mutable: true, ...none }) }),
       'create table things (id char(8) primary key, a text)',
-      /things: a primary key of type (character|bpchar) is not supported/,
+      /things: a key column of type (character|bpchar) \(id\) is not supported/,
     ],
     ...['char(8)', 'numeric'].map((type): [string, Schema, string, RegExp] => [
       `a tenant column in several spellings: ${type}`,
       defineSchema({ things: model({ fields: { a: z.string() }, mutable: true }) }),
       `create table things (id text primary key, organization_id ${type} not null, a text)`,
-      /things: a tenant column of type (character|bpchar|numeric) is not supported \(text, /,
+      /things: a tenant column of type (character|bpchar|numeric) \(organization_id\) is not supported/,
     ]),
     ...[
-      ['primary key', 'id text collate loose primary key, organization_id text not null'],
+      ['key column', 'id text collate loose primary key, organization_id text not null'],
       ['tenant column', 'id text primary key, organization_id text collate loose not null'],
       ['tenant column', 'id text primary key, organization_id loosely not null'],
     ].map(([what, columns]): [string, Schema, string, RegExp] => [
@@ -303,7 +304,7 @@ describe('a schema that does not fit its table', () => {
       'a view that would be written',
       defineSchema({ things: model({ fields: { a: z.string() }, mutable: true, ...none }) }),
       'create table base (id text primary key, a text); create view things as select * from base',
-      /things: public\.things is no table; make the model read only/,
+      /things: public\.things is not a table, and the model allows writes.*mutable: false/,
     ],
     [
       'a flag over a text column',
@@ -359,25 +360,36 @@ describe('a schema that does not fit its table', () => {
     expect(rows).toEqual([{ there: null }])
   })
 
-  test('a whole number over a bigint column, and a number over a numeric one, page like any other', async () => {
-    await using open = await openSource({
-      schema: defineSchema({
-        things: model({ fields: { big: z.int(), exact: z.number() }, mutable: true, ...none }),
-      }),
-      tables: 'create table things (id text primary key, big bigint not null, exact numeric not null)',
+  test.each([
+    ['a whole number', z.int(), 'bigint', 'field.bigint()'],
+    ['a number', z.number(), 'numeric', 'field.numeric()'],
+    ['a list of whole numbers', z.array(z.int()), 'bigint[]', 'z.array(field.bigint().nullable())'],
+  ])(
+    '%s over %s that travels as a text: refused with the type that says so',
+    async (_, type, column, declare) => {
+      await using open = await bare(`create table things (id text primary key, n ${column})`)
+      const schema = defineSchema({ things: model({ fields: { n: type.optional() }, ...none }) })
+      const error = await refused(migrate(pgConnection(open.pool), schema), 'source_adapter_misconfigured')
+      expect(error.message).toContain(`Declare it as n: ${declare}`)
+    },
+  )
+
+  test('every fault of a model is told at once, as values', async () => {
+    await using open = await bare('create table things (id text primary key, a int, c bool)')
+    const schema = defineSchema({
+      things: model({ fields: { a: z.boolean(), b: z.string(), c: z.string() }, ...none }),
     })
-    await open.commit(
-      [3, 1, 2].map((n) => ({
-        type: 'CREATE' as const,
-        model: 'things',
-        id: `t${n}`,
-        input: { big: n, exact: n / 2 },
-      })),
+    const error = await migrate(pgConnection(open.pool), schema).then(
+      () => expect.fail('it was migrated'),
+      (reason: MisfitError) => reason,
     )
-    for (const orderBy of ['big', 'exact']) {
-      const rows = await open.listAll('things', { orderBy, limit: 1 })
-      expect(rows.map(({ id }) => id)).toEqual(['t1', 't2', 't3'])
-    }
+    expect(error.faults).toMatchObject([{ code: 'column_missing', model: 'things', field: 'b' }])
+    await open.pool.query('alter table things add b text')
+    const second = await migrate(pgConnection(open.pool), schema).catch((reason: MisfitError) => reason)
+    expect((second as MisfitError).faults).toMatchObject([
+      { code: 'kind_does_not_fit', field: 'a', declare: 'z.int32()' },
+      { code: 'kind_does_not_fit', field: 'c', declare: 'z.boolean()' },
+    ])
   })
 })
 

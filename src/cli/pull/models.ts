@@ -1,5 +1,5 @@
 import type { ResolvedPolicy } from '../../core/schema/define.ts'
-import { isKeyType } from '../../postgres/model/bind.ts'
+import { isKeyType, MAX_KEY_COLUMNS } from '../../postgres/model/bind.ts'
 import { type Column, isMade } from '../../postgres/model/catalog.ts'
 import type { PulledTable } from './catalogue.ts'
 import { unfit } from './fields.ts'
@@ -109,7 +109,10 @@ function keyOf(table: PulledTable): readonly Column[] | string {
   if (table.keys.length === 0) {
     return 'has no primary key, and no unique index over columns that are NOT NULL'
   }
-  const all = table.keys.map(({ columns }) => columnsOf(table, columns))
+  const all = table.keys
+    .map(({ columns }) => columnsOf(table, columns))
+    .filter((columns) => columns.length <= MAX_KEY_COLUMNS)
+  if (all.length === 0) return 'has a key of several columns only'
   const found = all.find((columns) => columns.every((column) => keyFault(table, column) === undefined))
   if (found !== undefined) return found
   return (

@@ -38,6 +38,7 @@ function tableFaults({ model, keys, tenant }: BoundModel, table: Table): Fault[]
     else if (column.isLoose) faults.push({ ...at, code: `${what}_collation_unsupported`, column: name })
   }
   const columns = keys.map(({ column }) => column.name)
+  if (columns.length > MAX_KEY_COLUMNS) faults.push({ ...at, code: 'key_of_several_columns', columns })
   const isKey = table.keys.some(
     (key) => key.columns.length === columns.length && columns.every((name) => key.columns.includes(name)),
   )
@@ -47,6 +48,9 @@ function tableFaults({ model, keys, tenant }: BoundModel, table: Table): Fault[]
   }
   return faults
 }
+
+/** Columns of a key that the compiled functions can address a row by. */
+export const MAX_KEY_COLUMNS = 1
 
 /** Whether every value has one text: the log, which compares texts, would take one row for two. */
 export const isKeyType = ({ base, isArray }: Column): boolean => !isArray && keyTypes.includes(base)

@@ -156,9 +156,8 @@ const settled: Readonly<Record<string, string>> = {
  * @returns the schemas that the application's own search path finds tables in, in order.
  */
 export async function settle(session: PostgresSession): Promise<readonly string[]> {
-  // its own schema is named: pg_catalog may stand behind others in the path
   const [at] = await session.query(
-    `select pg_catalog.to_json(pg_catalog.current_schemas(true))::pg_catalog.text as path`,
+    `select pg_catalog.to_json(pg_catalog.current_schemas(false))::pg_catalog.text as path`,
     [],
   )
   const calls = Object.entries(settled).map(

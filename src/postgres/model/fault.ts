@@ -35,6 +35,7 @@ export type Fault = { readonly model: string; readonly sql: string } & (
       readonly declare: string
     }
   | { readonly code: 'holds_no_time'; readonly field: string; readonly column: string; readonly type: string }
+  | { readonly code: 'key_of_several_columns'; readonly columns: readonly string[] }
   | { readonly code: 'name_too_long' }
 )
 
@@ -90,6 +91,11 @@ export function worded(fault: Fault): Wording {
         remedy: `alter table ${sql} add primary key (${columns}); or name the fields that are a key: { primaryKey: ... }`,
       }
     }
+    case 'key_of_several_columns':
+      return {
+        message: `a key of several columns (${list(fault.columns)}) is not supported by the Postgres adapters yet`,
+        remedy: 'Name a single column that is unique and NOT NULL: { primaryKey: ... }',
+      }
     case 'default_unsupported':
       return {
         message: `the default of ${fault.column} holds $postern$, which ends our functions`,

@@ -1,7 +1,7 @@
 import type { Condition, ListRequest, LoadRequest } from '../../core/adapter.ts'
 import type { BoundField, BoundModel, BoundModels } from '../model/bound-model.ts'
 import { boundField, entityId, rowJson, tenantCondition } from '../model/bound-model.ts'
-import { scalarValue, sortText } from '../model/column-values.ts'
+import { comparable, scalarValue, sortText } from '../model/column-values.ts'
 import type { Call } from './plan.ts'
 
 /**
@@ -64,7 +64,9 @@ export function listCall(request: ListRequest, bound: BoundModel, models: BoundM
   const direction = request.order
   const key = `t.${bound.key.column.sql}`
   const sorted =
-    order === bound.key ? `${key} ${direction}` : `t.${order.column.sql} ${direction}, ${key} ${direction}`
+    order === bound.key
+      ? `${key} ${direction}`
+      : `${comparable(order.column, `t.${order.column.sql}`)} ${direction}, ${key} ${direction}`
   const related = request.related.map((item) => relatedSql(item, bound, models, tenant ?? 'null'))
   const row =
     related.length === 0 ? rowJson(bound, 't') : `left(${rowJson(bound, 't')}, -1)${related.join('')} || '}'`
@@ -93,8 +95,9 @@ function conditionSql(
   parameters: Parameters,
 ): string {
   const { column } = boundField(bound, field.name)
-  const name = `t.${column.sql}`
-  const typed = (one: unknown): string => scalarValue(column.base, column.type, parameters.add(text(one)))
+  const name = comparable(column, `t.${column.sql}`)
+  const fitted = (sent: string): string => comparable(column, scalarValue(column.base, column.type, sent))
+  const typed = (one: unknown): string => fitted(parameters.add(text(one)))
   switch (operator) {
     case 'IS':
     case 'IS NOT':
@@ -102,7 +105,7 @@ function conditionSql(
     case 'IN':
     case 'NOT IN': {
       const members = parameters.add(JSON.stringify(value))
-      const member = scalarValue(column.base, column.type, 'm.v')
+      const member = fitted('m.v')
       const array = `array(select ${member} from json_array_elements_text(${members}::json) m(v))`
       return operator === 'IN' ? `${name} = any(${array})` : `${name} <> all(${array})`
     }
@@ -113,7 +116,7 @@ function conditionSql(
     case 'ILIKE':
     case 'NOT ILIKE':
       // an enum or a uuid that the schema calls a text has no LIKE of its own
-      return `${name}::text ${operator} ${parameters.add(text(value))}`
+      return `t.${column.sql}::text ${operator} ${parameters.add(text(value))}`
     default:
       return `${name} ${operator} ${typed(value)}`
   }
@@ -133,11 +136,11 @@ function afterSql(
   const keyValue = scalarValue(key.base, key.type, parameters.add(id))
   const beyond = `${keyName} ${operator} ${keyValue}`
   if (order === bound.key) return beyond
-  const name = `t.${order.column.sql}`
+  const name = comparable(order.column, `t.${order.column.sql}`)
   if (value === null) {
     return request.order === 'asc' ? `(${name} is null and ${beyond})` : `(${name} is not null or ${beyond})`
   }
-  const given = `(${parameters.add(text(value))})::${order.column.type}`
+  const given = comparable(order.column, `(${parameters.add(text(value))})::${order.column.type}`)
   const further = `(${name}, ${keyName}) ${operator} (${given}, ${keyValue})`
   const nulls = request.order === 'asc' && !order.column.notNull
   return nulls ? `(${further} or ${name} is null)` : further

@@ -42,4 +42,7 @@ export const embedded = {
     "create table {{schema}}.follower (\n  -- a named cursor: pruning never passes it\n  name text collate \"C\" primary key,\n  tenant text collate \"C\" not null default '',\n  position bigint not null default 0,\n  seen_at timestamptz not null default now()\n)",
     "create type {{schema}}.applied as (\n  index int, model text, entity_id text, type text, tenant text, data text, changed text[]\n)",
   ],
+  'values': [
+    "-- The first of the fields whose check is true or raises, or null: why a value is refused shows in its field alone.\n-- A check is an expression over $1, the operation's input.\ncreate or replace function {{schema}}.first_refused(_input jsonb, _fields text[], _checks text[]) returns text\nlanguage plpgsql stable set search_path = pg_catalog, pg_temp as $$\ndeclare _refused boolean;\nbegin\n  for i in 1..cardinality(_fields) loop\n    begin\n      execute 'select ' || _checks[i] into _refused using _input;\n      if _refused then return _fields[i]; end if;\n    exception when others then\n      return _fields[i];\n    end;\n  end loop;\n  return null;\nend $$",
+  ],
 } as const satisfies Record<string, readonly string[]>

@@ -22,4 +22,4 @@ export function statements(file: keyof typeof embedded, schema: string): readonl
 
 /** The functions that no model changes. Each migration run replaces them. */
 export const sharedFunctions = (schema: string): readonly string[] =>
-  (['commit', 'feed', 'retention'] as const).flatMap((file) => statements(file, schema))
+  (['commit', 'feed', 'retention', 'values'] as const).flatMap((file) => statements(file, schema))
