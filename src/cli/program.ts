@@ -4,6 +4,7 @@ import { addCheck } from './commands/check.ts'
 import { addConform } from './commands/conform.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addGenerate } from './commands/generate.ts'
+import { addGrants } from './commands/grants.ts'
 import { addInit } from './commands/init.ts'
 import { addMigrate } from './commands/migrate.ts'
 import { addPrune } from './commands/prune.ts'
@@ -46,6 +47,7 @@ export function createProgram(): Command {
   addMigrate(program)
   addSql(program)
   addCheck(program)
+  addGrants(program)
   addStatus(program)
   addPrune(program)
   addRelay(program)

@@ -31,7 +31,8 @@ export interface GrantOptions extends Pick<InstallOptions, 'namespace'> {
  * @param role the role's name as it stands in the catalogue; it is quoted here.
  * @throws PosternError `source_adapter_misconfigured` for a `schema` that `migrate` would not take.
  * @example
- * for (const statement of grants('app', { tables: schema })) await pool.query(statement)
+ * // the adapter's schema: with the columns that the ORM fills in and no caller sees
+ * for (const statement of grants('app', { tables: adapter.schema })) await pool.query(statement)
  */
 export function grants(role: string, options: GrantOptions = {}): string[] {
   const s = installSchema(options)

@@ -16,17 +16,19 @@ begin
       -- decided on its absence: whatever happened to it since, it was created
       if _stale ->> 'reason' = 'changed' then _stale := _stale || '{"reason":"created"}'; end if;
       _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _new.id is not null then
-        '{"id":' || to_json(_new.id)::text
-      || ',"title":' || to_json(_new.title)::text
-      || ',"status":' || to_json(_new.status)::text
-      || ',"estimate":' || coalesce('"' || _new.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(_new.updated_at) and _new.updated_at >= '0001-01-01 00:00:00+00' then to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_new.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(_new.archived_at) and _new.archived_at >= '0001-01-01 00:00:00+00' then to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_new.archived_at) #>> '{}' end)::text, 'null') || '}' end);
+        '{"id":' || pg_catalog.to_json(_new.id)::text
+      || ',"title":' || pg_catalog.to_json(_new.title)::text
+      || ',"status":' || pg_catalog.to_json(_new.status)::text
+      || ',"estimate":' || coalesce('"' || _new.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.updated_at) then _new.updated_at::text when _new.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       return 'E{"code":"stale_context","operations":[' || _x || ']}';
     end if;
   end if;
-  if (_input ? 'estimate' and ((_input ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((_input ->> 'estimate')::numeric)) then
+  if (_input ? 'estimate' and (((_input ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((_input ->> 'estimate')::numeric))) then
     raise exception 'postern: a value has more digits than its column keeps' using errcode = '22003';
   end if;
 
@@ -56,12 +58,14 @@ begin
     end if;
   end if;
   return postern.record_one(_tenant, _key, _intent, _intent_hash, 'tasks', _new.id::text, _type, _tenant,
-      '{"id":' || to_json(_new.id)::text
-      || ',"title":' || to_json(_new.title)::text
-      || ',"status":' || to_json(_new.status)::text
-      || ',"estimate":' || coalesce('"' || _new.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(_new.updated_at) and _new.updated_at >= '0001-01-01 00:00:00+00' then to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_new.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(_new.archived_at) and _new.archived_at >= '0001-01-01 00:00:00+00' then to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_new.archived_at) #>> '{}' end)::text, 'null') || '}',
+      '{"id":' || pg_catalog.to_json(_new.id)::text
+      || ',"title":' || pg_catalog.to_json(_new.title)::text
+      || ',"status":' || pg_catalog.to_json(_new.status)::text
+      || ',"estimate":' || coalesce('"' || _new.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.updated_at) then _new.updated_at::text when _new.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
       null,
       _transaction_id, _participant_id, _participant_kind);
 end $postern$;
@@ -95,12 +99,14 @@ begin
       _stale := postern.judge('tasks', _x, _tenant, _read_at, _found);
       if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array(select jsonb_object_keys(_input))) then
         _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
-        '{"id":' || to_json(_old.id)::text
-      || ',"title":' || to_json(_old.title)::text
-      || ',"status":' || to_json(_old.status)::text
-      || ',"estimate":' || coalesce('"' || _old.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(_old.updated_at) and _old.updated_at >= '0001-01-01 00:00:00+00' then to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(_old.archived_at) and _old.archived_at >= '0001-01-01 00:00:00+00' then to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.archived_at) #>> '{}' end)::text, 'null') || '}' end);
+        '{"id":' || pg_catalog.to_json(_old.id)::text
+      || ',"title":' || pg_catalog.to_json(_old.title)::text
+      || ',"status":' || pg_catalog.to_json(_old.status)::text
+      || ',"estimate":' || coalesce('"' || _old.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.updated_at) then _old.updated_at::text when _old.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
         if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
         return 'E{"code":"stale_context","operations":[' || _x || ']}';
       end if;
@@ -109,7 +115,7 @@ begin
   if not _found then
     return 'E{"code":"entity_not_found","operations":[{"index":0,"model":"tasks","id":' || to_json(_id)::text || '}]}';
   end if;
-  if (_input ? 'estimate' and ((_input ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((_input ->> 'estimate')::numeric)) then
+  if (_input ? 'estimate' and (((_input ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((_input ->> 'estimate')::numeric))) then
     raise exception 'postern: a value has more digits than its column keeps' using errcode = '22003';
   end if;
 
@@ -137,14 +143,16 @@ begin
     end if;
   end if;
   return postern.record_one(_tenant, _key, _intent, _intent_hash, 'tasks', _new.id::text, _type, _tenant,
-      '{"id":' || to_json(_new.id)::text
-      || ',"title":' || to_json(_new.title)::text
-      || ',"status":' || to_json(_new.status)::text
-      || ',"estimate":' || coalesce('"' || _new.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(_new.updated_at) and _new.updated_at >= '0001-01-01 00:00:00+00' then to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_new.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(_new.archived_at) and _new.archived_at >= '0001-01-01 00:00:00+00' then to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_new.archived_at) #>> '{}' end)::text, 'null') || '}',
+      '{"id":' || pg_catalog.to_json(_new.id)::text
+      || ',"title":' || pg_catalog.to_json(_new.title)::text
+      || ',"status":' || pg_catalog.to_json(_new.status)::text
+      || ',"estimate":' || coalesce('"' || _new.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.updated_at) then _new.updated_at::text when _new.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
       array_remove(array[case when not (_old.archived_at is not distinct from _new.archived_at) then 'archivedAt' end,
-      case when not (_old.estimate is not distinct from _new.estimate) then 'estimate' end,
+      case when not ('"' || _old.estimate::text || '"' is not distinct from '"' || _new.estimate::text || '"') then 'estimate' end,
       case when not (_old.id is not distinct from _new.id) then 'id' end,
       case when not (_old.status is not distinct from _new.status) then 'status' end,
       case when not (_old.title is not distinct from _new.title) then 'title' end,
@@ -181,12 +189,14 @@ begin
       _stale := postern.judge('tasks', _x, _tenant, _read_at, _found);
       if _stale is not null and not (false) then
         _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
-        '{"id":' || to_json(_old.id)::text
-      || ',"title":' || to_json(_old.title)::text
-      || ',"status":' || to_json(_old.status)::text
-      || ',"estimate":' || coalesce('"' || _old.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(_old.updated_at) and _old.updated_at >= '0001-01-01 00:00:00+00' then to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(_old.archived_at) and _old.archived_at >= '0001-01-01 00:00:00+00' then to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.archived_at) #>> '{}' end)::text, 'null') || '}' end);
+        '{"id":' || pg_catalog.to_json(_old.id)::text
+      || ',"title":' || pg_catalog.to_json(_old.title)::text
+      || ',"status":' || pg_catalog.to_json(_old.status)::text
+      || ',"estimate":' || coalesce('"' || _old.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.updated_at) then _old.updated_at::text when _old.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
         if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
         return 'E{"code":"stale_context","operations":[' || _x || ']}';
       end if;
@@ -215,12 +225,14 @@ begin
     end if;
   end if;
   return postern.record_one(_tenant, _key, _intent, _intent_hash, 'tasks', _new.id::text, _type, _tenant,
-      '{"id":' || to_json(_new.id)::text
-      || ',"title":' || to_json(_new.title)::text
-      || ',"status":' || to_json(_new.status)::text
-      || ',"estimate":' || coalesce('"' || _new.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(_new.updated_at) and _new.updated_at >= '0001-01-01 00:00:00+00' then to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_new.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(_new.archived_at) and _new.archived_at >= '0001-01-01 00:00:00+00' then to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_new.archived_at) #>> '{}' end)::text, 'null') || '}',
+      '{"id":' || pg_catalog.to_json(_new.id)::text
+      || ',"title":' || pg_catalog.to_json(_new.title)::text
+      || ',"status":' || pg_catalog.to_json(_new.status)::text
+      || ',"estimate":' || coalesce('"' || _new.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.updated_at) then _new.updated_at::text when _new.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
       null,
       _transaction_id, _participant_id, _participant_kind);
 end $postern$;
@@ -254,12 +266,14 @@ begin
       _stale := postern.judge('tasks', _x, _tenant, _read_at, _found);
       if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array['archivedAt']) then
         _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
-        '{"id":' || to_json(_old.id)::text
-      || ',"title":' || to_json(_old.title)::text
-      || ',"status":' || to_json(_old.status)::text
-      || ',"estimate":' || coalesce('"' || _old.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(_old.updated_at) and _old.updated_at >= '0001-01-01 00:00:00+00' then to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(_old.archived_at) and _old.archived_at >= '0001-01-01 00:00:00+00' then to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.archived_at) #>> '{}' end)::text, 'null') || '}' end);
+        '{"id":' || pg_catalog.to_json(_old.id)::text
+      || ',"title":' || pg_catalog.to_json(_old.title)::text
+      || ',"status":' || pg_catalog.to_json(_old.status)::text
+      || ',"estimate":' || coalesce('"' || _old.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.updated_at) then _old.updated_at::text when _old.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
         if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
         return 'E{"code":"stale_context","operations":[' || _x || ']}';
       end if;
@@ -289,14 +303,16 @@ begin
     end if;
   end if;
   return postern.record_one(_tenant, _key, _intent, _intent_hash, 'tasks', _new.id::text, _type, _tenant,
-      '{"id":' || to_json(_new.id)::text
-      || ',"title":' || to_json(_new.title)::text
-      || ',"status":' || to_json(_new.status)::text
-      || ',"estimate":' || coalesce('"' || _new.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(_new.updated_at) and _new.updated_at >= '0001-01-01 00:00:00+00' then to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_new.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(_new.archived_at) and _new.archived_at >= '0001-01-01 00:00:00+00' then to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_new.archived_at) #>> '{}' end)::text, 'null') || '}',
+      '{"id":' || pg_catalog.to_json(_new.id)::text
+      || ',"title":' || pg_catalog.to_json(_new.title)::text
+      || ',"status":' || pg_catalog.to_json(_new.status)::text
+      || ',"estimate":' || coalesce('"' || _new.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.updated_at) then _new.updated_at::text when _new.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
       array_remove(array[case when not (_old.archived_at is not distinct from _new.archived_at) then 'archivedAt' end,
-      case when not (_old.estimate is not distinct from _new.estimate) then 'estimate' end,
+      case when not ('"' || _old.estimate::text || '"' is not distinct from '"' || _new.estimate::text || '"') then 'estimate' end,
       case when not (_old.id is not distinct from _new.id) then 'id' end,
       case when not (_old.status is not distinct from _new.status) then 'status' end,
       case when not (_old.title is not distinct from _new.title) then 'title' end,
@@ -333,12 +349,14 @@ begin
       _stale := postern.judge('tasks', _x, _tenant, _read_at, _found);
       if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array['archivedAt']) then
         _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
-        '{"id":' || to_json(_old.id)::text
-      || ',"title":' || to_json(_old.title)::text
-      || ',"status":' || to_json(_old.status)::text
-      || ',"estimate":' || coalesce('"' || _old.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(_old.updated_at) and _old.updated_at >= '0001-01-01 00:00:00+00' then to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(_old.archived_at) and _old.archived_at >= '0001-01-01 00:00:00+00' then to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_old.archived_at) #>> '{}' end)::text, 'null') || '}' end);
+        '{"id":' || pg_catalog.to_json(_old.id)::text
+      || ',"title":' || pg_catalog.to_json(_old.title)::text
+      || ',"status":' || pg_catalog.to_json(_old.status)::text
+      || ',"estimate":' || coalesce('"' || _old.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.updated_at) then _old.updated_at::text when _old.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
         if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
         return 'E{"code":"stale_context","operations":[' || _x || ']}';
       end if;
@@ -368,14 +386,16 @@ begin
     end if;
   end if;
   return postern.record_one(_tenant, _key, _intent, _intent_hash, 'tasks', _new.id::text, _type, _tenant,
-      '{"id":' || to_json(_new.id)::text
-      || ',"title":' || to_json(_new.title)::text
-      || ',"status":' || to_json(_new.status)::text
-      || ',"estimate":' || coalesce('"' || _new.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(_new.updated_at) and _new.updated_at >= '0001-01-01 00:00:00+00' then to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_new.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(_new.archived_at) and _new.archived_at >= '0001-01-01 00:00:00+00' then to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(_new.archived_at) #>> '{}' end)::text, 'null') || '}',
+      '{"id":' || pg_catalog.to_json(_new.id)::text
+      || ',"title":' || pg_catalog.to_json(_new.title)::text
+      || ',"status":' || pg_catalog.to_json(_new.status)::text
+      || ',"estimate":' || coalesce('"' || _new.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.updated_at) then _new.updated_at::text when _new.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
       array_remove(array[case when not (_old.archived_at is not distinct from _new.archived_at) then 'archivedAt' end,
-      case when not (_old.estimate is not distinct from _new.estimate) then 'estimate' end,
+      case when not ('"' || _old.estimate::text || '"' is not distinct from '"' || _new.estimate::text || '"') then 'estimate' end,
       case when not (_old.id is not distinct from _new.id) then 'id' end,
       case when not (_old.status is not distinct from _new.status) then 'status' end,
       case when not (_old.title is not distinct from _new.title) then 'title' end,
@@ -404,12 +424,14 @@ end $postern$;
 create or replace function postern."tasks_row_digest"(_tenant text, _id text) returns text language plpgsql as $postern$
 #variable_conflict use_variable
 begin
-  return (select '{"id":' || to_json(t.id)::text
-      || ',"title":' || to_json(t.title)::text
-      || ',"status":' || to_json(t.status)::text
-      || ',"estimate":' || coalesce('"' || t.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(t.updated_at) and t.updated_at >= '0001-01-01 00:00:00+00' then to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(t.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(t.archived_at) and t.archived_at >= '0001-01-01 00:00:00+00' then to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(t.archived_at) #>> '{}' end)::text, 'null') || '}'
+  return (select '{"id":' || pg_catalog.to_json(t.id)::text
+      || ',"title":' || pg_catalog.to_json(t.title)::text
+      || ',"status":' || pg_catalog.to_json(t.status)::text
+      || ',"estimate":' || coalesce('"' || t.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.updated_at) then t.updated_at::text when t.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}'
     from public.tasks t where t.id = _id and t.organization_id = _tenant);
 end $postern$;
 
@@ -422,7 +444,7 @@ declare _done postern.applied[];
 begin
   case _type
   when 'CREATE' then
-    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where (op.d ? 'estimate' and ((op.d ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((op.d ->> 'estimate')::numeric))) then
+    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where (op.d ? 'estimate' and (((op.d ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((op.d ->> 'estimate')::numeric)))) then
       raise exception 'postern: a value has more digits than its column keeps' using errcode = '22003';
     end if;
     with op as materialized (
@@ -438,16 +460,18 @@ begin
       case when op.d ? 'updatedAt' then (op.d ->> 'updatedAt')::timestamp with time zone else now() end,
       case when op.d ? 'archivedAt' then (op.d ->> 'archivedAt')::timestamp with time zone else null end
       from op order by op.i
-      returning t.id as id, t.id::text as entity_id, '{"id":' || to_json(t.id)::text
-      || ',"title":' || to_json(t.title)::text
-      || ',"status":' || to_json(t.status)::text
-      || ',"estimate":' || coalesce('"' || t.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(t.updated_at) and t.updated_at >= '0001-01-01 00:00:00+00' then to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(t.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(t.archived_at) and t.archived_at >= '0001-01-01 00:00:00+00' then to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(t.archived_at) #>> '{}' end)::text, 'null') || '}' as data)
+      returning t.id as id, t.id::text as entity_id, '{"id":' || pg_catalog.to_json(t.id)::text
+      || ',"title":' || pg_catalog.to_json(t.title)::text
+      || ',"status":' || pg_catalog.to_json(t.status)::text
+      || ',"estimate":' || coalesce('"' || t.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.updated_at) then t.updated_at::text when t.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' as data)
     select array_agg(row(op.i, 'tasks', w.entity_id, 'CREATE', _tenant, w.data, null)::postern.applied)
     into _done from written w join op on op.id = w.id;
   when 'UPDATE' then
-    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where (op.d ? 'estimate' and ((op.d ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((op.d ->> 'estimate')::numeric))) then
+    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where (op.d ? 'estimate' and (((op.d ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((op.d ->> 'estimate')::numeric)))) then
       raise exception 'postern: a value has more digits than its column keeps' using errcode = '22003';
     end if;
     with written as (
@@ -460,14 +484,16 @@ begin
       from unnest(_index, _ids, _inputs) as op(i, id, d) join public.tasks o on o.id = op.id
       where t.id = o.id and t.organization_id = _tenant
       returning row(op.i, 'tasks', t.id::text, 'UPDATE', _tenant,
-        '{"id":' || to_json(t.id)::text
-      || ',"title":' || to_json(t.title)::text
-      || ',"status":' || to_json(t.status)::text
-      || ',"estimate":' || coalesce('"' || t.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(t.updated_at) and t.updated_at >= '0001-01-01 00:00:00+00' then to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(t.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(t.archived_at) and t.archived_at >= '0001-01-01 00:00:00+00' then to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(t.archived_at) #>> '{}' end)::text, 'null') || '}',
+        '{"id":' || pg_catalog.to_json(t.id)::text
+      || ',"title":' || pg_catalog.to_json(t.title)::text
+      || ',"status":' || pg_catalog.to_json(t.status)::text
+      || ',"estimate":' || coalesce('"' || t.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.updated_at) then t.updated_at::text when t.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
         array_remove(array[case when not (o.archived_at is not distinct from t.archived_at) then 'archivedAt' end,
-      case when not (o.estimate is not distinct from t.estimate) then 'estimate' end,
+      case when not ('"' || o.estimate::text || '"' is not distinct from '"' || t.estimate::text || '"') then 'estimate' end,
       case when not (o.id is not distinct from t.id) then 'id' end,
       case when not (o.status is not distinct from t.status) then 'status' end,
       case when not (o.title is not distinct from t.title) then 'title' end,
@@ -478,12 +504,14 @@ begin
       delete from public.tasks t using unnest(_index, _ids, _inputs) as op(i, id, d)
       where t.id = op.id and t.organization_id = _tenant
       returning row(op.i, 'tasks', t.id::text, 'DELETE', _tenant,
-        '{"id":' || to_json(t.id)::text
-      || ',"title":' || to_json(t.title)::text
-      || ',"status":' || to_json(t.status)::text
-      || ',"estimate":' || coalesce('"' || t.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(t.updated_at) and t.updated_at >= '0001-01-01 00:00:00+00' then to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(t.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(t.archived_at) and t.archived_at >= '0001-01-01 00:00:00+00' then to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(t.archived_at) #>> '{}' end)::text, 'null') || '}',
+        '{"id":' || pg_catalog.to_json(t.id)::text
+      || ',"title":' || pg_catalog.to_json(t.title)::text
+      || ',"status":' || pg_catalog.to_json(t.status)::text
+      || ',"estimate":' || coalesce('"' || t.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.updated_at) then t.updated_at::text when t.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
         null::text[])::postern.applied as a)
     select array_agg(w.a) into _done from written w;
   when 'ARCHIVE' then
@@ -492,14 +520,16 @@ begin
       from unnest(_index, _ids, _inputs) as op(i, id, d) join public.tasks o on o.id = op.id
       where t.id = o.id and t.organization_id = _tenant
       returning row(op.i, 'tasks', t.id::text, 'ARCHIVE', _tenant,
-        '{"id":' || to_json(t.id)::text
-      || ',"title":' || to_json(t.title)::text
-      || ',"status":' || to_json(t.status)::text
-      || ',"estimate":' || coalesce('"' || t.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(t.updated_at) and t.updated_at >= '0001-01-01 00:00:00+00' then to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(t.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(t.archived_at) and t.archived_at >= '0001-01-01 00:00:00+00' then to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(t.archived_at) #>> '{}' end)::text, 'null') || '}',
+        '{"id":' || pg_catalog.to_json(t.id)::text
+      || ',"title":' || pg_catalog.to_json(t.title)::text
+      || ',"status":' || pg_catalog.to_json(t.status)::text
+      || ',"estimate":' || coalesce('"' || t.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.updated_at) then t.updated_at::text when t.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
         array_remove(array[case when not (o.archived_at is not distinct from t.archived_at) then 'archivedAt' end,
-      case when not (o.estimate is not distinct from t.estimate) then 'estimate' end,
+      case when not ('"' || o.estimate::text || '"' is not distinct from '"' || t.estimate::text || '"') then 'estimate' end,
       case when not (o.id is not distinct from t.id) then 'id' end,
       case when not (o.status is not distinct from t.status) then 'status' end,
       case when not (o.title is not distinct from t.title) then 'title' end,
@@ -511,14 +541,16 @@ begin
       from unnest(_index, _ids, _inputs) as op(i, id, d) join public.tasks o on o.id = op.id
       where t.id = o.id and t.organization_id = _tenant
       returning row(op.i, 'tasks', t.id::text, 'UNARCHIVE', _tenant,
-        '{"id":' || to_json(t.id)::text
-      || ',"title":' || to_json(t.title)::text
-      || ',"status":' || to_json(t.status)::text
-      || ',"estimate":' || coalesce('"' || t.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(t.updated_at) and t.updated_at >= '0001-01-01 00:00:00+00' then to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(t.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(t.archived_at) and t.archived_at >= '0001-01-01 00:00:00+00' then to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(t.archived_at) #>> '{}' end)::text, 'null') || '}',
+        '{"id":' || pg_catalog.to_json(t.id)::text
+      || ',"title":' || pg_catalog.to_json(t.title)::text
+      || ',"status":' || pg_catalog.to_json(t.status)::text
+      || ',"estimate":' || coalesce('"' || t.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.updated_at) then t.updated_at::text when t.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
         array_remove(array[case when not (o.archived_at is not distinct from t.archived_at) then 'archivedAt' end,
-      case when not (o.estimate is not distinct from t.estimate) then 'estimate' end,
+      case when not ('"' || o.estimate::text || '"' is not distinct from '"' || t.estimate::text || '"') then 'estimate' end,
       case when not (o.id is not distinct from t.id) then 'id' end,
       case when not (o.status is not distinct from t.status) then 'status' end,
       case when not (o.title is not distinct from t.title) then 'title' end,
@@ -544,12 +576,14 @@ begin
   -- the lock makes the order of positions the order of changes, also for a caller who did not just write the row
   perform 1 from public.tasks t where t.id = _id::text for no key update;
   return (select postern.append('tasks', t.id::text, _type, t.organization_id::text,
-      '{"id":' || to_json(t.id)::text
-      || ',"title":' || to_json(t.title)::text
-      || ',"status":' || to_json(t.status)::text
-      || ',"estimate":' || coalesce('"' || t.estimate || '"', 'null')
-      || ',"updatedAt":' || coalesce(to_json(case when isfinite(t.updated_at) and t.updated_at >= '0001-01-01 00:00:00+00' then to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(t.updated_at) #>> '{}' end)::text, 'null')
-      || ',"archivedAt":' || coalesce(to_json(case when isfinite(t.archived_at) and t.archived_at >= '0001-01-01 00:00:00+00' then to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else to_json(t.archived_at) #>> '{}' end)::text, 'null') || '}', _changed)
+      '{"id":' || pg_catalog.to_json(t.id)::text
+      || ',"title":' || pg_catalog.to_json(t.title)::text
+      || ',"status":' || pg_catalog.to_json(t.status)::text
+      || ',"estimate":' || coalesce('"' || t.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.updated_at) then t.updated_at::text when t.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}', _changed)
     from public.tasks t where t.id = _id::text);
 end $postern$;
 
@@ -571,9 +605,9 @@ begin
       -- decided on its absence: whatever happened to it since, it was created
       if _stale ->> 'reason' = 'changed' then _stale := _stale || '{"reason":"created"}'; end if;
       _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, case when _new.id is not null then
-        '{"id":' || '"' || _new.id || '"'
-      || ',"taskId":' || to_json(_new.task_id)::text
-      || ',"body":' || to_json(_new.body)::text || '}' end);
+        '{"id":' || '"' || _new.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       return 'E{"code":"stale_context","operations":[' || _x || ']}';
     end if;
@@ -604,9 +638,9 @@ begin
     end if;
   end if;
   return postern.record_one(_tenant, _key, _intent, _intent_hash, 'comments', _new.id::text, _type, _tenant,
-      '{"id":' || '"' || _new.id || '"'
-      || ',"taskId":' || to_json(_new.task_id)::text
-      || ',"body":' || to_json(_new.body)::text || '}',
+      '{"id":' || '"' || _new.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}',
       null,
       _transaction_id, _participant_id, _participant_kind);
 end $postern$;
@@ -640,9 +674,9 @@ begin
       _stale := postern.judge('comments', _x, _tenant, _read_at, _found);
       if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array(select jsonb_object_keys(_input))) then
         _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, case when _found then
-        '{"id":' || '"' || _old.id || '"'
-      || ',"taskId":' || to_json(_old.task_id)::text
-      || ',"body":' || to_json(_old.body)::text || '}' end);
+        '{"id":' || '"' || _old.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
         if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
         return 'E{"code":"stale_context","operations":[' || _x || ']}';
       end if;
@@ -676,9 +710,9 @@ begin
     end if;
   end if;
   return postern.record_one(_tenant, _key, _intent, _intent_hash, 'comments', _new.id::text, _type, _tenant,
-      '{"id":' || '"' || _new.id || '"'
-      || ',"taskId":' || to_json(_new.task_id)::text
-      || ',"body":' || to_json(_new.body)::text || '}',
+      '{"id":' || '"' || _new.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}',
       array_remove(array[case when not (_old.body is not distinct from _new.body) then 'body' end,
       case when not (_old.id is not distinct from _new.id) then 'id' end,
       case when not (_old.task_id is not distinct from _new.task_id) then 'taskId' end], null),
@@ -714,9 +748,9 @@ begin
       _stale := postern.judge('comments', _x, _tenant, _read_at, _found);
       if _stale is not null and not (false) then
         _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, case when _found then
-        '{"id":' || '"' || _old.id || '"'
-      || ',"taskId":' || to_json(_old.task_id)::text
-      || ',"body":' || to_json(_old.body)::text || '}' end);
+        '{"id":' || '"' || _old.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
         if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
         return 'E{"code":"stale_context","operations":[' || _x || ']}';
       end if;
@@ -745,9 +779,9 @@ begin
     end if;
   end if;
   return postern.record_one(_tenant, _key, _intent, _intent_hash, 'comments', _new.id::text, _type, _tenant,
-      '{"id":' || '"' || _new.id || '"'
-      || ',"taskId":' || to_json(_new.task_id)::text
-      || ',"body":' || to_json(_new.body)::text || '}',
+      '{"id":' || '"' || _new.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}',
       null,
       _transaction_id, _participant_id, _participant_kind);
 end $postern$;
@@ -773,9 +807,9 @@ end $postern$;
 create or replace function postern."comments_row_digest"(_tenant text, _id text) returns text language plpgsql as $postern$
 #variable_conflict use_variable
 begin
-  return (select '{"id":' || '"' || t.id || '"'
-      || ',"taskId":' || to_json(t.task_id)::text
-      || ',"body":' || to_json(t.body)::text || '}'
+  return (select '{"id":' || '"' || t.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(t.task_id)::text
+      || ',"body":' || pg_catalog.to_json(t.body)::text || '}'
     from public.comments t where t.id = (_id)::uuid and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant));
 end $postern$;
 
@@ -800,9 +834,9 @@ begin
       case when op.d ? 'taskId' then op.d ->> 'taskId' else null end,
       case when op.d ? 'body' then op.d ->> 'body' else null end
       from op order by op.i
-      returning t.id as id, t.id::text as entity_id, '{"id":' || '"' || t.id || '"'
-      || ',"taskId":' || to_json(t.task_id)::text
-      || ',"body":' || to_json(t.body)::text || '}' as data)
+      returning t.id as id, t.id::text as entity_id, '{"id":' || '"' || t.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(t.task_id)::text
+      || ',"body":' || pg_catalog.to_json(t.body)::text || '}' as data)
     select array_agg(row(op.i, 'comments', w.entity_id, 'CREATE', _tenant, w.data, null)::postern.applied)
     into _done from written w join op on op.id = w.id;
   when 'UPDATE' then
@@ -816,9 +850,9 @@ begin
       from unnest(_index, _ids, _inputs) as op(i, id, d) join public.comments o on o.id = (op.id)::uuid
       where t.id = o.id and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant)
       returning row(op.i, 'comments', t.id::text, 'UPDATE', _tenant,
-        '{"id":' || '"' || t.id || '"'
-      || ',"taskId":' || to_json(t.task_id)::text
-      || ',"body":' || to_json(t.body)::text || '}',
+        '{"id":' || '"' || t.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(t.task_id)::text
+      || ',"body":' || pg_catalog.to_json(t.body)::text || '}',
         array_remove(array[case when not (o.body is not distinct from t.body) then 'body' end,
       case when not (o.id is not distinct from t.id) then 'id' end,
       case when not (o.task_id is not distinct from t.task_id) then 'taskId' end], null))::postern.applied as a)
@@ -828,9 +862,9 @@ begin
       delete from public.comments t using unnest(_index, _ids, _inputs) as op(i, id, d)
       where t.id = (op.id)::uuid and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant)
       returning row(op.i, 'comments', t.id::text, 'DELETE', _tenant,
-        '{"id":' || '"' || t.id || '"'
-      || ',"taskId":' || to_json(t.task_id)::text
-      || ',"body":' || to_json(t.body)::text || '}',
+        '{"id":' || '"' || t.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(t.task_id)::text
+      || ',"body":' || pg_catalog.to_json(t.body)::text || '}',
         null::text[])::postern.applied as a)
     select array_agg(w.a) into _done from written w;
   end case;
@@ -856,9 +890,9 @@ begin
       postern.last_tenant('comments', t.id::text),
       postern.last_tenant('tasks', t.task_id::text),
       nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || t.id || '"'
-      || ',"taskId":' || to_json(t.task_id)::text
-      || ',"body":' || to_json(t.body)::text || '}', _changed)
+      '{"id":' || '"' || t.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(t.task_id)::text
+      || ',"body":' || pg_catalog.to_json(t.body)::text || '}', _changed)
     from public.comments t where t.id = _id::uuid);
 end $postern$;
 
@@ -882,9 +916,9 @@ begin
       postern.last_tenant('comments', _new.id::text),
       postern.last_tenant('tasks', _new.task_id::text),
       nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || _new.id || '"'
-      || ',"taskId":' || to_json(_new.task_id)::text
-      || ',"body":' || to_json(_new.body)::text || '}', array_remove(array[case when not (old.body is not distinct from _new.body) then 'body' end,
+      '{"id":' || '"' || _new.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}', array_remove(array[case when not (old.body is not distinct from _new.body) then 'body' end,
       case when not (old.id is not distinct from _new.id) then 'id' end,
       case when not (old.task_id is not distinct from _new.task_id) then 'taskId' end], null));
         return null;
@@ -895,9 +929,9 @@ begin
       postern.last_tenant('comments', _new.id::text),
       postern.last_tenant('tasks', _new.task_id::text),
       nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || _new.id || '"'
-      || ',"taskId":' || to_json(_new.task_id)::text
-      || ',"body":' || to_json(_new.body)::text || '}', null);
+      '{"id":' || '"' || _new.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}', null);
     return null;
   end if;
 
@@ -910,9 +944,9 @@ begin
       postern.last_tenant('comments', _new.id::text),
       postern.last_tenant('tasks', _new.task_id::text),
       nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || _new.id || '"'
-      || ',"taskId":' || to_json(_new.task_id)::text
-      || ',"body":' || to_json(_new.body)::text || '}', null);
+      '{"id":' || '"' || _new.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}', null);
       return null;
     end if;
   end if;
@@ -929,16 +963,16 @@ begin
       postern.last_tenant('comments', old.id::text),
       postern.last_tenant('tasks', old.task_id::text),
       nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || old.id || '"'
-      || ',"taskId":' || to_json(old.task_id)::text
-      || ',"body":' || to_json(old.body)::text || '}', null);
+      '{"id":' || '"' || old.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(old.task_id)::text
+      || ',"body":' || pg_catalog.to_json(old.body)::text || '}', null);
     perform postern.append('comments', _new.id::text, 'CREATE', coalesce((select _newp.organization_id::text from public.tasks _newp where _newp.id = _new.task_id),
       postern.last_tenant('comments', _new.id::text),
       postern.last_tenant('tasks', _new.task_id::text),
       nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || _new.id || '"'
-      || ',"taskId":' || to_json(_new.task_id)::text
-      || ',"body":' || to_json(_new.body)::text || '}', null);
+      '{"id":' || '"' || _new.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}', null);
     return null;
   end if;
   if tg_op = 'INSERT' then
@@ -946,17 +980,17 @@ begin
       postern.last_tenant('comments', _new.id::text),
       postern.last_tenant('tasks', _new.task_id::text),
       nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || _new.id || '"'
-      || ',"taskId":' || to_json(_new.task_id)::text
-      || ',"body":' || to_json(_new.body)::text || '}', null);
+      '{"id":' || '"' || _new.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}', null);
   else
     perform postern.append('comments', _new.id::text, 'UPDATE', coalesce((select _newp.organization_id::text from public.tasks _newp where _newp.id = _new.task_id),
       postern.last_tenant('comments', _new.id::text),
       postern.last_tenant('tasks', _new.task_id::text),
       nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || _new.id || '"'
-      || ',"taskId":' || to_json(_new.task_id)::text
-      || ',"body":' || to_json(_new.body)::text || '}', array_remove(array[case when not (old.body is not distinct from _new.body) then 'body' end,
+      '{"id":' || '"' || _new.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}', array_remove(array[case when not (old.body is not distinct from _new.body) then 'body' end,
       case when not (old.id is not distinct from _new.id) then 'id' end,
       case when not (old.task_id is not distinct from _new.task_id) then 'taskId' end], null));
   end if;
@@ -976,9 +1010,9 @@ begin
       postern.last_tenant('comments', t.id::text),
       postern.last_tenant('tasks', t.task_id::text),
       nullif(current_setting('postern.tenant', true), '')),
-    '{"id":' || '"' || t.id || '"'
-      || ',"taskId":' || to_json(t.task_id)::text
-      || ',"body":' || to_json(t.body)::text || '}', null)
+    '{"id":' || '"' || t.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(t.task_id)::text
+      || ',"body":' || pg_catalog.to_json(t.body)::text || '}', null)
   from public.comments t order by t.id;
   return null;
 end $postern$;
@@ -1178,6 +1212,6 @@ end $postern$;
 
 delete from postern.model where digest = 'digest';
 
-insert into postern.model (digest, name, definition) values ('digest', 'tasks', '{"table":"public.tasks","columns":[{"sql":"id","base":"text","name":"id","type":"text","isEnum":false,"default":"(gen_random_uuid())::text","notNull":true,"fullType":"text","generated":false,"identityAlways":false},{"sql":"organization_id","base":"text","name":"organization_id","type":"text","isEnum":false,"default":null,"notNull":true,"fullType":"text","generated":false,"identityAlways":false},{"sql":"title","base":"text","name":"title","type":"text","isEnum":false,"default":null,"notNull":true,"fullType":"text","generated":false,"identityAlways":false},{"sql":"status","base":"text","name":"status","type":"text","isEnum":false,"default":"''todo''::text","notNull":true,"fullType":"text","generated":false,"identityAlways":false},{"sql":"estimate","base":"numeric","name":"estimate","type":"numeric","isEnum":false,"default":null,"notNull":false,"fullType":"numeric(8,2)","generated":false,"identityAlways":false},{"sql":"updated_at","base":"timestamptz","name":"updated_at","type":"timestamp with time zone","isEnum":false,"default":null,"notNull":false,"fullType":"timestamp with time zone","generated":false,"identityAlways":false},{"sql":"archived_at","base":"timestamptz","name":"archived_at","type":"timestamp with time zone","isEnum":false,"default":null,"notNull":false,"fullType":"timestamp with time zone","generated":false,"identityAlways":false}],"triggers":false}');
+insert into postern.model (digest, name, definition) values ('digest', 'tasks', '{"table":"public.tasks","columns":[{"sql":"id","base":"text","name":"id","type":"text","isEnum":false,"default":"(gen_random_uuid())::text","isArray":false,"isLoose":false,"notNull":true,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false},{"sql":"organization_id","base":"text","name":"organization_id","type":"text","isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":true,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false},{"sql":"title","base":"text","name":"title","type":"text","isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":true,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false},{"sql":"status","base":"text","name":"status","type":"text","isEnum":false,"default":"''todo''::text","isArray":false,"isLoose":false,"notNull":true,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false},{"sql":"estimate","base":"numeric","name":"estimate","type":"numeric","isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":false,"declared":"numeric(8,2)","fullType":"numeric(8,2)","generated":false,"dimensions":1,"elementType":"numeric","identityAlways":false},{"sql":"updated_at","base":"timestamptz","name":"updated_at","type":"timestamp with time zone","isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":false,"declared":"timestamp with time zone","fullType":"timestamp with time zone","generated":false,"dimensions":1,"elementType":"timestamp with time zone","identityAlways":false},{"sql":"archived_at","base":"timestamptz","name":"archived_at","type":"timestamp with time zone","isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":false,"declared":"timestamp with time zone","fullType":"timestamp with time zone","generated":false,"dimensions":1,"elementType":"timestamp with time zone","identityAlways":false}],"triggers":false}');
 
-insert into postern.model (digest, name, definition) values ('digest', 'comments', '{"table":"public.comments","columns":[{"sql":"id","base":"uuid","name":"id","type":"uuid","isEnum":false,"default":"gen_random_uuid()","notNull":true,"fullType":"uuid","generated":false,"identityAlways":false},{"sql":"task_id","base":"text","name":"task_id","type":"text","isEnum":false,"default":null,"notNull":true,"fullType":"text","generated":false,"identityAlways":false},{"sql":"body","base":"text","name":"body","type":"text","isEnum":false,"default":null,"notNull":true,"fullType":"text","generated":false,"identityAlways":false}],"triggers":false}');
+insert into postern.model (digest, name, definition) values ('digest', 'comments', '{"table":"public.comments","columns":[{"sql":"id","base":"uuid","name":"id","type":"uuid","isEnum":false,"default":"gen_random_uuid()","isArray":false,"isLoose":false,"notNull":true,"declared":"uuid","fullType":"uuid","generated":false,"dimensions":1,"elementType":"uuid","identityAlways":false},{"sql":"task_id","base":"text","name":"task_id","type":"text","isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":true,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false},{"sql":"body","base":"text","name":"body","type":"text","isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":true,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false}],"triggers":false}');
