@@ -14,7 +14,7 @@ import type {
   Row,
   UpdateInput,
 } from './schema/infer.ts'
-import type { OperationType } from './schema/model.ts'
+import type { OperationType } from './schema/operation.ts'
 
 /*
  * What a caller of an endpoint sends and gets, typed by the schema: over HTTP (`createClient`) and in the same process

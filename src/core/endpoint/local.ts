@@ -4,7 +4,7 @@ import type { ChangeEvent } from '../rules/event.ts'
 import type { StaleReport } from '../rules/staleness.ts'
 import type { Schema } from '../schema/define.ts'
 import type { ModelName, Row } from '../schema/infer.ts'
-import type { OperationType } from '../schema/model.ts'
+import type { OperationType } from '../schema/operation.ts'
 
 /** What a call in this process may say beside its request. */
 export interface LocalCallOptions {
