@@ -1,5 +1,6 @@
 import { checkOptions, named, unknownName } from '../core/options.ts'
-import type { ModelOptions, ModelTypes, OperationType } from '../core/schema/model.ts'
+import type { ModelOptions, ModelTypes } from '../core/schema/model.ts'
+import type { OperationType } from '../core/schema/operation.ts'
 import type { Relation } from '../core/schema/relation.ts'
 
 /** What a model made from an ORM's says beside what the ORM knows. Nothing is exposed that is not named here. */

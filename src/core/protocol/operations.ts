@@ -126,9 +126,9 @@ function parseOperation(
 
 /** The id of a create that sends none: from the values that the schema makes for its key, where it makes all. */
 function madeKey(model: Model, input: Record<string, unknown>): string | undefined {
-  const values = Object.fromEntries(
-    model.key.map(({ name, default: make }) => [name, input[name] ?? make?.()]),
-  )
+  // a key may be called `valueOf`: what is inherited was not sent
+  const own = (name: string): unknown => (Object.hasOwn(input, name) ? input[name] : undefined)
+  const values = Object.fromEntries(model.key.map(({ name, default: make }) => [name, own(name) ?? make?.()]))
   return keyOf(model, values) ?? undefined
 }
 
