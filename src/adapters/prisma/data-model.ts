@@ -136,13 +136,13 @@ interface SchemaText {
 }
 
 /**
- * Reads models and enums of a schema that Prisma has validated. Generators, datasources and types may bear the name of a
- * model.
+ * Reads models and enums of a schema that Prisma has validated: one field or value a line. Generators, datasources and
+ * types may bear the name of a model.
  */
 function parseSchema(text: string): SchemaText {
   const schema: SchemaText = { models: new Map(), enums: new Map() }
   let read: ((line: string) => void) | undefined
-  for (const line of statements(text)) {
+  for (const line of text.split('\n').map((one) => one.trim())) {
     const [, type, name] = /^(\w+)\s+(\w+)\s*\{/.exec(line) ?? []
     if (read === undefined && type !== undefined && name !== undefined) {
       read = () => {}
@@ -161,23 +161,6 @@ function parseSchema(text: string): SchemaText {
   return schema
 }
 
-/** The lines of a schema without comments; one that ends inside brackets goes on with the next. */
-function statements(text: string): string[] {
-  const found: string[] = []
-  let open = 0
-  for (const line of text.split(/\r?\n/)) {
-    const code = (line.match(/"(?:[^"\\]|\\.)*"|\/\/.*|[^"/]+|./g) ?? []).filter(
-      (part) => !part.startsWith('//'),
-    )
-    const bare = code.filter((part) => !part.startsWith('"')).join('')
-    const own = code.join('').trim()
-    if (open > 0) found.push(`${found.pop() ?? ''} ${own}`)
-    else found.push(own)
-    open += (bare.match(/[([]/g) ?? []).length - (bare.match(/[)\]]/g) ?? []).length
-  }
-  return found
-}
-
 function parseValue(line: string, values: Map<string, string>): void {
   const name = /^\w+/.exec(line)?.[0]
   if (name === undefined) return
@@ -186,9 +169,8 @@ function parseValue(line: string, values: Map<string, string>): void {
 }
 
 function parseField(line: string, model: ModelText): void {
-  const key = /^@@id\(.*?\[([^\]]*)\]/.exec(line)
-  // a field may say how it is sorted: `id(sort: Desc)`
-  if (key !== null) model.id = names((key[1] ?? '').replace(/\([^)]*\)/g, ''))
+  const key = /^@@id\((?:[^["]|"(?:[^"\\]|\\.)*")*\[([^\]]*)\]/.exec(line)
+  if (key !== null) model.id = names(key[1])
   const field = /^(\w+)\s+(?:Unsupported\("[^"]*"\)|\w+)(\[\]|\?)?/.exec(line)
   if (field === null) return
   model.fields.set(field[1] as string, {
