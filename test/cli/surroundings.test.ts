@@ -24,12 +24,11 @@ export const schema = defineSchema({ tasks: model({ fields: { title: z.string() 
   const program = [process.execPath, ...command(['sql', '--all', '--schema', 'schema.ts'])].map(
     (word) => `'${word}'`,
   )
-  const piped = `{ ${program.join(' ')}; echo "ended: $?" >&2; } | head -n 1`
-  const { stdout, stderr } = await promisify(execFile)('sh', ['-c', piped], {
+  const piped = `{ ${program.join(' ')}; echo "ended: $?" >&2; } | true`
+  const { stderr } = await promisify(execFile)('sh', ['-c', piped], {
     cwd: app.directory,
     env: { ...process.env, NODE_NO_WARNINGS: '1', DATABASE_URL: database.url },
   })
-  expect(stdout.split('\n')).toHaveLength(2)
   expect(stderr).toBe('ended: 141\n')
 })
 
