@@ -13,4 +13,4 @@ for (const stream of [process.stdout, process.stderr]) {
 
 const code = await run(process.argv.slice(2))
 // an application's module leaves its pools open; what was printed is out when the callback comes
-process.stdout.write('', () => process.exit(code))
+process.stdout.write('', (error) => process.exit(error == null ? code : READER_GONE))
