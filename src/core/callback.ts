@@ -79,6 +79,35 @@ function bounded<T>(
   })
 }
 
+/**
+ * The clock of an application's option, in milliseconds since 1970. What is no time would judge every comparison false,
+ * and a promise in its place would reject with nobody there.
+ *
+ * @throws PosternError `source_adapter_misconfigured`, when it is called, for what is no number
+ */
+export const clockOf =
+  (option: string, now: () => number): (() => number) =>
+  () => {
+    const ms: unknown = now()
+    if (typeof ms === 'number' && Number.isFinite(ms)) return ms
+    throw wrongClock(option, ms, 'milliseconds since 1970')
+  }
+
+/** The same for a clock of dates. */
+export const dateClockOf =
+  (option: string, now: () => Date): (() => Date) =>
+  () => {
+    const date: unknown = now()
+    if (date instanceof Date && !Number.isNaN(date.getTime())) return date
+    throw wrongClock(option, date, 'a Date')
+  }
+
+function wrongClock(option: string, given: unknown, expected: string): PosternError {
+  notify(option, () => given)
+  const message = `The option \`${option}\` must give ${expected}, not ${typeName(given)}.`
+  return new PosternError('source_adapter_misconfigured', message)
+}
+
 /** A text for anything that was thrown, also for what has none. */
 export function thrownText(error: unknown): string {
   try {

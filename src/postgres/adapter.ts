@@ -1,4 +1,5 @@
 import type { Adapter, CommitAnswer, CommitRequest, RequestContext } from '../core/adapter.ts'
+import { settled } from '../core/callback.ts'
 import { PosternError } from '../core/errors.ts'
 import { checkOptions, checkSchema, named, type OptionKind, type OptionKinds } from '../core/options.ts'
 import { readFeedCursor } from '../core/protocol/cursor.ts'
@@ -26,7 +27,7 @@ import type { Manifest } from './runtime/manifest.ts'
 import { readManifest } from './runtime/manifest.ts'
 import { withParts } from './runtime/parts.ts'
 import { events, list, load } from './runtime/read.ts'
-import type { Settings } from './runtime/settings.ts'
+import { checkedSettings, type Settings } from './runtime/settings.ts'
 import { inSavepoint, keepingSettings } from './runtime/within.ts'
 import { toPosternError } from './sqlstate.ts'
 
@@ -44,7 +45,7 @@ export interface PostgresAdapterOptions<Tx = unknown> extends InstallOptions {
    * Settings that hold for the transaction of each load, list and commit, for your own row-level security policies:
    * `({ tenant }) => ({ 'app.tenant': tenant ?? '' })`. Each request is then a transaction of several round trips.
    */
-  settings?(request: RequestContext): Settings
+  settings?(request: RequestContext): Settings | Promise<Settings>
 }
 
 /** An `Adapter` on Postgres, with what an operator needs beside it. `Tx` is the client library's transaction. */
@@ -151,7 +152,10 @@ export function adapterOver<Tx, S extends Schema>(
     })
     return known
   }
-  const settings = (request: RequestContext): Settings => options.settings?.(request) ?? {}
+  const settings = async (request: RequestContext): Promise<Settings> =>
+    options.settings === undefined
+      ? {}
+      : checkedSettings(await settled('settings', () => options.settings?.(request)))
   /** What the connection does not bound by itself. */
   const timeLimit = (at: Manifest): Settings =>
     statementTimeoutMs === 0 || (at.statementTimeoutMs > 0 && at.statementTimeoutMs <= statementTimeoutMs)
@@ -160,11 +164,11 @@ export function adapterOver<Tx, S extends Schema>(
 
   const source: PostgresAdapter<Tx, S> = {
     schema,
-    load: async (request) => reading(load(inTime, request, await manifest(), s, settings(request))),
+    load: async (request) => reading(load(inTime, request, await manifest(), s, await settings(request))),
 
     async list(request) {
       const at = await manifest()
-      return reading(list(inTime, request, at, s, { ...timeLimit(at), ...settings(request) }))
+      return reading(list(inTime, request, at, s, { ...timeLimit(at), ...(await settings(request)) }))
     },
 
     async commit(given) {
@@ -174,7 +178,7 @@ export function adapterOver<Tx, S extends Schema>(
       const context: CommitContext = { schema: s, functionName: names, manifest: at, lockTimeoutMs }
       try {
         if (hooks !== undefined || options.settings !== undefined) {
-          return await commitApart(inTime, request, context, hooks ?? {}, settings(request))
+          return await commitApart(inTime, request, context, hooks ?? {}, await settings(request))
         }
         return await commitOnce(readCommitted(inTime as PostgresConnection), request, context)
       } catch (error) {
@@ -199,7 +203,7 @@ export function adapterOver<Tx, S extends Schema>(
         echoPayload(given.echo)
         const request = fitCommit(at.models, given)
         const context: CommitContext = { schema: s, functionName: names, manifest: at, lockTimeoutMs }
-        const own = settings(request)
+        const own = await settings(request)
         return keepingSettings(session, ['lock_timeout', ...Object.keys(own)], () =>
           commitIn(session, tx, request, context, hooks ?? {}, own).catch(async (refusal: unknown) => {
             throw await located(refusal, session, request, at.models, s)
@@ -208,7 +212,7 @@ export function adapterOver<Tx, S extends Schema>(
       })
     },
 
-    events: async (request) => reading(events(inTime, request, await manifest(), s, settings(request))),
+    events: async (request) => reading(events(inTime, request, await manifest(), s, await settings(request))),
 
     async migrate(how = {}): Promise<MigrationReport> {
       known = undefined

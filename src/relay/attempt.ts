@@ -1,6 +1,5 @@
 import { notify } from '../core/callback.ts'
 import type { HeldLease } from './lease.ts'
-import { LeaseLost } from './lease.ts'
 import type { RelayHooks } from './options.ts'
 import type { RelayBatch, Sink } from './sink.ts'
 import { DeliveryError, deliveryError } from './sink.ts'
@@ -40,8 +39,8 @@ export async function attempt(at: AttemptOptions, batch: RelayBatch): Promise<De
     notify('onDelivered', () => at.onDelivered?.(delivered))
     return undefined
   } catch (error) {
+    // also where it was this that failed: what comes of a lost lease must not count
     held.assert()
-    if (error instanceof LeaseLost) throw error
     return signal.reason === late ? late : deliveryError(error)
   } finally {
     over = true

@@ -1,4 +1,4 @@
-import { isWait, settled } from '../core/callback.ts'
+import { clockOf, isWait, settled } from '../core/callback.ts'
 import type { SigningInput } from '../core/signature/sign.ts'
 import { createSigner } from '../core/signature/sign.ts'
 import type { DeliveryFault, RelayBatch, Sink } from './sink.ts'
@@ -50,11 +50,7 @@ export function httpSink(options: HttpSinkOptions): Sink {
   if (typeof send !== 'function' || typeof now !== 'function')
     throw new TypeError('fetch and now must be functions.')
   const own = headersOf(options.headers)
-  const time = (): number => {
-    const ms: unknown = now()
-    if (typeof ms === 'number' && Number.isFinite(ms)) return ms
-    throw new DeliveryError('The option `now` must give milliseconds since 1970.')
-  }
+  const time = clockOf('now', now)
 
   return async (batch: RelayBatch, { signal }) => {
     const { body } = batch

@@ -1,4 +1,5 @@
 import type { Adapter, LogEntry, RowValue } from '../../core/adapter.ts'
+import { dateClockOf } from '../../core/callback.ts'
 import { checkOptions, checkSchema } from '../../core/options.ts'
 import { changedFields } from '../../core/rules/compare.ts'
 import { timestampText } from '../../core/rules/event.ts'
@@ -79,7 +80,7 @@ export function memoryAdapter<S extends Schema>(schema: S, options: MemoryOption
     unique: 'object',
     references: 'object',
   })
-  const now = options.now ?? (() => new Date())
+  const now = dateClockOf('now', options.now ?? (() => new Date()))
   const { unique, references, ledgerRetentionMs = THIRTY_DAYS_MS } = options
   const store = new MemoryStore(schema, { unique, references, ledgerRetentionMs, now })
   for (const [name, rows] of Object.entries(options.rows ?? {})) {

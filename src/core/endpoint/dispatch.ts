@@ -30,8 +30,9 @@ async function called(adapter: Adapter, work: Work, tx: unknown): Promise<Commit
     work.type === 'commit'
       ? await committed(adapter, work.request, tx)
       : { body: await read(adapter, work), replayed: false }
-  if (typeof answer?.body === 'string' && typeof answer.replayed === 'boolean') return answer
-  const expected = work.type === 'commit' ? '{ body, replayed } with a JSON text as body' : 'a JSON text'
+  if (isObjectText(answer?.body) && typeof answer.replayed === 'boolean') return answer
+  const expected =
+    work.type === 'commit' ? '{ body, replayed } with a JSON object as body' : 'a text of a JSON object'
   throw new PosternError(
     'source_adapter_misconfigured',
     `The adapter's ${work.type} must answer with ${expected}.`,
@@ -46,6 +47,10 @@ function committed(adapter: Adapter, request: CommitRequest, tx: unknown): Promi
     'This adapter cannot join a transaction: commit without `tx`.',
   )
 }
+
+/** As far as can be told without reading all of it, which took as long as to make it. */
+const isObjectText = (text: unknown): boolean =>
+  typeof text === 'string' && /^\s*\{/.test(text) && text.trimEnd().endsWith('}')
 
 function read(adapter: Adapter, work: Exclude<Work, { type: 'commit' }>): Promise<string> {
   switch (work.type) {

@@ -1,5 +1,5 @@
 import type { CommitAnswer, RequestContext, Scope } from '../adapter.ts'
-import { typeName } from '../callback.ts'
+import { clockOf } from '../callback.ts'
 import { PosternError } from '../errors.ts'
 import { encodeJson } from '../protocol/encode.ts'
 import { decodeJson } from '../protocol/json.ts'
@@ -99,7 +99,7 @@ export function createEndpoint<S extends Schema, Auth = unknown, Tx = unknown>(
     const ring = found instanceof Promise ? await found : found
     const { id, timestamp, keyId, organizationId } = await verifyRequest(ring, request.headers, bytes, {
       toleranceSeconds: limits.toleranceSeconds,
-      now: options.now && clock(options.now),
+      now: options.now && clockOf('now', options.now),
     })
     const verified = { request, requestId, messageId: id, signedAt: timestamp, keyId }
     return { bytes, verified, boundTenant: organizationId }
@@ -142,14 +142,6 @@ export function createEndpoint<S extends Schema, Auth = unknown, Tx = unknown>(
     }
   }
   return { fetch, local: (scope = {}) => createLocal(askLocally, scope), metrics: observer.metrics }
-}
-
-/** A clock of the application's: what is not a time must not say how old a signature is. */
-const clock = (now: () => number) => (): number => {
-  const ms: unknown = now()
-  if (typeof ms === 'number' && Number.isFinite(ms)) return ms
-  const message = `The option \`now\` must give milliseconds since 1970, not ${typeName(ms)}.`
-  throw new PosternError('source_adapter_misconfigured', message)
 }
 
 function contextOf({ verified: { requestId, keyId }, scope }: Scoped): RequestContext {

@@ -1,4 +1,5 @@
 import type { Adapter, EventsRequest, Store } from '../adapter.ts'
+import { dateClockOf } from '../callback.ts'
 import { PosternError } from '../errors.ts'
 import { checkOptions, checkSchema } from '../options.ts'
 import { readFeedCursor, sealFeedCursor } from '../protocol/cursor.ts'
@@ -29,7 +30,7 @@ export function storeAdapter<S extends Schema>(
 ): Adapter<S> {
   checkSchema('storeAdapter', schema)
   checkOptions<StoreAdapterOptions>('storeAdapter', options, { now: 'function' })
-  const now = options.now ?? (() => new Date())
+  const now = dateClockOf('now', options.now ?? (() => new Date()))
   return {
     schema,
     load: async ({ tenant, model, id }) => loadAnswer(model, await store.read(tenant, { model, id })),

@@ -57,7 +57,7 @@ export function createSigner(keys: SigningInput): Signer {
     if (!isEnvelopeId(id)) {
       throw new TypeError('The webhook-id must be 1 to 255 printable ASCII characters without comma and dot.')
     }
-    const timestamp = Math.floor((options.now ?? Date.now)() / 1000)
+    const timestamp = Math.floor(timeOf(options.now ?? Date.now) / 1000)
     const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
     const content = signedContent(id, timestamp, bytes)
     const entries = await Promise.all(makers.map((make) => make(content)))
@@ -119,4 +119,12 @@ function prepare(input: string | SigningKey): EntryMaker {
   if (!ALGORITHMS.includes(algorithm))
     throw new KeyFault(`has the algorithm ${JSON.stringify(algorithm)}, which no verifier may accept`)
   return async (content) => `jws,${await signJws(jwk, algorithm, content)}`
+}
+
+/** A clock of the application's. A promise in place of a number is no time, and its rejection must not be left alone. */
+function timeOf(now: () => number): number {
+  const ms: unknown = now()
+  if (typeof ms === 'number' && Number.isFinite(ms)) return ms
+  new Promise((resolve) => resolve(ms)).catch(() => {})
+  throw new TypeError('The option `now` must give milliseconds since 1970.')
 }

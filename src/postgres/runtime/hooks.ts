@@ -1,4 +1,5 @@
 import type { CommitAnswer, CommitRequest } from '../../core/adapter.ts'
+import { settled } from '../../core/callback.ts'
 import { PosternError, Rejection } from '../../core/errors.ts'
 import type { PostgresConnection, PostgresSession } from '../connection.ts'
 import { sqlstateOf } from '../sqlstate.ts'
@@ -63,7 +64,7 @@ export async function commitIn<Tx>(
     const reserve = reserveCall(request, context.schema, context.lockTimeoutMs)
     const [reserved] = await session.query(reserve.text, reserve.values)
     if (reserved?.answer != null) return readAnswer(reserved.answer, request, models)
-    await ruled(() => hooks.beforeCommit?.(hook))
+    await ruled('beforeCommit', () => hooks.beforeCommit?.(hook))
   }
   // the function for several operations explains an objection by itself; an error would end this transaction
   const call = withEcho(callMany(request, models, context.functionName, false), request.echo)
@@ -71,7 +72,7 @@ export async function commitIn<Tx>(
   const answer = readAnswer(row?.answer as string, request, models)
   if (hooks.afterCommit !== undefined) {
     const { rows } = JSON.parse(answer.body) as { rows: unknown[] }
-    await ruled(() => hooks.afterCommit?.({ ...hook, rows }))
+    await ruled('afterCommit', () => hooks.afterCommit?.({ ...hook, rows }))
     // a hook that swallowed a database error has lost the transaction; COMMIT then answers ROLLBACK, without an
     // error, and most client libraries do not look
     await session.query('select 1', [])
@@ -83,9 +84,10 @@ export async function commitIn<Tx>(
  * What a hook throws without a SQLSTATE is the application's own failure. It came before COMMIT: the outcome is
  * known, whatever the error looks like.
  */
-async function ruled(hook: () => void | Promise<void>): Promise<void> {
+async function ruled(name: string, hook: () => void | Promise<void>): Promise<void> {
   try {
-    await hook()
+    // One that never settles would keep the transaction, its locks and its connection.
+    await settled(name, hook)
   } catch (error) {
     const known = error instanceof PosternError || error instanceof Rejection
     if (known || sqlstateOf(error) !== undefined) throw error
