@@ -1,4 +1,3 @@
-import type { Kysely, Transaction } from 'kysely'
 import { CompiledQuery } from 'kysely'
 import type { Schema } from '../core/schema/define.ts'
 import type { PostgresAdapter, PostgresAdapterOptions } from '../postgres/adapter.ts'
@@ -8,6 +7,25 @@ import { connected, type WaitOptions, waitKinds } from './connected.ts'
 import { type PgPool, pgConnection } from './over-pg.ts'
 
 export type { WaitOptions } from './connected.ts'
+
+/** What is called of a Kysely instance, a connection or a transaction of it. */
+export interface KyselyExecutor {
+  withoutPlugins(): KyselyExecutor
+  executeQuery(query: never): Promise<{ readonly rows: readonly unknown[] }>
+}
+
+/** What is called of a Kysely transaction. */
+export interface KyselyTransaction extends KyselyExecutor {
+  readonly isTransaction: boolean
+}
+
+/** What is called of a Kysely instance, of 0.28 and newer. */
+export interface KyselyDatabase<Tx extends KyselyTransaction = KyselyTransaction> extends KyselyExecutor {
+  connection(): { execute<T>(work: (connection: KyselyExecutor) => Promise<T>): Promise<T> }
+  transaction(): {
+    setIsolationLevel(level: 'read committed'): { execute<T>(work: (tx: Tx) => Promise<T>): Promise<T> }
+  }
+}
 
 /** What of the connection is given beside the `Kysely` instance. */
 export interface KyselyConnectionOptions extends WaitOptions {
@@ -19,9 +37,7 @@ export interface KyselyConnectionOptions extends WaitOptions {
 }
 
 /** Options of `kyselyAdapter`. */
-export interface KyselyAdapterOptions<DB>
-  extends PostgresAdapterOptions<Transaction<DB>>,
-    KyselyConnectionOptions {}
+export interface KyselyAdapterOptions<Tx> extends PostgresAdapterOptions<Tx>, KyselyConnectionOptions {}
 
 /**
  * An adapter on Kysely, over `PostgresDialect` or `PGliteDialect`. Kysely knows no tables at run time: their names are
@@ -33,11 +49,11 @@ export interface KyselyAdapterOptions<DB>
  * const db = new Kysely({ dialect: new PostgresDialect({ pool }) })
  * const adapter = kyselyAdapter(db, schema, { pool })
  */
-export function kyselyAdapter<DB, S extends Schema>(
-  db: Kysely<DB>,
+export function kyselyAdapter<Tx extends KyselyTransaction, S extends Schema>(
+  db: KyselyDatabase<Tx>,
   schema: S,
-  options: KyselyAdapterOptions<DB> = {},
-): PostgresAdapter<Transaction<DB>, S> {
+  options: KyselyAdapterOptions<Tx> = {},
+): PostgresAdapter<Tx, S> {
   checkPostgresAdapter(
     'kyselyAdapter',
     { name: 'a Kysely instance', fits: typeof db?.withoutPlugins === 'function', given: db },
@@ -49,17 +65,17 @@ export function kyselyAdapter<DB, S extends Schema>(
 }
 
 /** The seam alone, for what needs a connection and no adapter. */
-export function kyselyConnection<DB>(
-  db: Kysely<DB>,
+export function kyselyConnection<Tx extends KyselyTransaction>(
+  db: KyselyDatabase<Tx>,
   options: KyselyConnectionOptions = {},
-): PostgresConnection<Transaction<DB>> {
+): PostgresConnection<Tx> {
   const pooled = options.pool === undefined ? undefined : pgConnection(options.pool, options)
   return {
     query: (text, values, signal) =>
       pooled?.query(text, values, signal) ??
       connected(
         (use) => db.connection().execute(use),
-        (one: Kysely<DB>) => session(one).query(text, values),
+        (one: KyselyExecutor) => session(one).query(text, values),
         options,
         signal,
       ),
@@ -70,7 +86,7 @@ export function kyselyConnection<DB>(
     transaction: (work, signal) =>
       connected(
         (use) => db.transaction().setIsolationLevel('read committed').execute(use),
-        (tx: Transaction<DB>) => work(session(tx), tx),
+        (tx: Tx) => work(session(tx), tx),
         options,
         signal,
       ),
@@ -78,10 +94,12 @@ export function kyselyConnection<DB>(
 }
 
 /** Plugins stay out: CamelCasePlugin renames columns of our rows, and others may do anything. */
-function session<DB>(db: Kysely<DB>): PostgresSession {
+function session(db: KyselyExecutor): PostgresSession {
   const plain = db.withoutPlugins()
   return {
-    query: async (text, values) =>
-      (await plain.executeQuery<TextRow>(CompiledQuery.raw(text, [...values]))).rows,
+    async query(text, values) {
+      const { rows } = await plain.executeQuery(CompiledQuery.raw(text, [...values]) as never)
+      return rows as TextRow[]
+    },
   }
 }

@@ -3,6 +3,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
 import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely as OldKysely, PostgresDialect as OldPostgresDialect } from 'kysely-0.28'
 import pg from 'pg'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -93,6 +94,11 @@ const applications: Record<string, () => Promise<Transaction>> = {
   },
   async kysely() {
     const db = new Kysely<object>({ dialect: new PostgresDialect({ pool }) })
+    const open = (work: (tx: never) => Promise<void>) => db.transaction().execute((tx) => work(tx as never))
+    return { connection: kyselyConnection(db) as PostgresConnection, open, client: db, close: async () => {} }
+  },
+  async 'kysely 0.28'() {
+    const db = new OldKysely<object>({ dialect: new OldPostgresDialect({ pool }) })
     const open = (work: (tx: never) => Promise<void>) => db.transaction().execute((tx) => work(tx as never))
     return { connection: kyselyConnection(db) as PostgresConnection, open, client: db, close: async () => {} }
   },

@@ -16,7 +16,10 @@ import {
 } from 'drizzle-orm/pg-core'
 import { drizzle as drizzlePglite, type PgliteDatabase } from 'drizzle-orm/pglite'
 import { drizzle as drizzlePostgresJs, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
+import type { NodePgDatabase as OldNodePgDatabase } from 'drizzle-orm-0.45.0/node-postgres'
+import type { PostgresJsDatabase as OldPostgresJsDatabase } from 'drizzle-orm-0.45.0/postgres-js'
 import type { Kysely, Transaction } from 'kysely'
+import type { Kysely as OldKysely, Transaction as OldTransaction } from 'kysely-0.28'
 import type pg from 'pg'
 import type postgres from 'postgres'
 import { describe, expectTypeOf, test } from 'vitest'
@@ -39,6 +42,38 @@ const never = <T>(): T => undefined as T
 const compiled = (_: () => unknown): void => {}
 
 describe('each library’s own types fit', () => {
+  test('Kysely 0.28, the oldest: hooks get its own Transaction', () =>
+    compiled(() => {
+      interface Database {
+        tasks: { id: string; title: string }
+      }
+      const db = never<OldKysely<Database>>()
+      const adapter = kyselyAdapter(db, schema, {
+        pool: never<pg.Pool>(),
+        hooks: {
+          async beforeCommit({ tx }) {
+            expectTypeOf(tx).toEqualTypeOf<OldTransaction<Database>>()
+          },
+        },
+      })
+      expectTypeOf(adapter).toExtend<Adapter>()
+      // @ts-expect-error a connection is no database
+      kyselyAdapter({ executeQuery: db.executeQuery }, schema)
+    }))
+
+  test('Drizzle 0.45.0, the oldest: hooks get its own transaction', () =>
+    compiled(() => {
+      const db = never<OldNodePgDatabase>()
+      drizzleAdapter(db, schema, {
+        hooks: {
+          async beforeCommit({ tx }) {
+            expectTypeOf(tx).toEqualTypeOf<Parameters<Parameters<typeof db.transaction>[0]>[0]>()
+          },
+        },
+      })
+      expectTypeOf(drizzleAdapter(never<OldPostgresJsDatabase>(), schema)).toExtend<Adapter>()
+    }))
+
   test('node-postgres: a pool and a client', () =>
     compiled(() => {
       expectTypeOf(pgAdapter(never<pg.Pool>(), schema)).toExtend<Adapter>()
