@@ -5,6 +5,7 @@ import { createEndpoint, type Endpoint } from '../core/endpoint/endpoint.ts'
 import type { EndpointOptions } from '../core/endpoint/options.ts'
 import type { Schema } from '../core/schema/define.ts'
 import { type PostgresAdapter, type PostgresAdapterOptions, postgresAdapter } from '../postgres/adapter.ts'
+import { allOf, closedInTime } from './closing.ts'
 import type { OpenDatabase } from './store.ts'
 
 /** A database as `adapter` gets it, to make an adapter of your own library on it. */
@@ -53,7 +54,8 @@ export async function openAdapter<S extends Schema>(
   return {
     adapter,
     async close() {
-      for (const closer of closers.splice(0)) await closer()
+      const all = closers.splice(0)
+      await allOf(all.map((closer) => () => closedInTime('the adapter of a test database', closer)))
     },
   }
 }

@@ -3,12 +3,16 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import canonicalize from 'canonicalize'
+import { isRecord, typeName } from '../core/callback.ts'
 
 /** What the rows of a base are made of, beside the schema and the code. */
 export interface FixtureInputs {
   /** Files, and directories with all that is in them, links followed: seed data, SQL, factories. Their contents count. */
   readonly files?: readonly (string | URL)[] | undefined
-  /** Anything that JSON can carry: flags, counts, names. The order of members does not count. */
+  /**
+   * Anything that JSON carries exactly: flags, counts, names. The order of members does not count. What JSON drops or
+   * cannot tell apart (undefined, functions, dates, sets, class instances) is refused.
+   */
   readonly values?: unknown
 }
 
@@ -58,13 +62,48 @@ export function changedParts(a: Fingerprint['parts'], b: Fingerprint['parts']): 
 }
 
 function jsonOf(values: unknown): string {
-  try {
-    const text = canonicalize(values)
-    if (text !== undefined) return text
-  } catch (cause) {
-    throw new TypeError('`inputs.values` of a fixture must be what JSON can carry.', { cause })
+  mustBeJson(values, '', [])
+  return canonicalize(values) as string
+}
+
+/**
+ * JSON leaves members out, and makes one text of many values: two sets, or two functions, would share a fingerprint.
+ *
+ * @param above what the value stands in
+ * @throws TypeError with the place
+ */
+function mustBeJson(value: unknown, pointer: string, above: readonly unknown[]): void {
+  const refused = (what: string): TypeError =>
+    new TypeError(
+      `\`inputs.values${pointer}\` of a fixture is ${what}: give texts, numbers, booleans, null, arrays and plain objects.`,
+    )
+  if (value === null || typeof value === 'boolean') return
+  if (typeof value === 'string') {
+    if (!value.isWellFormed()) throw refused('a text with half a character')
+    return
   }
-  throw new TypeError('`inputs.values` of a fixture must be what JSON can carry.')
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value) || Object.is(value, -0))
+      throw refused(String(Object.is(value, -0) ? '-0' : value))
+    return
+  }
+  if (above.includes(value)) throw refused('part of itself')
+  const inner = [...above, value]
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      mustBeJson(value[index], `${pointer}[${index}]`, inner)
+    }
+    return
+  }
+  if (!isRecord(value)) throw refused(kindOf(value))
+  if (Object.getOwnPropertySymbols(value).length > 0) throw refused('an object with symbols')
+  for (const [name, member] of Object.entries(value)) mustBeJson(member, `${pointer}.${name}`, inner)
+}
+
+function kindOf(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return typeName(value)
+  const { name } = value.constructor ?? {}
+  return name ? `a ${name}` : 'an object of a class'
 }
 
 /** By name below what was declared, so that another checkout or working directory makes no difference. */

@@ -123,6 +123,21 @@ export function fixture<S extends Schema>(name: string, options: FixtureOptions<
   const fingerprint = async (): Promise<Fingerprint> =>
     fingerprintOf({ inputs, schema: schemaDigest(schema), postgres: await store.major(), codeVersion })
 
+  /** What changes while the base is filled may be in it or not: sealed, it would vouch for rows that it was not made of. */
+  const filling =
+    (before: Fingerprint) =>
+    async (database: OpenDatabase): Promise<number> => {
+      const position = await fill(database)
+      const after = await fingerprint()
+      if (after.value === before.value) return position
+      const changed = changedParts(before.parts, after.parts)
+      throw new PosternError(
+        'fixture_fingerprint_changed',
+        `The inputs of fixture ${name} changed while its base was filled (${changed.join(', ')}): seal it again.`,
+        { details: { fixture: name, changed } },
+      )
+    }
+
   async function fill(database: OpenDatabase): Promise<number> {
     const { adapter, close } = await openAdapter(database, schema, options)
     try {
@@ -138,19 +153,19 @@ export function fixture<S extends Schema>(name: string, options: FixtureOptions<
   }
 
   async function make(mayKeep: boolean): Promise<SealedBase> {
-    const { value, parts } = await fingerprint()
-    const kept = (base: Base | null): SealedBase | undefined =>
+    const kept = (base: Base | null, value: string): SealedBase | undefined =>
       mayKeep && base?.sealed && base.fingerprint === value ? described(base, false) : undefined
     return (
-      kept(await store.read()) ??
+      kept(await store.read(), (await fingerprint()).value) ??
       store.exclusively(async (held) => {
-        const base = kept(await held.read())
+        // Again: whoever waits for the lock may find other inputs behind it.
+        const before = await fingerprint()
+        const { value, parts } = before
+        const base = kept(await held.read(), value)
         if (base !== undefined) return base
         const sealedAt = new Date().toISOString()
-        return described(
-          await held.replace({ fixture: name, sealed: true, fingerprint: value, parts, sealedAt }, fill),
-          true,
-        )
+        const record = { fixture: name, sealed: true, fingerprint: value, parts, sealedAt }
+        return described(await held.replace(record, filling(before)), true)
       })
     )
   }

@@ -1,5 +1,6 @@
 import { type PgClient, type PgPool, pgConnection } from '../adapters/pg.ts'
 import type { PostgresConnection } from '../postgres/connection.ts'
+import { closedInTime } from './closing.ts'
 import type { OpenDatabase } from './store.ts'
 
 /** node-postgres, as far as it is used here; its own types are no part of ours. */
@@ -95,7 +96,7 @@ export async function openDatabase(url: string, max: number): Promise<OpenDataba
     query: async (text, values = []) =>
       (await pool.query({ text, values: [...values] })).rows as Record<string, unknown>[],
     [Symbol.asyncDispose]: () => {
-      ended ??= pool.end()
+      ended ??= closedInTime('a test database', () => pool.end())
       return ended
     },
   }

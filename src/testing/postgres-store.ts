@@ -1,4 +1,5 @@
 import { PosternError } from '../core/errors.ts'
+import { allOf, closedInTime } from './closing.ts'
 import { close, comment, databases, expiry, type Runner, readBase } from './databases.ts'
 import { keeper } from './keeper.ts'
 import { BASE_LOCK, isCopyName, namesOf, newId } from './names.ts'
@@ -171,12 +172,11 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
       const database = await openDatabase(urlOf(url, name), 4)
       let dropped: Promise<void> | undefined
       const drop = async (): Promise<void> => {
-        await database[Symbol.asyncDispose]()
-        try {
-          await withClient(admin(), (client) => dropDatabase(client, name))
-        } finally {
-          await slots.give(mine)
-        }
+        await allOf([
+          () => database[Symbol.asyncDispose](),
+          () => withClient(admin(), (client) => dropDatabase(client, name)),
+          () => slots.give(mine),
+        ])
       }
       return {
         ...database,
@@ -227,7 +227,7 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
     async [Symbol.asyncDispose]() {
       const opened = await Promise.all(pools.values())
       pools.clear()
-      await Promise.all(opened.map((one) => one.end()))
+      await Promise.all(opened.map((one) => closedInTime('the pool of a fixture', () => one.end())))
     },
   }
 }

@@ -4,6 +4,7 @@ import type { Endpoint } from '../core/endpoint/endpoint.ts'
 import { PosternError } from '../core/errors.ts'
 import type { Schema } from '../core/schema/define.ts'
 import type { PostgresAdapter } from '../postgres/adapter.ts'
+import { allOf } from './closing.ts'
 import {
   type FixtureAdapterOptions,
   type FixtureEndpointOptions,
@@ -117,11 +118,7 @@ export async function openSession<S extends Schema>(parts: SessionParts<S>): Pro
     ended = true
     clearTimeout(timer)
     localSessions.delete(id)
-    try {
-      await close()
-    } finally {
-      await copy[Symbol.asyncDispose]()
-    }
+    await allOf([close, () => copy[Symbol.asyncDispose]()])
   }
   let ending: Promise<void> | undefined
   const dispose = (): Promise<void> => {
