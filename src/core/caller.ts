@@ -98,10 +98,13 @@ type KnownFields<S extends Schema, O> = O extends {
           readonly [F in Exclude<
             keyof Input,
             keyof CreateInput<S, M>
-          >]: `${M} has no field ${F & string} that can be written`
+          >]: Faulty<`${M} has no field ${F & string} that can be written`>
         }
       }
   : unknown
+
+/** Nothing is of this type: the compiler's message says why. */
+type Faulty<Message extends string> = { readonly [M in Message]: never }
 
 /** What `commit` takes. */
 export interface Commit<S extends Schema = Schema, O extends CommitOperations<S> = CommitOperations<S>> {

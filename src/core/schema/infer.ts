@@ -33,10 +33,14 @@ type Shown<T> = { [K in keyof T]: T[K] } & {}
 type Read<T> = unknown extends T ? T : T extends undefined ? null : T extends bigint | Date ? string : T
 
 /** A value as it is sent. What a create may leave out with `.optional()` may be null too: rows carry null there. */
-type Sent<F extends $ZodType> =
-  | SentValue<Exclude<input<F>, undefined>>
-  | (undefined extends output<F> ? null : never)
-type SentValue<T> = unknown extends T ? T : T extends bigint ? string | number : T extends Date ? string : T
+type Sent<F extends $ZodType> = undefined extends output<F> ? SentValue<input<F>> | null : SentValue<input<F>>
+/** Plain where it can be: of a type that was computed member by member, messages show the computation. */
+type SentValue<T> = unknown extends T
+  ? T
+  : [Extract<T, bigint | Date>] extends [never]
+    ? Exclude<T, undefined>
+    : SentAs<Exclude<T, undefined>>
+type SentAs<T> = T extends bigint ? string | number : T extends Date ? string : T
 
 /*
  * Types of one model are read from a table of all models, `{ [N in ModelName<S>]: ... }[M]`: TypeScript computes the

@@ -93,13 +93,12 @@ type Allowed<S, M, A> = M extends readonly (infer O extends OperationType)[]
 type Archives<S, A> = [A] extends [never] ? ('archivedAt' extends keyof S ? true : false) : true
 
 /** `belongsTo` must name a field of the model itself. */
-type OwnFields<S, R> = {
-  readonly [N in keyof R]: R[N] extends Relation<'belongsTo', infer Other, infer F>
+type OwnRelation<S, R> =
+  R extends Relation<'belongsTo', infer Other, infer F>
     ? F extends keyof S
-      ? R[N]
+      ? R
       : Relation<'belongsTo', Other, keyof S & string>
-    : R[N]
-}
+    : R
 
 /** What `model()` takes: the fields, the relations and the options of one model. */
 export interface ModelDeclaration<
@@ -113,7 +112,7 @@ export interface ModelDeclaration<
   /** Field name to zod type. The primary key `id` and the tenant column may be left out. */
   readonly fields: S
   /** Relation name to `relation.belongsTo(...)` or `relation.hasMany(...)`. Default: none. */
-  readonly relations?: R & OwnFields<S, R>
+  readonly relations?: { readonly [N in keyof R]: OwnRelation<S, R[N]> }
   /**
    * Which operations callers may send. Default `false`: the model is read only. `true` allows all of them, a list only
    * those that it names. A model without a writable field allows no UPDATE.
@@ -157,5 +156,5 @@ export function model<
   >
 > {
   const { fields, relations, ...options } = declaration
-  return { shape: fields, relations: relations ?? ({} as R), options: options as ModelOptions }
+  return { shape: fields, relations: (relations ?? {}) as R, options: options as ModelOptions }
 }

@@ -3,6 +3,9 @@
  * it, but Node 22 does not have it.
  */
 
+/** Bytes that WebCrypto takes. `Uint8Array<ArrayBuffer>` says it too, but not to TypeScript 5.4. */
+export type Bytes = ReturnType<InstanceType<typeof TextEncoder>['encode']>
+
 /** Standard base64 with padding (RFC 4648). */
 export function toBase64(bytes: Uint8Array): string {
   let binary = ''
@@ -11,7 +14,7 @@ export function toBase64(bytes: Uint8Array): string {
 }
 
 /** The bytes, or undefined where the text is not the one canonical spelling of them. */
-export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
+export function fromBase64(text: string): Bytes | undefined {
   let binary: string
   try {
     binary = atob(text)

@@ -1,4 +1,5 @@
 import { PosternError } from '../errors.ts'
+import type { Bytes } from './base64.ts'
 
 /** More than any signer in rotation sends, and few enough that a header full of entries costs nothing. */
 const MAX_ENTRIES = 16
@@ -68,12 +69,12 @@ function readEntries(header: string): SignatureEntry[] {
 export interface SignedContent {
   readonly prefix: string
   readonly body: Uint8Array
-  bytes(): Uint8Array<ArrayBuffer>
+  bytes(): Bytes
 }
 
 export function signedContent(id: string, timestamp: number, body: Uint8Array): SignedContent {
   const prefix = `${id}.${timestamp}.`
-  let whole: Uint8Array<ArrayBuffer> | undefined
+  let whole: Bytes | undefined
   return {
     prefix,
     body,

@@ -1,4 +1,4 @@
-import { fromBase64 } from './base64.ts'
+import { type Bytes, fromBase64 } from './base64.ts'
 import { KeyFault } from './key-fault.ts'
 
 export type SecretEncoding = 'utf8' | 'base64'
@@ -14,7 +14,7 @@ export const isPrivateKeyText = (text: unknown) => typeof text === 'string' && t
  * The bytes of a secret. `whsec_...` is base64 after the prefix, anything else stands for its own UTF-8 bytes,
  * unless `encoding` says otherwise. Both are never tried: a key that means two things is two keys.
  */
-export function secretBytes(secret: string, encoding?: SecretEncoding): Uint8Array<ArrayBuffer> {
+export function secretBytes(secret: string, encoding?: SecretEncoding): Bytes {
   checkText(secret)
   if (isPublicKeyText(secret))
     throw new KeyFault('is a `whpk_` public key, which anyone may know; give it as `publicKey`')
@@ -32,7 +32,7 @@ export function secretBytes(secret: string, encoding?: SecretEncoding): Uint8Arr
 }
 
 /** The 32 bytes of a `whpk_...` text, an Ed25519 public key. */
-export function publicKeyBytes(text: string): Uint8Array<ArrayBuffer> {
+export function publicKeyBytes(text: string): Bytes {
   checkText(text)
   if (!isPublicKeyText(text)) throw new KeyFault('does not begin with `whpk_`')
   const bytes = decodeBase64(text.slice(PUBLIC_PREFIX.length))
@@ -42,8 +42,8 @@ export function publicKeyBytes(text: string): Uint8Array<ArrayBuffer> {
 
 /** The bytes of a `whsk_...` text, an Ed25519 private key: the seed, and the public half where the text has it. */
 export function privateKeyBytes(text: string): {
-  readonly seed: Uint8Array<ArrayBuffer>
-  readonly publicHalf: Uint8Array<ArrayBuffer> | undefined
+  readonly seed: Bytes
+  readonly publicHalf: Bytes | undefined
 } {
   checkText(text)
   if (!isPrivateKeyText(text)) throw new KeyFault('does not begin with `whsk_`')
@@ -64,7 +64,7 @@ function checkText(text: unknown): asserts text is string {
   if (/\p{Cc}/u.test(text) || !text.isWellFormed()) throw new KeyFault('contains characters that are no text')
 }
 
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+function decodeBase64(text: string): Bytes {
   const bytes = fromBase64(text)
   if (bytes === undefined) throw new KeyFault('is not canonical base64 (RFC 4648, with padding)')
   if (bytes.length === 0) throw new KeyFault('is empty after its prefix')

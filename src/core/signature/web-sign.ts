@@ -1,4 +1,4 @@
-import { toBase64 } from './base64.ts'
+import { type Bytes, toBase64 } from './base64.ts'
 import type { SignedContent } from './envelope.ts'
 import { KeyFault } from './key-fault.ts'
 import { privateKeyBytes, type SecretEncoding, secretBytes } from './key-text.ts'
@@ -42,11 +42,7 @@ const PKCS8_ED25519 = [
 
 type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>
 
-async function signature(
-  algorithm: string,
-  key: Key,
-  content: SignedContent,
-): Promise<Uint8Array<ArrayBuffer>> {
+async function signature(algorithm: string, key: Key, content: SignedContent): Promise<Bytes> {
   return new Uint8Array(await webCrypto().sign(algorithm, key, content.bytes()))
 }
 
