@@ -348,7 +348,7 @@ test('an unknown member of a call is refused with the nearest name', async () =>
     /idempotencyKey/,
   )
   expect(() => client.events({ folow: true } as never)).toThrow(/did you mean "follow"/)
-  expect(() => client.batch({ maxOperation: 1 })).toThrow(/did you mean "maxOperations"/)
+  expect(() => client.batch({ maxOperation: 1 } as never)).toThrow(/did you mean "maxOperations"/)
   expect(sent).toEqual([])
 })
 
