@@ -5,4 +5,4 @@ import { schema } from './schema.ts'
 import * as tables from './tables.ts'
 
 export const db = drizzle(process.env.DATABASE_URL ?? '', { schema: tables })
-export const source = drizzleAdapter(db, schema)
+export const adapter = drizzleAdapter(db, schema)

@@ -5,4 +5,4 @@ import { pool } from './pg.ts'
 import { schema } from './schema.ts'
 
 export const db = new Kysely({ dialect: new PostgresDialect({ pool }) })
-export const source = kyselyAdapter(db, schema, { pool })
+export const adapter = kyselyAdapter(db, schema, { pool })

@@ -4,4 +4,4 @@ import { pgAdapter } from 'postern/pg'
 import { schema } from './schema.ts'
 
 export const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL })
-export const source = pgAdapter(pool, schema)
+export const adapter = pgAdapter(pool, schema)

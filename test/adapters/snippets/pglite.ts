@@ -4,4 +4,4 @@ import { pgliteAdapter } from 'postern/pglite'
 import { schema } from './schema.ts'
 
 export const client = await PGlite.create()
-export const source = pgliteAdapter(client, schema)
+export const adapter = pgliteAdapter(client, schema)

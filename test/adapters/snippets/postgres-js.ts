@@ -4,4 +4,4 @@ import postgres from 'postgres'
 import { schema } from './schema.ts'
 
 export const sql = postgres(process.env.DATABASE_URL ?? '')
-export const source = postgresJsAdapter(sql, schema)
+export const adapter = postgresJsAdapter(sql, schema)

@@ -3,4 +3,4 @@ import { prismaAdapter } from 'postern/prisma'
 import { prisma } from './client.ts'
 import { schema } from './schema.ts'
 
-export const source = prismaAdapter(prisma, schema)
+export const adapter = prismaAdapter(prisma, schema)

@@ -39,25 +39,25 @@ type Handle = Record<string, () => Promise<unknown>>
 /** Each library has its own word for it. */
 const closings = ['$disconnect', 'destroy', 'end', 'close']
 
-async function snippetOf(name: string): Promise<{ source: PostgresAdapter; close(): Promise<unknown> }> {
-  const { source, ...handles } = await import(`./${name}.ts`)
+async function snippetOf(name: string): Promise<{ adapter: PostgresAdapter; close(): Promise<unknown> }> {
+  const { adapter, ...handles } = await import(`./${name}.ts`)
   const [handle = (await import('./client.ts')).prisma] = Object.values<Record<string, unknown>>(handles)
   if (name === 'pglite') await (handle as unknown as PGlite).exec(table('tasks', 'organization_id', 'done'))
   // Kysely's snippet has the pool of pg's
-  if (name === 'pg') return { source, close: async () => {} }
+  if (name === 'pg') return { adapter, close: async () => {} }
   const client = ((handle as Partial<Handle>).$client ?? handle) as Handle
   const closing = closings.find((word) => typeof client[word] === 'function')
   if (closing === undefined) throw new Error(`${name}.ts exports nothing that can be closed`)
-  return { source, close: () => (client[closing] as Handle[string]).call(client) }
+  return { adapter, close: () => (client[closing] as Handle[string]).call(client) }
 }
 
 const shown = usualAdapters.filter(({ store }) => store !== 'memory')
 
 test.each(shown)('$name: the snippet is all that it takes', async ({ name }) => {
-  const { source, close } = await snippetOf(name)
+  const { adapter, close } = await snippetOf(name)
   try {
-    await source.migrate()
-    const endpoint = createEndpoint({ adapter: source, signingKey })
+    await adapter.migrate()
+    const endpoint = createEndpoint({ adapter, signingKey })
     const scope = { organizationId: 'org_1' }
     const operations = [{ type: 'CREATE', model: 'tasks', id: `t ${name}`, input: { title: 'Paint' } }]
     const made = await ask(endpoint, { type: 'commit', correlationId: `k ${name}`, operations, scope })
