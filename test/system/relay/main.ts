@@ -1,15 +1,17 @@
-// npm run test:relay -- --commits 10000 --kills 20 --sink http|nats
+// npm run test:relay -- --commits 10000 --kills 20 --sink http|nats --storms 300
 import { parseArgs } from 'node:util'
 import { startPostgres } from '../../support/pg-server.ts'
 import { httpCollector, natsCollector } from './collector.ts'
 import { runKills } from './kills.ts'
 import { noNats, startNats } from './nats-server.ts'
+import { runStorms } from './storms.ts'
 
 const { values } = parseArgs({
   options: {
     commits: { type: 'string', default: '10000' },
     kills: { type: 'string', default: '20' },
     sink: { type: 'string', default: 'http' },
+    storms: { type: 'string', default: '300' },
   },
 })
 const [commits, kills] = [Number(values.commits), Number(values.kills)]
@@ -49,3 +51,14 @@ console.log(
 )
 const faults = lost.length + disordered.length + foreign.length + Math.max((atOnce ?? 1) - 1, 0)
 process.exitCode = faults === 0 && report.kills === kills ? 0 : 1
+
+const storms = Number(values.storms)
+if (storms > 0 && noNats === undefined && !process.env.NATS_URL) {
+  const other = await startPostgres()
+  cleanup.defer(() => other.stop())
+  const storm = await runStorms(other.url, storms)
+  if (storm.lost + storm.disordered > 0) process.exitCode = 1
+  console.log(
+    `relay storms: two relays on one stream, ${storm.events} events, ${storm.lost} lost, ${storm.disordered} out of order`,
+  )
+}
