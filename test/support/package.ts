@@ -16,7 +16,16 @@ import { join } from 'node:path'
 const root = join(import.meta.dirname, '../..')
 const results = join(root, '.test-results')
 /** What `files` of package.json names; what npm adds by itself is in it. */
-const published = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'src']
+const published = [
+  'package.json',
+  'README.md',
+  'AGENTS.md',
+  'llms.txt',
+  'CHANGELOG.md',
+  'LICENSE',
+  'docs',
+  'src',
+]
 
 /** The package as it is published, built once for each state of the sources, whoever asks first. */
 export function builtPackage(): string {
