@@ -9,12 +9,12 @@ interface Entry {
   default: string
 }
 
-/** The optional peers that an entry loads: whoever imports it has them. Every other entry loads dependencies alone. */
+/** The optional peers that an entry loads: its user has them installed. Every other entry loads dependencies only. */
 const peersOf: Readonly<Record<string, readonly string[]>> = {
   './drizzle': ['drizzle-orm'],
   './kysely': ['kysely'],
   './opentelemetry': ['@opentelemetry/api'],
-  './relay-nats': ['@nats-io/jetstream'],
+  './relay-nats': ['@nats-io/jetstream', '@nats-io/transport-node'],
   './testing': ['pg'],
 }
 
@@ -44,7 +44,14 @@ for (const [name, entry] of Object.entries(manifest.exports)) {
     if (!known && !peersOf[name]?.includes(loaded)) faults.push(`exports["${name}"] loads ${loaded}`)
   }
 }
-const internal = ['./src/core/index.ts', './src/cli/index.ts']
+/** Shared by several entries. */
+const internal = [
+  './src/core/index.ts',
+  './src/cli/index.ts',
+  ...['connected', 'derived', 'made-values', 'over-pg', 'over-postgres-js'].map(
+    (name) => `./src/adapters/${name}.ts`,
+  ),
+]
 for (const file of globSync(['src/*/index.ts', 'src/adapters/*.ts', 'src/adapters/*/index.ts'])) {
   const source = `./${file.replaceAll('\\', '/')}`
   if (!sources.has(source) && !internal.includes(source)) faults.push(`${source} has no entry in exports`)

@@ -26,6 +26,9 @@ try {
   run('npm', ['run', '--silent', 'check:package'])
   run('npm', ['publish', '--dry-run', '--ignore-scripts', '--access', 'public', '--tag', 'latest'])
   console.log(`release: ${version} is ready; what is left is npm publish --provenance`)
+} catch (error) {
+  console.error(`release: ${(error as Error).message}`)
+  process.exitCode = 1
 } finally {
   rmSync(base, { recursive: true, force: true })
 }
