@@ -14,7 +14,9 @@ const endings = ['.ts', '.mts', '.js', '.mjs', '/index.ts', '/index.js']
  */
 export function registerTypeScript(directory: string): void {
   if (typeof module.registerHooks !== 'function' || typeof module.stripTypeScriptTypes !== 'function') {
-    throw new UsageError('reading TypeScript needs Node 22.18 or newer; on this Node give a module in JavaScript')
+    throw new UsageError(
+      'reading TypeScript needs Node 22.18 or newer; on this Node give a module in JavaScript',
+    )
   }
   const aliases = aliasesOf(directory)
   module.registerHooks({

@@ -1,7 +1,7 @@
 // What a piece of code in the docs may use without importing it, because the prose around it has said what it is.
 import type pg from 'pg'
 import type { Endpoint, Schema } from 'postern'
-import type { Client } from 'postern/client'
+import type { Client, Commit } from 'postern/client'
 import type { PgClient } from 'postern/pg'
 import type { PostgresAdapter, PostgresConnection } from 'postern/postgres'
 import type { Fixture } from 'postern/testing'
@@ -24,6 +24,8 @@ declare global {
   const tasks: { find(id: string, tenant: string | null): Promise<{ id: string } | null> }
   /** What `createEndpoint` returned. */
   const endpoint: Endpoint
+  /** A commit of the application. */
+  const commit: Commit
   /** The calling side. */
   const client: Client
 }
