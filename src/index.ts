@@ -17,6 +17,7 @@ export type {
   RowValue,
   Scope,
   Store,
+  StoreKinds,
   StoreTransaction,
   Target,
 } from './core/adapter.ts'
@@ -40,8 +41,10 @@ export type {
   ResolveKeys,
   ScopesContext,
 } from './core/endpoint/options.ts'
+export type { RateLimiter, RateLimits } from './core/endpoint/rate.ts'
 export { type ErrorCode, errors, PosternError, Rejection } from './core/errors.ts'
 export type { PlainOperation } from './core/protocol/operations.ts'
+export type { PlainQuery } from './core/protocol/query.ts'
 export type { ProtocolRequest, RequestType } from './core/protocol/request.ts'
 export type { ChangeEvent } from './core/rules/event.ts'
 export type { StaleReason, StaleReport } from './core/rules/staleness.ts'
@@ -67,9 +70,11 @@ export {
 export type { OperationType } from './core/schema/operation.ts'
 export { type Relation, relation } from './core/schema/relation.ts'
 export type { JwksEntry, KeyEntry, KeyInput, PublicKeyEntry, SecretKeyEntry } from './core/signature/keys.ts'
+export { createKeyRing } from './core/signature/keys.ts'
 export {
   type SignatureHeaders,
   type SigningInput,
   type SigningKey,
   signRequest,
 } from './core/signature/sign.ts'
+export { type VerifiedRequest, type VerifyOptions, verifyRequest } from './core/signature/verify.ts'

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { type PlainOperation, PosternError } from 'postern'
-import type { HandlerCommit, HandlerQuery } from 'postern/handlers'
+import type { HandlerCommit, PlainQuery } from 'postern/handlers'
 
 interface Ticket {
   id: string
@@ -27,7 +27,7 @@ export class Tickets {
   }
 
   /** Pages by id. Where a handler cannot do what is asked for, it says so instead of leaving it out. */
-  async list({ where, orderBy, order, limit, cursor }: HandlerQuery, tenant: string | null) {
+  async list({ where, orderBy, order, limit, cursor }: PlainQuery, tenant: string | null) {
     if (orderBy !== 'id' || order !== 'asc' || where.some(([, operator]) => operator !== '=')) {
       throw new PosternError(
         'invalid_query',

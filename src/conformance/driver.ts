@@ -16,7 +16,7 @@ type Exchange = (request: Request) => Promise<Response>
 /** Runs the checks on an adapter in this process, through the real endpoint: signature, parsing and all. */
 export function inProcess(adapter: Adapter): Driver {
   const key = `sk_conformance_${crypto.randomUUID()}`
-  const endpoint = createEndpoint({ signingKey: key, adapter })
+  const endpoint = createEndpoint({ keys: [{ secret: key, allTenants: true }], adapter })
   return signing('in process', 'http://conformance.invalid/source', key, endpoint.fetch)
 }
 

@@ -1,4 +1,5 @@
 import type { Field, Model, Schema } from './schema/define.ts'
+import type { Kind, KindInfo } from './schema/kind.ts'
 import type { OperationType } from './schema/operation.ts'
 import type { Relation } from './schema/relation.ts'
 
@@ -126,6 +127,14 @@ export interface CommitAnswer {
   readonly replayed: boolean
 }
 
+/** How a store spells ids, tenants and values, where its own types are stricter than the schema's. */
+export interface StoreKinds {
+  /** Of tenants; undefined where any text is one. */
+  readonly tenant: Kind | undefined
+  /** Of a field of a model. */
+  field(model: Model, field: Field): KindInfo
+}
+
 /**
  * What an endpoint runs on. Answers are JSON texts of the protocol's response shapes, and travel to the caller as
  * they are: a parse and a second serialisation would round numbers and change the bytes of a replay.
@@ -146,6 +155,11 @@ export interface Adapter<S extends Schema = Schema, Tx = unknown> {
    * starts. `own`: the adapter, whose `nextCursor` comes back as `ListRequest.cursor`, unchecked.
    */
   readonly listCursors?: 'sealed' | 'own' | undefined
+  /**
+   * Asked before `authorize`, so that it only sees one spelling of an id: a text field may be a uuid in the database.
+   * Left out: the kinds of the schema.
+   */
+  kinds?(): Promise<StoreKinds>
   /** `{ row, stamp }` */
   load(request: LoadRequest): Promise<string>
   /** `{ rows, stamps, stamp, nextCursor? }` */

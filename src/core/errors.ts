@@ -107,6 +107,12 @@ export const errors = {
     'A commit needs an idempotency key.',
     'Send `correlationId` (or `clientTxId`).',
   ),
+  idempotency_key_mismatch: entry(
+    400,
+    false,
+    'The Idempotency-Key header and the body name two keys.',
+    'Send the same key in both, or in one of them.',
+  ),
   source_commit_invalid: entry(
     400,
     false,
@@ -248,6 +254,12 @@ export const errors = {
     'Load the rows anew, then follow from the newest cursor.',
   ),
 
+  rate_limited: entry(
+    429,
+    true,
+    'This caller has sent more requests than it may for now.',
+    'Send it again, with the same key, after Retry-After.',
+  ),
   source_busy: entry(503, true, 'The source is busy.', 'Send it again with the same key after Retry-After.'),
   source_unavailable: entry(
     503,

@@ -19,7 +19,7 @@ import type { CommitContext } from './runtime/commit.ts'
 import { commitOnce, settle } from './runtime/commit.ts'
 import { bounded, DEFAULT_DEADLINE_MS, LAST_LOOK_MS } from './runtime/deadline.ts'
 import { echoPayload } from './runtime/echo.ts'
-import { fitCommit } from './runtime/fit.ts'
+import { fitCommit, storeKinds } from './runtime/fit.ts'
 import type { CommitHooks } from './runtime/hooks.ts'
 import { commitApart, commitIn } from './runtime/hooks.ts'
 import { located } from './runtime/locate.ts'
@@ -164,6 +164,8 @@ export function adapterOver<Tx, S extends Schema>(
 
   const source: PostgresAdapter<Tx, S> = {
     schema,
+    kinds: async () => storeKinds((await manifest()).models),
+
     load: async (request) => reading(load(inTime, request, await manifest(), s, await settings(request))),
 
     async list(request) {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Client, createClient } from '../client/index.ts'
-import type { Adapter } from '../core/adapter.ts'
+import type { Adapter, StoreKinds } from '../core/adapter.ts'
 import { createEndpoint, type Endpoint } from '../core/endpoint/endpoint.ts'
 import type { EndpointOptions } from '../core/endpoint/options.ts'
 import type { Schema } from '../core/schema/define.ts'
@@ -74,6 +74,7 @@ export function guarded<S extends Schema>(adapter: Adapter<S>, live: () => Promi
   }
   return {
     schema: adapter.schema,
+    ...(adapter.kinds && { kinds: () => ask(async () => adapter.kinds?.() as Promise<StoreKinds>) }),
     load: (request) => ask(() => adapter.load(request)),
     list: (request) => ask(() => adapter.list(request)),
     commit: (request) => ask(() => adapter.commit(request)),

@@ -172,7 +172,7 @@ export function mountSuite(mount: Mount): void {
         const failed = await post(url, { type: 'load', model: 'projects', id: 'p1' })
         expect([failed.status, failed.body.error]).toEqual([500, 'internal_error'])
         expect(failed.text).not.toContain('canary')
-        expect((await post(url, { type: 'events' })).status).toBe(200)
+        expect((await post(url, { type: 'events', scope: org })).status).toBe(200)
       },
       { adapter },
     )

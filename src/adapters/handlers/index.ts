@@ -2,11 +2,13 @@ import type { Adapter, CommitRequest, ListRequest, RequestContext } from '../../
 import { PosternError } from '../../core/errors.ts'
 import { checkOptions, checkSchema, unknownName } from '../../core/options.ts'
 import { type PlainOperation, plainOperation } from '../../core/protocol/operations.ts'
+import { type PlainQuery, plainQuery } from '../../core/protocol/query.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
 import type { ModelName, Row } from '../../core/schema/infer.ts'
 import { misshapen, wireRow } from './rows.ts'
 
 export type { PlainOperation } from '../../core/protocol/operations.ts'
+export type { PlainQuery } from '../../core/protocol/query.ts'
 
 type Awaitable<T> = T | Promise<T>
 
@@ -28,18 +30,6 @@ export type HandlerRow<S extends Schema, M extends ModelName<S>> = {
 
 type OptionalName<R> = { [F in keyof R]: null extends R[F] ? F : never }[keyof R]
 type HandlerValue<T> = T | (string extends T ? Date | bigint | Uint8Array : never)
-
-/** A list's query, held against the schema, every default filled in. */
-export interface HandlerQuery {
-  /** Each `[field, operator, value]`; all of them must hold. */
-  readonly where: readonly (readonly [string, string, unknown])[]
-  readonly orderBy: string
-  readonly order: 'asc' | 'desc'
-  readonly limit: number
-  /** What an earlier page gave as `nextCursor`. It comes from outside: check it. */
-  readonly cursor: string | undefined
-  readonly related: readonly string[]
-}
 
 /** A row with the stamp that a commit decided on it sends as `readAt`. */
 export interface HandlerLoaded<R> {
@@ -96,7 +86,8 @@ export interface ModelHandlers<R, Auth = unknown> {
   }): Awaitable<R | HandlerLoaded<R> | null | undefined>
   /** A page of the tenant's rows: as an array, or with a cursor for the next page. */
   list?(parameters: {
-    readonly query: HandlerQuery
+    /** `cursor` is what an earlier page gave as `nextCursor`. It comes from outside: check it. */
+    readonly query: PlainQuery
     readonly context: HandlerContext<Auth>
   }): Awaitable<readonly R[] | HandlerPage<R>>
   /** A commit all of whose operations are of this model. */
@@ -178,7 +169,7 @@ export function handlersAdapter<const S extends Schema, Auth = unknown>(
     async list(request) {
       const handler = ofModel(request.model.name)
       if (handler?.list === undefined) throw new PosternError('source_list_not_configured')
-      const page = await handler.list({ query: queryOf(request), context: contextOf(request) })
+      const page = await handler.list({ query: plainQuery(request), context: contextOf(request) })
       return JSON.stringify(pageAnswer(request, page))
     },
 
@@ -227,17 +218,6 @@ function checkHandlers(schema: Schema, handlers: unknown): void {
 
 function contextOf({ tenant, scope, requestId, keyId, auth }: RequestContext): HandlerContext {
   return { tenant, scope, requestId, keyId, auth }
-}
-
-function queryOf(request: ListRequest): HandlerQuery {
-  return {
-    where: request.where.map(({ field, operator, value }) => [field.name, operator, value]),
-    orderBy: request.orderBy.name,
-    order: request.order,
-    limit: request.limit,
-    cursor: request.cursor,
-    related: request.related.map(({ name }) => name),
-  }
 }
 
 /** A model may have a field `row`; then only the plain row can be meant. */

@@ -159,17 +159,28 @@ export const envelopeChecks = checks('envelope', [
   },
   {
     id: 'ENVELOPE-08',
-    must: 'Members of the envelope that are not known MUST be ignored: the caller may be newer.',
+    must: 'A member of a commit, an operation or a query that is not known MUST be refused by its name, never dropped; one of a scope MUST be ignored.',
     async run({ a, id, expect }) {
       const one = id()
-      const answer = await a.send({
-        type: 'commit',
-        correlationId: one,
-        operations: [{ ...create('items', one, { title: 'one' }), invented: { by: 'a newer caller' } }],
-        traceparent: '00-0-0-00',
-        scope: { organizationId: a.tenant, invented: true },
-      })
-      expect.equal(answer.code, undefined, 'an unknown member must be no reason to refuse')
+      const operation = create('items', one, { title: 'one' })
+      const commit = { type: 'commit', correlationId: one, operations: [operation] }
+      const refused = [
+        { ...commit, guards: [] },
+        { ...commit, operations: [{ ...operation, unless: { title: 'one' } }] },
+        { type: 'list', model: 'items', query: { filter: [['title', 'one']] } },
+      ]
+      for (const request of refused) {
+        const answer = await a.send(request)
+        const shown = JSON.stringify(request)
+        expect.equal(answer.status, 400, `${shown} may be narrowed by what nobody reads: it must be refused`)
+        expect.that(/guards|unless|filter/.test(JSON.stringify(answer.body)), 'and the member be named', {
+          received: answer.body,
+        })
+      }
+      const scope = { organizationId: a.tenant, invented: true }
+      const answer = await a.send({ ...commit, scope })
+      expect.equal(answer.code, undefined, 'an unknown member of a scope must be no reason to refuse')
+      expect.equal(answer.replayed, false, 'and what was refused must have used no key')
     },
   },
   {

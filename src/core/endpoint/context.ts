@@ -32,6 +32,8 @@ export interface Asked {
   readonly verified: VerifiedContext
   /** The only tenant that the key speaks for. */
   readonly boundTenant: string | undefined
+  /** The caller may ask for what belongs to all tenants at once. */
+  readonly allTenants: boolean
   readonly body: ProtocolRequest
   /** A call of this process: its scope is trusted, and its commit may join a transaction. */
   readonly local?: { readonly tx: unknown } | undefined

@@ -1,5 +1,5 @@
 import type { CommitAnswer, RequestContext, Scope } from '../adapter.ts'
-import { clockOf } from '../callback.ts'
+import { clockOf, settled } from '../callback.ts'
 import { PosternError } from '../errors.ts'
 import { encodeJson } from '../protocol/encode.ts'
 import { decodeJson } from '../protocol/json.ts'
@@ -8,18 +8,21 @@ import type { Schema } from '../schema/define.ts'
 import { verifyRequest } from '../signature/verify.ts'
 import { authorized } from './authorize.ts'
 import { tooLarge } from './body.ts'
+import { canonicalWork, kindsOf } from './canonical.ts'
 import type { Asked, Received, Scoped } from './context.ts'
 import { dispatch } from './dispatch.ts'
 import { failureOf } from './failure.ts'
+import { createGate } from './gate.ts'
 import { keyLookup } from './keys.ts'
 import { resolveLimits } from './limits.ts'
 import { createLocal, type Local, thrownLocally } from './local.ts'
 import { createObserver, type Metrics, type Trace } from './observe.ts'
 import { checkEndpointOptions, type EndpointOptions } from './options.ts'
 import { pickAdapter } from './pick.ts'
+import { countRequest } from './rate.ts'
 import { receive } from './receive.ts'
 import { respond, respondFailure } from './respond.ts'
-import { trustedScope } from './scope.ts'
+import { refuseAllTenants, trustedScope } from './scope.ts'
 import { prepareWork } from './work.ts'
 
 /** Answers signed requests. `fetch` fits any runtime or framework that uses `Request` and `Response`. */
@@ -59,6 +62,7 @@ export function createEndpoint<S extends Schema, Auth = unknown, Tx = unknown>(
   const { callbackTimeoutMs: timeoutMs } = limits
   const keys = keyLookup(options, timeoutMs)
   const observer = createObserver(options)
+  const gate = createGate(limits)
 
   async function answer(request: Request, trace: Trace): Promise<CommitAnswer> {
     const received = await receive(request, trace.requestId, limits)
@@ -78,13 +82,14 @@ export function createEndpoint<S extends Schema, Auth = unknown, Tx = unknown>(
     return admit(trace, () => ({
       verified: { ...nothing, requestId },
       boundTenant: undefined,
+      allTenants: true,
       body,
       local: { tx },
     }))
   }
 
   async function admit(trace: Trace, ask: () => Asked): Promise<CommitAnswer> {
-    if (!observer.enter(limits.inFlight)) throw new PosternError('source_busy')
+    if (!observer.enter(limits.inFlight + limits.queued)) throw new PosternError('source_busy')
     try {
       const asked = ask()
       trace.type = asked.body.type
@@ -97,28 +102,48 @@ export function createEndpoint<S extends Schema, Auth = unknown, Tx = unknown>(
   async function verify({ request, requestId, bytes }: Received) {
     const found = keys(request)
     const ring = found instanceof Promise ? await found : found
-    const { id, timestamp, keyId, organizationId } = await verifyRequest(ring, request.headers, bytes, {
+    const {
+      id,
+      timestamp,
+      keyId,
+      organizationId,
+      allTenants = false,
+    } = await verifyRequest(ring, request.headers, bytes, {
       toleranceSeconds: limits.toleranceSeconds,
       now: options.now && clockOf('now', options.now),
+      endpoint: options.url,
     })
     const verified = { request, requestId, messageId: id, signedAt: timestamp, keyId }
-    return { bytes, verified, boundTenant: organizationId }
+    return { bytes, verified, boundTenant: organizationId, allTenants }
   }
 
   /** From here on it does not matter how the request came. */
   async function fulfil(asked: Asked, trace: Trace): Promise<CommitAnswer> {
     const scoped = { ...asked, scope: await trustedScope(options, asked, timeoutMs) }
-    const context = contextOf(scoped)
-    trace.tenant = context.tenant
     const adapter = await pickAdapter(options, scoped, timeoutMs)
+    refuseAllTenants(scoped, adapter.schema)
     const { schema, listCursors } = adapter
-    const asks = prepareWork(asked.body, context, { schema, listCursors, limits })
-    const prepared = { ...scoped, adapter, work: asks }
-    trace.work = prepared.work
-    const work = await authorized(options, prepared, timeoutMs)
-    const result = await dispatch(adapter, work, asked.local?.tx, timeoutMs)
-    observer.succeeded(trace, work, result.replayed)
-    return result
+    const keyHeader = asked.verified.request?.headers.get('idempotency-key')
+    const context = contextOf(scoped)
+    // As it was sent, for those who hear of a refusal by the schema.
+    trace.tenant = context.tenant
+    const sent = prepareWork(asked.body, context, { schema, listCursors, limits, keyHeader })
+    // What the schema alone refuses never asks the database anything.
+    const work = canonicalWork(sent, await settled('kinds', () => kindsOf(adapter), timeoutMs))
+    const { tenant, keyId } = work.request
+    trace.tenant = tenant
+    trace.work = work
+    const visitor = { tenant, keyId, type: work.type }
+    if (options.rateLimit) await countRequest(options.rateLimit, visitor)
+    const leave = await gate.enter(visitor)
+    try {
+      const granted = await authorized(options, { ...scoped, adapter, work }, timeoutMs)
+      const result = await dispatch(adapter, granted, asked.local?.tx, timeoutMs)
+      observer.succeeded(trace, work, result.replayed)
+      return result
+    } finally {
+      leave()
+    }
   }
 
   const fetch = async (request: Request): Promise<Response> => {

@@ -19,10 +19,12 @@ export type KeyLookup = (request: Request) => KeyRing | Promise<KeyRing>
  * @throws TypeError when the options name no way to get a key, or several; and as `createKeyRing`
  */
 export function keyLookup(
-  options: Pick<EndpointOptions, 'signingKey' | 'keys' | 'resolveKeys'>,
+  options: Pick<EndpointOptions, 'signingKey' | 'keys' | 'resolveKeys' | 'url'>,
   timeoutMs?: number,
 ): KeyLookup {
   const ways = (['signingKey', 'keys', 'resolveKeys'] as const).filter((name) => name in options)
+  if (options.url !== undefined && !URL.canParse(options.url))
+    throw new TypeError('createEndpoint: option "url" must be an http URL.')
   const given = ways.filter((name) => options[name] !== undefined)
   if (ways.length === 0) throw new TypeError('createEndpoint: give `signingKey`, `keys` or `resolveKeys`.')
   if (given.length > 1)
@@ -37,6 +39,9 @@ export function keyLookup(
     }
   }
   const ring = createKeyRing(input)
+  if (options.url === undefined && ring.keys.some(({ endpoint }) => endpoint !== undefined)) {
+    throw new TypeError('createEndpoint: a key is bound to an `endpoint`: give the endpoint its own `url`.')
+  }
   return () => ring
 }
 

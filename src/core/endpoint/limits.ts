@@ -24,8 +24,21 @@ export interface Limits extends QueryLimits {
   readonly eventsDefault: number
   /** Events of a page at most. Default 1,000. */
   readonly eventsMax: number
-  /** Verified requests under way at once in this endpoint; one more is `source_busy`. Default 100. */
+  /** Verified requests at work at once in this endpoint; more wait their turn. Default 100. */
   readonly inFlight: number
+  /** The same for one tenant. Default 50. */
+  readonly inFlightPerTenant: number
+  /** The same for one key. Default 100. */
+  readonly inFlightPerKey: number
+  /**
+   * Lists of one tenant at work at once: they hold a connection for as long as they run. Less than the connections of
+   * your pool. Default 4.
+   */
+  readonly listsPerTenant: number
+  /** Requests that wait for their turn at most, half of them of one tenant; one more is `source_busy`. Default 200. */
+  readonly queued: number
+  /** Milliseconds that a request waits for its turn at most; then it is `source_busy`. Default 5,000. */
+  readonly queueMs: number
   /**
    * Milliseconds that each function of the application's may take: `resolveKeys`, `resolveScopes`, `authorize`, an
    * adapter that is picked, each call of an adapter or a handler. Then the answer is `source_unavailable`, of a commit
@@ -49,6 +62,11 @@ export const defaultLimits: Limits = {
   eventsDefault: 100,
   eventsMax: 1_000,
   inFlight: 100,
+  inFlightPerTenant: 50,
+  inFlightPerKey: 100,
+  listsPerTenant: 4,
+  queued: 200,
+  queueMs: 5_000,
   callbackTimeoutMs: CALLBACK_TIMEOUT_MS,
   toleranceSeconds: 300,
 }
@@ -56,7 +74,7 @@ export const defaultLimits: Limits = {
 /**
  * The limits given, the rest filled in.
  *
- * @throws TypeError for a limit that is unknown, not a whole number, or below 1
+ * @throws TypeError for a limit that is unknown, not a whole number, or too small
  */
 export function resolveLimits(given: Partial<Limits> = {}): Limits {
   const limits: Record<string, number> = { ...defaultLimits }
@@ -64,8 +82,9 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
     if (!Object.hasOwn(defaultLimits, name))
       throw unknownName('createEndpoint', 'limit', name, Object.keys(defaultLimits))
     if (value === undefined) continue
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw new TypeError(`limits.${name} must be a whole number from 1`)
+    const least = name === 'queued' ? 0 : 1
+    if (!Number.isSafeInteger(value) || value < least)
+      throw new TypeError(`limits.${name} must be a whole number from ${least}`)
     if (name.endsWith('Ms') && !isWait(value))
       throw new TypeError(`limits.${name} must be at most ${LONGEST_WAIT_MS} milliseconds`)
     limits[name] = value

@@ -1,12 +1,14 @@
 import type { Adapter, Scope } from '../adapter.ts'
 import { checkAdapter, checkOptions } from '../options.ts'
 import type { PlainOperation } from '../protocol/operations.ts'
+import type { PlainQuery } from '../protocol/query.ts'
 import type { ProtocolRequest, RequestType } from '../protocol/request.ts'
 import type { Schema } from '../schema/define.ts'
 import type { KeyInput } from '../signature/keys.ts'
 import type { VerifiedContext } from './context.ts'
 import type { Limits } from './limits.ts'
 import type { Observation } from './observe.ts'
+import type { RateLimits } from './rate.ts'
 
 /** Finds the keys of one request, for endpoints that serve callers with keys of their own. */
 export type ResolveKeys = (context: {
@@ -28,17 +30,17 @@ export interface ScopesContext extends VerifiedContext {
  */
 export type ResolvedScopes = Scope | ReadonlySet<RequestType> | readonly RequestType[] | null | undefined
 
-/** A verified and validated request, as `authorize` judges it. */
+/** A verified and validated request, as `authorize` judges it. Ids, tenant and values are in their one spelling. */
 export interface AuthorizeContext extends VerifiedContext {
   readonly type: RequestType
-  /** The request, its shape checked; its `scope` is what the caller claims. */
-  readonly body: ProtocolRequest
-  /** The trusted scope. */
-  readonly scope: Scope
+  /** The trusted scope, with whatever other members the caller sent. */
+  readonly scope: Scope & Readonly<Record<string, unknown>>
   /** The models that the request names: one for load and list, each once for a commit, none for events. */
   readonly models: readonly string[]
   /** The id of a load. */
   readonly id: string | undefined
+  /** The query of a list. */
+  readonly query: PlainQuery | undefined
   /** The operations of a commit, each value checked against the schema; empty for all else. */
   readonly operations: readonly PlainOperation[]
 }
@@ -61,6 +63,11 @@ export interface EndpointOptions<S extends Schema = Schema, Auth = unknown, Tx =
   readonly signingKey?: string | readonly string[] | undefined
   /** Keys with names, expiry, tenants, public keys and JWKS. In place of `signingKey`. */
   readonly keys?: KeyInput | undefined
+  /**
+   * This endpoint's own URL, as callers know it, for keys that are bound to one (`endpoint` of a key). Never taken from
+   * the request: its host is the caller's word.
+   */
+  readonly url?: string | undefined
   /** Keys looked up for each request. In place of `signingKey`. */
   readonly resolveKeys?: ResolveKeys | undefined
 
@@ -82,11 +89,18 @@ export interface EndpointOptions<S extends Schema = Schema, Auth = unknown, Tx =
    */
   readonly resolveScopes?: ((context: ScopesContext) => ResolvedScopes | Promise<ResolvedScopes>) | undefined
   /**
-   * The last word. Answer `false` for `source_forbidden`, or throw a `Rejection` for a code of your own;
-   * anything else is granted, and handed to the adapter as `auth`.
+   * The last word. `true` or a value of your own grants, and is handed to the adapter as `auth`; `false`, null and
+   * undefined refuse with `source_forbidden`. Throw a `Rejection` for a code of your own.
    */
   readonly authorize?: ((context: AuthorizeContext) => Auth | false | Promise<Auth | false>) | undefined
 
+  /**
+   * Requests per time, on top of `limits`; one too many is answered 429 `rate_limited` with Retry-After.
+   *
+   * @example
+   * rateLimit: { tenant: new RateLimiterMemory({ points: 50, duration: 1 }) } // of `rate-limiter-flexible`
+   */
+  readonly rateLimit?: RateLimits | undefined
   /** See `Limits`; each has a default. */
   readonly limits?: Partial<Limits> | undefined
   /** The clock that signatures are judged by, in milliseconds since 1970. Default `Date.now`. */
@@ -103,11 +117,13 @@ export function checkEndpointOptions(options: object): void {
       signingKey: ['text', 'array'],
       keys: ['text', 'object', 'array'],
       resolveKeys: 'function',
+      url: 'text',
       adapter: ['object', 'function'],
       adapters: 'object',
       resolveScopes: 'function',
       authorize: 'function',
       limits: 'object',
+      rateLimit: 'object',
       now: 'function',
       onCommit: 'function',
       onReject: 'function',
@@ -123,12 +139,19 @@ export function checkEndpointOptions(options: object): void {
       hooks: 'hooks are an option of the adapter',
     },
   )
-  const { adapter, adapters, logger, tracer } = options as EndpointOptions
+  const { adapter, adapters, logger, tracer, rateLimit } = options as EndpointOptions
   if (adapter === undefined && adapters === undefined) {
     throw new TypeError(`${owner}: give \`adapter\`, for example pgAdapter(pool, schema).`)
   }
   for (const [name, given] of [['adapter', adapter] as const, ...named(adapters)]) {
     if (given !== undefined && typeof given !== 'function') checkAdapter(owner, name, given)
+  }
+  if (rateLimit !== undefined) {
+    checkOptions<RateLimits>(`${owner}: rateLimit`, rateLimit, { tenant: 'object', key: 'object' })
+    for (const [name, limiter] of Object.entries(rateLimit)) {
+      if (limiter !== undefined && typeof limiter.consume !== 'function')
+        throw new TypeError(`${owner}: rateLimit.${name} has no method consume.`)
+    }
   }
   for (const level of ['info', 'warn', 'error'] as const) {
     if (logger && typeof logger[level] !== 'function') {

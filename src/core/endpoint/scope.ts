@@ -2,7 +2,8 @@ import type { Scope } from '../adapter.ts'
 import { isRecord, settled, typeName } from '../callback.ts'
 import { PosternError } from '../errors.ts'
 import type { RequestType } from '../protocol/request.ts'
-import type { Asked } from './context.ts'
+import type { Schema } from '../schema/define.ts'
+import type { Asked, Scoped } from './context.ts'
 import type { EndpointOptions, ResolvedScopes } from './options.ts'
 
 /**
@@ -26,6 +27,21 @@ export async function trustedScope(
   if (!types.has(body.type))
     throw new PosternError('source_forbidden', `This caller may not send ${body.type}.`)
   return claimed
+}
+
+/**
+ * The feed of a request without a tenant has every tenant's rows in it: a key must be allowed to see them.
+ *
+ * @throws PosternError `source_forbidden`
+ */
+export function refuseAllTenants({ body, scope, allTenants }: Scoped, schema: Schema): void {
+  if (body.type !== 'events' || scope.organizationId !== undefined || allTenants) return
+  if ([...schema.models.values()].every(({ policy }) => policy.by === 'none')) return
+  throw new PosternError(
+    'source_forbidden',
+    'Events of all tenants are for keys with `allTenants: true`: send scope.organizationId.',
+    { details: { pointer: '/scope/organizationId' } },
+  )
 }
 
 /** Holds a scope to the tenant that the key speaks for, when it is bound to one. */

@@ -14,7 +14,7 @@ import { parseLimit, parseQuery } from '../protocol/query.ts'
 import type { CommitShape, ProtocolRequest } from '../protocol/request.ts'
 import { commitKey } from '../protocol/request.ts'
 import type { Model, Schema } from '../schema/define.ts'
-import { canonicalId } from '../schema/kind.ts'
+import { canonicalKey, keyText } from '../schema/key.ts'
 import type { Limits } from './limits.ts'
 
 /** A request held against the schema: what an adapter is called with. */
@@ -23,6 +23,13 @@ export type Work =
   | { readonly type: 'list'; readonly request: ListRequest }
   | { readonly type: 'commit'; readonly request: CommitRequest }
   | { readonly type: 'events'; readonly request: EventsRequest }
+
+/** What a request is held against. */
+export interface WorkSetting extends Pick<Adapter, 'schema' | 'listCursors'> {
+  readonly limits: Limits
+  /** The header Idempotency-Key; null or left out when it was not sent. */
+  readonly keyHeader?: string | null | undefined
+}
 
 /**
  * Holds a request against schema and limits. Nothing is looked up anywhere: what comes out is allowed by the schema,
@@ -33,16 +40,16 @@ export type Work =
 export function prepareWork(
   body: ProtocolRequest,
   context: RequestContext,
-  { schema, listCursors, limits }: Pick<Adapter, 'schema' | 'listCursors'> & { readonly limits: Limits },
+  { schema, listCursors, limits, keyHeader }: WorkSetting,
 ): Work {
   switch (body.type) {
     case 'load': {
       const model = modelOf(schema, body.model)
       requireTenant(model, context)
-      const id = canonicalId(model.primaryKey.kind, body.id)
+      const id = canonicalKey(model, body.id)
       if (id === null) {
         throw issuesError('invalid_query', [
-          { pointer: '/id', message: `no id of kind ${model.primaryKey.kind}` },
+          { pointer: '/id', message: `invalid id: expected ${keyText(model)}` },
         ])
       }
       return { type: 'load', request: { ...context, model, id } }
@@ -55,7 +62,7 @@ export function prepareWork(
       return { type: 'list', request: { ...context, ...parsed } }
     }
     case 'commit':
-      return { type: 'commit', request: prepareCommit(body, context, schema, limits) }
+      return { type: 'commit', request: prepareCommit(body, context, schema, limits, keyHeader) }
     case 'events': {
       const issues: Issue[] = []
       const limit = parseLimit(body.limit, limits.eventsDefault, limits.eventsMax, '/limit', issues)
@@ -70,8 +77,9 @@ function prepareCommit(
   context: RequestContext,
   schema: Schema,
   limits: Limits,
+  keyHeader: string | null | undefined,
 ): CommitRequest {
-  const key = commitKey(body)
+  const key = commitKey(body, keyHeader)
   const operations = parseOperations(schema, body.operations, {
     max: limits.operations,
     tenant: context.tenant,

@@ -7,7 +7,7 @@ import type { Field, Model, Schema } from '../schema/define.ts'
 import { canonicalKey, keyFields, keyOf, keyText } from '../schema/key.ts'
 import { canonicalId, refusal } from '../schema/kind.ts'
 import { type OperationType, operationTypes, traitsOf } from '../schema/operation.ts'
-import { pointer, toIssue } from './request.ts'
+import { pointer, toIssues } from './request.ts'
 
 /** Stamps stay below 2^48: that is the room a position has in the feed's registry. */
 const MAX_STAMP = 2 ** 48 - 1
@@ -21,7 +21,7 @@ const modes: Record<string, OnStale> = {
   merge: 'merge',
 }
 
-const shape = z.object({
+const shape = z.strictObject({
   type: z.enum(operationTypes),
   model: z.string(),
   id: z.union([z.string().min(1), z.int()]).nullish(),
@@ -57,7 +57,7 @@ export function parseOperations(
   for (const [index, item] of given.entries()) {
     const base = `/operations/${index}`
     const parsed = shape.safeParse(withModel(item, options.model))
-    if (!parsed.success) issues.push(...parsed.error.issues.map((issue) => toIssue(base, issue)))
+    if (!parsed.success) issues.push(...parsed.error.issues.flatMap((issue) => toIssues(base, issue)))
     else {
       const operation = parseOperation(schema, parsed.data, index, options.tenant, issues)
       if (operation !== null) operations.push(operation)
@@ -195,7 +195,7 @@ function checked(field: Field, value: unknown, place: string, issues: Issue[]): 
   if (field.check === undefined) return value
   const parsed = safeParse(field.check, value)
   if (parsed.success) return parsed.data
-  issues.push(...parsed.error.issues.map((issue) => toIssue(place, issue)))
+  issues.push(...parsed.error.issues.flatMap((issue) => toIssues(place, issue)))
   return null
 }
 

@@ -214,3 +214,26 @@ function parseRelated(
     return []
   })
 }
+
+/** A list's query as `authorize` and hand-written handlers see it: held against the schema, every default filled in. */
+export interface PlainQuery {
+  /** Each `[field, operator, value]`; all of them must hold. */
+  readonly where: readonly (readonly [string, string, unknown])[]
+  readonly orderBy: string
+  readonly order: 'asc' | 'desc'
+  readonly limit: number
+  /** The cursor as the caller sent it. */
+  readonly cursor: string | undefined
+  readonly related: readonly string[]
+}
+
+export function plainQuery({ where, orderBy, order, limit, cursor, related }: ListRequest): PlainQuery {
+  return {
+    where: where.map(({ field, operator, value }) => [field.name, operator, value]),
+    orderBy: orderBy.name,
+    order,
+    limit,
+    cursor,
+    related: related.map(({ name }) => name),
+  }
+}

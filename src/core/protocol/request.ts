@@ -4,8 +4,9 @@ import type { Issue } from '../errors.ts'
 import { issuesError, PosternError } from '../errors.ts'
 
 /**
- * The shapes of the wire (protocol, "Requests"), as far as they can be judged without a schema. Members that are
- * not known are dropped, never refused: the caller may be newer than we are.
+ * The shapes of the wire (protocol, "Requests"), as far as they can be judged without a schema. A member that nobody
+ * reads here may narrow or guard the request where it was written: it is refused by its name, never dropped. Only a
+ * scope may have more members, for `authorize` to judge.
  */
 
 /** Printable ASCII, 1 to 255: what a header, a log line and a text column all keep as it is. */
@@ -21,31 +22,35 @@ const texts = z.custom<readonly string[]>(
 )
 
 const scope = z
-  .object({
+  .looseObject({
     participantId: name.nullish(),
-    participantKind: z.enum(['user', 'agent', 'system']).nullish(),
+    // Older callers say `human`.
+    participantKind: z.enum(['user', 'agent', 'system', 'human']).nullish(),
     organizationId: name.nullish(),
     requiredSyncGroups: texts.nullish(),
     projectId: z.string().nullish(),
     branchId: z.string().nullish(),
     mode: z.string().nullish(),
   })
-  .transform(
-    (given) => Object.fromEntries(Object.entries(given).filter(([, value]) => value != null)) as Scope,
-  )
+  .transform((given) => {
+    const { participantKind, mode } = given
+    const said = { ...given, participantKind: participantKind === 'human' ? 'user' : participantKind }
+    const known = { ...said, mode: mode === 'production' ? 'live' : mode }
+    return Object.fromEntries(Object.entries(known).filter(([, value]) => value != null)) as Scope
+  })
 
 const envelope = { scope: scope.nullish().transform((given): Scope => given ?? {}) }
 
 /** Ids travel as strings; a whole number is taken too, because that is how an integer key stands in a row. */
 const id = z.union([z.string().min(1), z.int()])
 
-const load = z.object({ type: z.literal('load'), model: z.string(), id, ...envelope })
+const load = z.strictObject({ type: z.literal('load'), model: z.string(), id, ...envelope })
 
-const list = z.object({
+const list = z.strictObject({
   type: z.literal('list'),
   model: z.string(),
   query: z
-    .object({
+    .strictObject({
       where: z.array(z.unknown()).nullish(),
       orderBy: z.unknown(),
       order: z.unknown(),
@@ -58,7 +63,7 @@ const list = z.object({
   ...envelope,
 })
 
-const commit = z.object({
+const commit = z.strictObject({
   type: z.literal('commit'),
   correlationId: z.string().nullish(),
   clientTxId: z.string().nullish(),
@@ -69,10 +74,12 @@ const commit = z.object({
   ...envelope,
 })
 
-const events = z.object({
+const events = z.strictObject({
   type: z.literal('events'),
   cursor: z.string().max(65_536).nullish(),
   limit: z.unknown().optional(),
+  // A hint for pruning, which may be taken or not.
+  acknowledgedThrough: z.string().max(65_536).nullish(),
   ...envelope,
 })
 
@@ -103,9 +110,9 @@ export function parseRequest(body: unknown): ProtocolRequest {
   }
   const parsed = requests[type as RequestType].safeParse(body)
   if (parsed.success) return parsed.data
-  const issues = parsed.error.issues.map((issue) => toIssue('', issue))
+  const issues = parsed.error.issues.flatMap((issue) => toIssues('', issue))
   const first = issues[0]?.pointer ?? ''
-  const inside = type === 'commit' && first.startsWith('/operations')
+  const inside = type === 'commit' && !first.startsWith('/scope') && first !== '/type'
   const inQuery = type === 'list' && first.startsWith('/query')
   throw issuesError(
     inside ? 'source_commit_invalid' : inQuery ? 'invalid_query' : 'unknown_source_request',
@@ -114,11 +121,19 @@ export function parseRequest(body: unknown): ProtocolRequest {
 }
 
 /**
- * The idempotency key of a commit: `correlationId`, else `clientTxId`; when both are sent they must be equal.
+ * The idempotency key of a commit: `correlationId`, else `clientTxId`, else the header Idempotency-Key. All that are
+ * sent must be equal.
+ *
+ * @throws PosternError `source_commit_requires_correlation_id`, `idempotency_key_mismatch`, `source_commit_invalid`
  */
-export function commitKey(request: CommitShape): string {
-  const key = request.correlationId ?? request.clientTxId
+export function commitKey(request: CommitShape, header: string | null = null): string {
+  const key = request.correlationId ?? request.clientTxId ?? header
   if (key == null) throw new PosternError('source_commit_requires_correlation_id')
+  if (header !== null && header !== key) {
+    throw new PosternError('idempotency_key_mismatch', undefined, {
+      details: { pointer: request.correlationId == null ? '/clientTxId' : '/correlationId' },
+    })
+  }
   if (request.clientTxId != null && request.clientTxId !== key) {
     throw issuesError('source_commit_invalid', [
       { pointer: '/clientTxId', message: 'differs from correlationId' },
@@ -133,10 +148,26 @@ export function commitKey(request: CommitShape): string {
   return key
 }
 
-/** A zod issue as one of ours: the place as a JSON pointer, the message without the offending value. */
-export function toIssue(base: string, issue: { path: readonly PropertyKey[]; message: string }): Issue {
-  return { pointer: base + pointer(issue.path), message: issue.message }
+/** What is read of an issue of zod's. */
+interface ZodIssue {
+  readonly code?: string | undefined
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+  readonly keys?: readonly string[]
 }
+
+/** An issue of zod's as ours: the place as a JSON pointer, the message without the offending value. */
+export function toIssues(base: string, { code, path, message, keys = [] }: ZodIssue): Issue[] {
+  if (code !== 'unrecognized_keys') return [{ pointer: base + pointer(path), message }]
+  // Each by its own place: the message of the whole would quote a body full of names.
+  return keys.slice(0, MAX_UNKNOWN).map((key) => ({
+    pointer: base + pointer([...path, key]),
+    message: 'unknown member',
+  }))
+}
+
+/** Told of one object at most. */
+const MAX_UNKNOWN = 10
 
 /** Longer pointers would send long names back more than once. */
 const MAX_POINTER = 512

@@ -4,9 +4,9 @@ import type { Bytes } from './base64.ts'
 /** More than any signer in rotation sends, and few enough that a header full of entries costs nothing. */
 const MAX_ENTRIES = 16
 
-// Up to 255 printable ASCII characters. A dot would let the signed text `id.timestamp.body` be cut elsewhere under
-// the same signature; a comma is what two headers of one name look like once HTTP has joined them.
+// Up to 255 printable ASCII characters. A comma is what two headers of one name look like once HTTP has joined them.
 const ID = /^[!-+\-/-~]{1,255}$/
+const DOTTED = /^[A-Za-z0-9_.-]{1,255}$/
 const TIMESTAMP = /^[1-9][0-9]{9,11}$/
 
 /** One `scheme,value` entry of the webhook-signature header. */
@@ -44,9 +44,20 @@ export function readEnvelope(headers: Headers): Envelope {
   return { id, timestamp: Number(timestamp), signatures: readEntries(signature) }
 }
 
-/** Whether a text may stand in the webhook-id header: 1 to 255 printable ASCII characters, no comma, no dot. */
+/**
+ * Whether a text may be a webhook-id: 1 to 255 printable ASCII characters, no comma, and a dot only among letters,
+ * digits, `_` and `-`. A part that reads as a timestamp is refused too: `id.timestamp.body` could then be cut elsewhere
+ * under the same signature.
+ */
 export function isEnvelopeId(id: string): boolean {
-  return ID.test(id)
+  if (!id.includes('.')) return ID.test(id)
+  return (
+    DOTTED.test(id) &&
+    !id
+      .split('.')
+      .slice(1)
+      .some((part) => TIMESTAMP.test(part))
+  )
 }
 
 function readEntries(header: string): SignatureEntry[] {

@@ -14,6 +14,16 @@ interface KeyEntryBase {
   notAfter?: Date | string | undefined
   /** The tenant that this key speaks for; `VerifiedRequest.organizationId` then says so. Default: any. */
   organizationId?: string | undefined
+  /**
+   * The key may ask for what belongs to all tenants at once: the feed of a request without `scope.organizationId`.
+   * For a platform's own key. Default false.
+   */
+  allTenants?: boolean | undefined
+  /**
+   * The URL of the one endpoint that the key is for: it counts only where `createEndpoint` has this as its `url`.
+   * Endpoints that share a key would otherwise accept what was recorded at another one. Default: any.
+   */
+  endpoint?: string | undefined
 }
 
 /** Scheme `v1`: a shared secret. */
@@ -49,6 +59,9 @@ export interface PreparedKey {
   readonly scheme: 'v1' | 'v1a' | 'jws'
   readonly id: string | undefined
   readonly organizationId: string | undefined
+  readonly allTenants: boolean
+  /** In its one spelling. */
+  readonly endpoint: string | undefined
   /** Milliseconds since 1970; the key counts up to and including it. */
   readonly notAfter: number
   /** Whether one of the values is this key's signature of the content. */
@@ -102,9 +115,13 @@ function prepareKey(input: string | KeyEntry): PreparedKey {
   }
   // An empty text would read as "no tenant" in one place and as a tenant in another.
   if (entry.organizationId === '') throw new KeyFault('has an empty `organizationId`')
+  if (entry.organizationId !== undefined && entry.allTenants === true)
+    throw new KeyFault('has both `organizationId` and `allTenants`')
   const base = {
     id: entry.id,
     organizationId: entry.organizationId,
+    allTenants: entry.allTenants === true,
+    endpoint: entry.endpoint === undefined ? undefined : endpointUrl(entry.endpoint),
     notAfter: readMoment(entry.notAfter),
   }
   if ('secret' in entry) {
@@ -142,6 +159,14 @@ function readAlgorithms(algorithms: readonly string[] | undefined): readonly str
   if (refused !== undefined)
     throw new KeyFault(`allows the algorithm ${JSON.stringify(refused)}; known: ${ALGORITHMS.join(', ')}`)
   return [...algorithms]
+}
+
+/** An endpoint's address in one spelling. A query or fragment is no part of it. @throws KeyFault */
+export function endpointUrl(text: string): string {
+  const url = typeof text === 'string' ? URL.parse(text) : null
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new KeyFault('has an `endpoint` that is not an http URL')
+  return url.origin + url.pathname.replace(/\/+$/, '')
 }
 
 function readMoment(moment: Date | string | undefined): number {

@@ -18,7 +18,7 @@ export type SigningKey =
 export type SigningInput = string | SigningKey | readonly (string | SigningKey)[]
 
 export interface SignOptions {
-  /** The webhook-id: 1 to 255 printable ASCII characters, no comma, no dot. Default: `msg_` and 128 random bits. */
+  /** The webhook-id: 1 to 255 printable ASCII characters, no comma. Default: `msg_` and 128 random bits. */
   id?: string | undefined
   /** The clock, in milliseconds since 1970. Default `Date.now`. */
   now?: (() => number) | undefined
@@ -55,7 +55,9 @@ export function createSigner(keys: SigningInput): Signer {
   return async (body, options = {}) => {
     const id = options.id ?? messageId()
     if (!isEnvelopeId(id)) {
-      throw new TypeError('The webhook-id must be 1 to 255 printable ASCII characters without comma and dot.')
+      throw new TypeError(
+        'The webhook-id must be 1 to 255 printable ASCII characters without comma; a dot only among letters, digits, _ and -.',
+      )
     }
     const timestamp = Math.floor(timeOf(options.now ?? Date.now) / 1000)
     const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body

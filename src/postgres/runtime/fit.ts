@@ -1,4 +1,4 @@
-import type { CommitRequest, Operation } from '../../core/adapter.ts'
+import type { CommitRequest, Operation, StoreKinds } from '../../core/adapter.ts'
 import type { Issue } from '../../core/errors.ts'
 import { issuesError, PosternError } from '../../core/errors.ts'
 import { canonicalKey, keyText } from '../../core/schema/key.ts'
@@ -50,17 +50,43 @@ export function fitId(
  */
 export function fitTenant(models: BoundModels, tenant: string | null): string | null {
   if (tenant === null) return null
-  const wanted = [...models.values()].flatMap(({ tenant: column }) =>
-    column === null ? [] : [columnKind(column)],
-  )
-  const [kind, ...others] = new Set(wanted.filter((one) => one !== undefined))
-  if (kind === undefined || others.length > 0) return tenant
+  const { kind, wanted } = tenantKinds(models)
+  if (kind === undefined) return tenant
   const canonical = canonicalId(kind, tenant)
   if (canonical !== null) return canonical
   if (!wanted.includes(undefined)) {
     throw new PosternError('source_forbidden', 'organizationId is not a valid tenant id for this database.')
   }
   return tenant
+}
+
+/** What the tenant columns' types ask for: the one kind that is stricter than text, and all that there are. */
+function tenantKinds(models: BoundModels) {
+  const wanted = [...models.values()].flatMap(({ tenant: column }) =>
+    column === null ? [] : [columnKind(column)],
+  )
+  const [kind, ...others] = new Set(wanted.filter((one) => one !== undefined))
+  return { kind: others.length > 0 ? undefined : kind, wanted }
+}
+
+/** What the columns' types say beyond the schema, for whoever judges a request before the database does. */
+export function storeKinds(models: BoundModels): StoreKinds {
+  const { kind, wanted } = tenantKinds(models)
+  // Beside a text column any text is somebody's.
+  const tenant = wanted.includes(undefined) ? undefined : kind
+  const columns = new Map(
+    [...models].map(([name, { fields }]) => [
+      name,
+      new Map(fields.map((bound) => [bound.field.name, bound.column])),
+    ]),
+  )
+  return {
+    tenant,
+    field(model, field) {
+      const column = columns.get(model.name)?.get(field.name)
+      return (column && stricter(field, column)) ?? field
+    },
+  }
 }
 
 /**

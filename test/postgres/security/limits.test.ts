@@ -38,7 +38,7 @@ describe('more than fits', () => {
   test('requests beyond the places are told to come back at once, and the places come free again', async () => {
     const patient = await openSource({ schema, tables, options: { lockTimeoutMs: 20_000 } })
     try {
-      const door = openEndpoint(patient.source, { limits: { inFlight: 3 } })
+      const door = openEndpoint(patient.source, { limits: { inFlight: 3, queued: 0 } })
       const other = await patient.client()
       await other.query(`begin; select from pages where id = 'p1' for update`)
       const waiting = [1, 2, 3].map(() => door.ask(commit(update('p1'))))

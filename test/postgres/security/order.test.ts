@@ -89,12 +89,21 @@ describe('what reaches the database', () => {
       { ...commit({ type: 'CREATE', model: 'tasks', id: 'x', input: { nope: 1 } }), scope: org('org_1') },
     ],
     ['no idempotency key', 400, { type: 'commit', operations: [], scope: org('org_1') }],
-    ['what authorize refuses', 403, { ...load, model: 'counters', id: '1' }],
   ])('%s under a valid signature: refused without a connection', async (_, status, body) => {
     const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
     expect((await door.send(await signedRequest(bytes))).status).toBe(status)
     expect(line.take()).toEqual({ statements: [], roundTrips: 0 })
     expect(pool.totalCount).toBe(0)
+  })
+
+  test('what authorize refuses reaches no row: the database is asked once how it spells ids, and not again', async () => {
+    const refused = { ...load, model: 'counters', id: '1' }
+    for (let time = 0; time < 2; time++) {
+      expect((await door.ask(refused, null)).status).toBe(403)
+      const { statements } = line.take()
+      expect(statements.filter((text) => !text.includes('postern.model'))).toEqual([])
+      expect(statements).toHaveLength(time === 0 ? 1 : 0)
+    }
   })
 
   test('a request that holds asks the database, so the count above counts', async () => {

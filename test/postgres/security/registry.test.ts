@@ -20,6 +20,8 @@ const protocol: Readonly<Record<string, readonly [status: number, retryable: boo
   source_signature_invalid: [401, false],
   invalid_json: [400, false],
   unknown_source_request: [400, false],
+  idempotency_key_mismatch: [400, false],
+  rate_limited: [429, true],
   source_commit_requires_correlation_id: [400, false],
   source_commit_invalid: [400, false],
   source_operation_id_required: [400, false],

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
+import { signingKey } from '../../support/source.ts'
 import { tracker, trackerTables } from '../../support/tracker.ts'
 import { type Answer, commit, key, type OpenEndpoint, openEndpoint, org, sameBut } from './door.ts'
 
@@ -26,7 +27,9 @@ const ask = (request: object): Promise<Answer> => door.ask(request, org(mine))
 
 beforeAll(async () => {
   open = await openSource({ schema: tracker, tables: trackerTables })
-  door = openEndpoint(open.source)
+  // As a platform’s own key: the feed of all tenants is asked for below.
+  const keys = [{ secret: signingKey, allTenants: true }]
+  door = openEndpoint(open.source, { signingKey: undefined, keys })
   const documents = [randomUUID(), randomUUID()] as const
   kept = [
     { model: 'tasks', id: 'task-theirs', missing: 'task-nobody', input: { title: SECRET } },

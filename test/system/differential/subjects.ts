@@ -41,7 +41,7 @@ function onPostgres(
   rows: (result: unknown) => { row: unknown }[],
   close: () => Promise<unknown>,
 ): Subject {
-  const endpoint = createEndpoint({ adapter, signingKey })
+  const endpoint = createEndpoint({ adapter, keys: [{ secret: signingKey, allTenants: true }] })
   return {
     name,
     exact: true,
@@ -121,7 +121,7 @@ async function inMemory(listed: InMemoryAdapter): Promise<Subject> {
     exact: false,
     async open() {
       adapter = await fresh()
-      return createEndpoint({ adapter, signingKey })
+      return createEndpoint({ adapter, keys: [{ secret: signingKey, allTenants: true }] })
     },
     async dump() {
       const log = await adapter.inspect().log()

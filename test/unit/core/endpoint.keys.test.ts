@@ -47,7 +47,7 @@ test('during a rotation old and new key both hold, and no other', async () => {
 })
 
 test('the name of the key that signed reaches hooks', async () => {
-  const authorize = vi.fn()
+  const authorize = vi.fn(() => true)
   const endpoint = make({ keys: [{ id: 'summer', secret: 'sk_a' }], authorize })
   await ask(endpoint, load, { key: 'sk_a' })
   expect(authorize).toHaveBeenCalledWith(expect.objectContaining({ keyId: 'summer' }))

@@ -27,7 +27,7 @@ function watched(options: Partial<EndpointOptions> = {}) {
     signingKey,
     adapter,
     resolveScopes: step('resolveScopes', ({ scope }) => scope),
-    authorize: step('authorize', () => {}),
+    authorize: step('authorize', () => true),
     ...options,
   })
   return { endpoint, steps }
@@ -250,7 +250,7 @@ describe('after the signature holds', () => {
     [{ type: 'list', model: 'projects', query: { cursor: 'mine' } }, 400, 'cursor_invalid'],
     [{ type: 'commit', operations: [] }, 400, 'source_commit_requires_correlation_id'],
     [{ type: 'commit', correlationId: 'k', operations: [] }, 400, 'source_commit_invalid'],
-    [{ type: 'events', limit: 1001 }, 400, 'invalid_query'],
+    [{ type: 'events', limit: 1001, scope: org }, 400, 'invalid_query'],
   ])(
     '%j is answered %i %s without a call of the adapter',
     async (request: { type?: string }, status, code) => {
@@ -267,9 +267,31 @@ describe('after the signature holds', () => {
     },
   )
 
-  test('members of the envelope that are not known are ignored', async () => {
-    const { endpoint } = watched()
-    const { status } = await ask(endpoint, { ...load, protocol: 9, scope: { ...org, seat: 'x' } })
-    expect(status).toBe(200)
+  const create = { type: 'CREATE', model: 'tasks', id: 't1', input: { title: 'Paint' } }
+  const commit = { type: 'commit', correlationId: 'k', operations: [create], scope: org }
+  test.each([
+    [{ ...load, related: ['tasks'] }, 'unknown_source_request', '/related'],
+    [{ type: 'list', model: 'tasks', filter: 1, scope: org }, 'unknown_source_request', '/filter'],
+    [{ type: 'list', model: 'tasks', query: { wehre: [] }, scope: org }, 'invalid_query', '/query/wehre'],
+    [{ ...commit, reeds: [] }, 'source_commit_invalid', '/reeds'],
+    [{ ...commit, operations: [{ ...create, were: {} }] }, 'source_commit_invalid', '/operations/0/were'],
+    [{ type: 'events', modles: ['tasks'], scope: org }, 'unknown_source_request', '/modles'],
+  ])(
+    'a member that nobody reads is refused by its name, never dropped: %j',
+    async (request, code, pointer) => {
+      const { endpoint, steps } = watched()
+      const { status, body } = await ask(endpoint, request)
+      expect([status, body.error]).toEqual([400, code])
+      expect(body.details.issues).toContainEqual({ pointer, message: 'unknown member' })
+      expect(steps).not.toContain('commit')
+    },
+  )
+
+  test('other members of a scope are for authorize to judge', async () => {
+    const seen: unknown[] = []
+    const { endpoint } = watched({ authorize: ({ scope }) => seen.push(scope) })
+    const scope = { ...org, seat: 'x', mode: 'production', participantKind: 'human' }
+    expect((await ask(endpoint, { ...load, scope })).status).toBe(200)
+    expect(seen).toEqual([{ ...org, seat: 'x', mode: 'live', participantKind: 'user' }])
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
 import type { AuthorizeContext, EndpointOptions } from '../../../src/index.ts'
-import { createEndpoint, PosternError, Rejection } from '../../../src/index.ts'
+import { createEndpoint, defineSchema, field, model, PosternError, Rejection, z } from '../../../src/index.ts'
 import { ask, org, schema, signingKey } from '../../support/source.ts'
 
 const rows = {
@@ -117,7 +117,7 @@ describe('resolveScopes', () => {
 describe('authorize', () => {
   test('it sees what is asked for, checked and plain', async () => {
     const seen: AuthorizeContext[] = []
-    const { endpoint } = make({ authorize: (context) => void seen.push(context) })
+    const { endpoint } = make({ authorize: (context) => seen.push(context) })
     await ask(endpoint, update('k', { ...org, participantId: 'ada' }), { id: 'msg_7' })
     await ask(endpoint, loadTask('t1', org))
     expect(seen[0]).toMatchObject({
@@ -139,11 +139,21 @@ describe('authorize', () => {
     })
     expect(seen[1]).toMatchObject({
       type: 'load',
-      body: { type: 'load', model: 'tasks', id: 't1' },
       models: ['tasks'],
       id: 't1',
       operations: [],
     })
+  })
+
+  test.each([[undefined], [null]])('%s is no grant, and the message says so', async (auth) => {
+    const { endpoint, adapter } = make({ authorize: () => auth })
+    const { status, body } = await ask(endpoint, update('k', org))
+    expect([status, body.error, body.message]).toEqual([
+      403,
+      'source_forbidden',
+      `\`authorize\` returned ${auth}, which refuses; \`true\` or an auth value grants.`,
+    ])
+    expect(await adapter.inspect().ledger()).toEqual([])
   })
 
   test('false refuses, and nothing is written', async () => {
@@ -172,6 +182,100 @@ describe('authorize', () => {
       requestId: expect.any(String),
       details: { left: 0 },
     })
+  })
+})
+
+describe('the feed of all tenants', () => {
+  const events = { type: 'events' }
+  const withKey = (entry: object) =>
+    make({ signingKey: undefined, keys: [{ secret: signingKey, ...entry }] }).endpoint
+
+  test('needs a key that may see all tenants', async () => {
+    const refused = await ask(withKey({}), events)
+    expect([refused.status, refused.body.error, refused.body.details]).toEqual([
+      403,
+      'source_forbidden',
+      { pointer: '/scope/organizationId' },
+    ])
+    expect((await ask(withKey({}), { ...events, scope: org })).status).toBe(200)
+    expect((await ask(withKey({ allTenants: true }), events)).status).toBe(200)
+    expect((await ask(make().endpoint, events)).status).toBe(403)
+  })
+
+  test('is nobody’s where no model has tenants', async () => {
+    const bare = defineSchema({ notes: model({ fields: { text: z.string() }, policy: { by: 'none' } }) })
+    const endpoint = createEndpoint({ signingKey, adapter: memoryAdapter(bare) })
+    expect((await ask(endpoint, events)).status).toBe(200)
+  })
+
+  test('a key for one tenant is none for all', () => {
+    expect(() => withKey({ organizationId: 'org_1', allTenants: true })).toThrow(/both/)
+  })
+})
+
+describe('a key that is bound to an endpoint', () => {
+  const keys = [{ secret: signingKey, endpoint: 'https://a.example/source/' }]
+  const at = (url?: string) => make({ signingKey: undefined, keys, url }).endpoint
+
+  test('counts at that endpoint alone, whatever host the request says', async () => {
+    expect((await ask(at('https://a.example/source'), loadTask('t1', org))).status).toBe(200)
+    expect((await ask(at('https://b.example/source'), loadTask('t1', org))).status).toBe(401)
+    // the request of these tests goes to https://example.com/source
+    expect((await ask(at('https://example.com/source'), loadTask('t1', org))).status).toBe(401)
+  })
+
+  test('needs the endpoint’s own url', () => {
+    expect(() => at()).toThrow(/`url`/)
+    expect(() => at('not a url')).toThrow(/url/)
+  })
+})
+
+describe('spelling', () => {
+  const spelt = defineSchema({
+    things: model({
+      fields: {
+        id: field.uuid(),
+        ref: field.uuid().optional(),
+        at: field.timestamp().optional(),
+        org: field.uuid(),
+      },
+      policy: { by: 'column', column: 'org' },
+      mutable: true,
+    }),
+  })
+  const lower = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'
+  const upper = lower.toUpperCase()
+
+  test('authorize and observers see one spelling of ids, tenants and values', async () => {
+    const seen: AuthorizeContext[] = []
+    const outcomes: unknown[] = []
+    const endpoint = createEndpoint({
+      signingKey,
+      adapter: memoryAdapter(spelt),
+      authorize: (context) => seen.push(context),
+      onCommit: ({ organizationId }) => outcomes.push(organizationId),
+    })
+    const scope = { organizationId: upper }
+    const input = { ref: upper, at: '2026-01-01T02:00:00+02:00' }
+    const operations = [{ type: 'CREATE', model: 'things', id: upper, input }]
+    expect((await ask(endpoint, { type: 'commit', correlationId: 'k', operations, scope })).status).toBe(200)
+    await ask(endpoint, { type: 'load', model: 'things', id: upper, scope })
+    await ask(endpoint, {
+      type: 'list',
+      model: 'things',
+      query: { where: [['ref', 'IN', [upper]]] },
+      scope,
+    })
+    expect(seen.map(({ scope }) => scope.organizationId)).toEqual([lower, lower, lower])
+    expect(seen[0]?.operations).toMatchObject([
+      { id: lower, input: { ref: lower, at: '2026-01-01T00:00:00.000000Z' } },
+    ])
+    expect(seen[1]?.id).toBe(lower)
+    expect(seen[2]?.query?.where).toEqual([['ref', 'IN', [lower]]])
+    expect(JSON.stringify(seen)).not.toContain(upper)
+    expect(outcomes).toEqual([lower])
+    const nobody = await ask(endpoint, { type: 'load', model: 'things', id: lower, scope: org })
+    expect([nobody.status, nobody.body.error]).toEqual([403, 'source_forbidden'])
   })
 })
 

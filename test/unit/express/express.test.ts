@@ -5,7 +5,7 @@ import { toExpress } from '../../../src/express/index.ts'
 import { createEndpoint } from '../../../src/index.ts'
 import type { Mount } from '../../support/mount.ts'
 import { mountSuite, post, serve } from '../../support/mount.ts'
-import { schema, signingKey } from '../../support/source.ts'
+import { org, schema, signingKey } from '../../support/source.ts'
 
 const beforeParser: Mount = (options) => {
   const app = express()
@@ -66,7 +66,7 @@ describe('Express, after a parser that keeps nothing', () => {
     const app = express().use(parser)
     app.post('/source', toExpress(createEndpoint({ signingKey, adapter: memoryAdapter(schema) })))
     const { url, close } = await serve(app)
-    const { status, body } = await post(url, { type: 'events' })
+    const { status, body } = await post(url, { type: 'events', scope: org })
     expect(status).toBe(500)
     expect(body.error).toBe('source_adapter_misconfigured')
     expect(body.message).toContain('Mount the endpoint before express.json()')
@@ -79,7 +79,7 @@ test('the mount is an Express request handler', async () => {
   const endpoint = createEndpoint({ signingKey, adapter: memoryAdapter(schema) })
   const typed: express.RequestHandler = toExpress(endpoint)
   const { url, close } = await serve(express().use(typed))
-  await post(url, { type: 'events' })
+  await post(url, { type: 'events', scope: org })
   expect(endpoint.metrics().answered.events.count).toBe(1)
   await close()
 })

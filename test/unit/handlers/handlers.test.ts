@@ -2,8 +2,8 @@ import { describe, expect, test, vi } from 'vitest'
 import type {
   HandlerCommit,
   HandlerContext,
-  HandlerQuery,
   Handlers,
+  PlainQuery,
 } from '../../../src/adapters/handlers/index.ts'
 import { handlersAdapter } from '../../../src/adapters/handlers/index.ts'
 import type { EndpointOptions } from '../../../src/index.ts'
@@ -63,7 +63,7 @@ describe('load', () => {
 
 describe('list', () => {
   test('the handler gets the query checked and filled in, and the cursor as it gave it', async () => {
-    const list = vi.fn(({ query }: { query: HandlerQuery }) => ({
+    const list = vi.fn(({ query }: { query: PlainQuery }) => ({
       rows: [task],
       nextCursor: `after ${query.cursor}`,
     }))
@@ -249,7 +249,7 @@ test.each([
   [loadTask, 'source_load_not_configured'],
   [listTasks, 'source_list_not_configured'],
   [commit, 'source_commit_not_configured'],
-  [{ type: 'events' }, 'source_events_not_configured'],
+  [{ type: 'events', scope: org }, 'source_events_not_configured'],
 ])('what has no handler says so: %j', async (request, code) => {
   const { status, body } = await ask(make({ models: {} }), request)
   expect([status, body.error]).toEqual([404, code])

@@ -5,7 +5,7 @@ import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
 import { createEndpoint } from '../../../src/index.ts'
 import { toNode } from '../../../src/node/index.ts'
 import { mountSuite, post, sendRaw, serve } from '../../support/mount.ts'
-import { schema, signed, signingKey } from '../../support/source.ts'
+import { org, schema, signed, signingKey } from '../../support/source.ts'
 
 describe('on node:http', () => {
   mountSuite((options) => serve(toNode(createEndpoint(options))))
@@ -49,7 +49,7 @@ describe('on node:http', () => {
     await vi.waitUntil(() => endpoint.metrics().requests === 1)
     socket.destroy()
     await vi.waitUntil(() => endpoint.metrics().errors.request_truncated === 1)
-    expect((await post(url, { type: 'events' })).status).toBe(200)
+    expect((await post(url, { type: 'events', scope: org })).status).toBe(200)
     await close()
   })
 

@@ -1,0 +1,44 @@
+import { PosternError } from '../errors.ts'
+
+/**
+ * What is called of a rate limiter: those of `rate-limiter-flexible` fit as they are, in memory or over Redis, Postgres
+ * and others. It rejects with `{ msBeforeNext }` when the caller has used its requests up.
+ */
+export interface RateLimiter {
+  consume(caller: string, points?: number): Promise<unknown>
+}
+
+/** Requests per time, by whom they are counted. */
+export interface RateLimits {
+  /** Counts by `scope.organizationId`; the empty text for requests without one. */
+  readonly tenant?: RateLimiter | undefined
+  /** Counts by the id of the key; the empty text for keys without one. */
+  readonly key?: RateLimiter | undefined
+}
+
+/**
+ * Counts one request.
+ *
+ * @throws PosternError `rate_limited` with the seconds to wait; `source_unavailable` when the limiter's own store fails,
+ *   since letting everyone through then would be a way around it
+ */
+export async function countRequest(
+  { tenant, key }: RateLimits,
+  caller: { readonly tenant: string | null; readonly keyId: string | undefined },
+): Promise<void> {
+  await Promise.all([tenant && consume(tenant, caller.tenant ?? ''), key && consume(key, caller.keyId ?? '')])
+}
+
+async function consume(limiter: RateLimiter, caller: string): Promise<void> {
+  try {
+    await limiter.consume(caller, 1)
+  } catch (reason) {
+    const { msBeforeNext } = (reason ?? {}) as { msBeforeNext?: unknown }
+    if (typeof msBeforeNext !== 'number' || Number.isNaN(msBeforeNext)) {
+      throw new PosternError('source_unavailable', 'The rate limiter cannot be reached.', { cause: reason })
+    }
+    throw new PosternError('rate_limited', undefined, {
+      retryAfter: Math.max(1, Math.ceil(msBeforeNext / 1000)),
+    })
+  }
+}
