@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { addCheck } from './commands/check.ts'
 import { addConform } from './commands/conform.ts'

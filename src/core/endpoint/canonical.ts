@@ -1,9 +1,8 @@
 import type { Adapter, Condition, ListRequest, Operation, RequestContext, StoreKinds } from '../adapter.ts'
 import { issuesError, PosternError } from '../errors.ts'
-import { canonicalValue } from '../schema/canonical.ts'
 import type { Field, Model, Schema } from '../schema/define.ts'
 import { canonicalKey, keyText } from '../schema/key.ts'
-import { canonicalId, type KindInfo, refusal } from '../schema/kind.ts'
+import { canonicalId, canonicalValue, type KindInfo, refusal } from '../schema/kind.ts'
 import type { Work } from './work.ts'
 
 /**

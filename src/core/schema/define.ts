@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type $ZodType, parse, safeParse } from 'zod/v4/core'
-import type { Kind, KindInfo } from './kind.ts'
+import type { KindInfo } from './kind.ts'
 import { holdsTime, isKeyKind, kindOf, unwrap } from './kind.ts'
 import type { AnyModelDefinition, ModelDefinition, ModelOptions, Policy, Shape } from './model.ts'
 import type { OperationType } from './operation.ts'
