@@ -29,12 +29,17 @@ import { withParts } from './runtime/parts.ts'
 import { events, list, load } from './runtime/read.ts'
 import { checkedSettings, type Settings } from './runtime/settings.ts'
 import { inSavepoint, keepingSettings } from './runtime/within.ts'
-import { toPosternError } from './sqlstate.ts'
+import { toPosternError, withHint } from './sqlstate.ts'
 
 /** Options of every adapter on Postgres. */
 export interface PostgresAdapterOptions<Tx = unknown> extends InstallOptions {
   /** Longest run of a `list` statement, in milliseconds. Default 10,000; 0 leaves it to the connection. */
   statementTimeoutMs?: number
+  /**
+   * Tells callers the hint of a trigger that refuses a commit (`raise exception ... using hint = '...'`), in
+   * `details.hint`. Default false: only `onReject`, `onError` and the log get it, with message and SQLSTATE.
+   */
+  triggerHints?: boolean
   /**
    * Longest wait of a load, list, commit or `events` for the database, in milliseconds. Default 12,000. After it a read
    * is answered with `source_unavailable`, and a commit with `commit_outcome_unknown`, up to 2 seconds later.
@@ -73,6 +78,7 @@ const optionKinds: OptionKinds<PostgresAdapterOptions> = {
   namespace: 'text',
   lockTimeoutMs: 'number',
   statementTimeoutMs: 'number',
+  triggerHints: 'boolean',
   deadlineMs: 'number',
   hooks: 'object',
   settings: 'function',
@@ -152,6 +158,7 @@ export function adapterOver<Tx, S extends Schema>(
     })
     return known
   }
+  const told = (error: unknown): unknown => (options.triggerHints === true ? withHint(error) : error)
   const settings = async (request: RequestContext): Promise<Settings> =>
     options.settings === undefined
       ? {}
@@ -186,7 +193,7 @@ export function adapterOver<Tx, S extends Schema>(
       } catch (error) {
         const last = bounded(connection, Math.min(deadlineMs, LAST_LOOK_MS))
         return await settle(error, last, request, context).catch(async (refusal: unknown) => {
-          throw await located(refusal, last, request, at.models, s)
+          throw told(await located(refusal, last, request, at.models, s))
         })
       }
     },
@@ -208,7 +215,7 @@ export function adapterOver<Tx, S extends Schema>(
         const own = await settings(request)
         return keepingSettings(session, ['lock_timeout', ...Object.keys(own)], () =>
           commitIn(session, tx, request, context, hooks ?? {}, own).catch(async (refusal: unknown) => {
-            throw await located(refusal, session, request, at.models, s)
+            throw told(await located(refusal, session, request, at.models, s))
           }),
         )
       })

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { PosternError } from '../core/errors.ts'
 import type { Model } from '../core/schema/define.ts'
 
@@ -26,8 +27,15 @@ export function installSchema(options: InstallOptions = {}): string {
 /** How a function compiled for one schema is called: the digest lets several versions of an application run side by side. */
 export function functionName(s: string, digest: string, model: Model | null, verb: string): string {
   const plain = model === null ? verb : `${model.name}_${verb}`
-  // Postgres cuts names over 63 bytes in silence; two long models must not become one
-  if (plain.length > 50)
-    throw new PosternError('source_adapter_misconfigured', `model ${model?.name}: the name is too long`)
-  return `${s}."${plain}_${digest}"`
+  return `${s}."${shortened(plain)}_${digest}"`
+}
+
+/** Room for the digest in what Postgres keeps of a name. */
+const NAME_BYTES = 50
+
+/** Postgres cuts names over 63 bytes in silence, and two long names would become one: a hash tells them apart. */
+export function shortened(name: string): string {
+  if (name.length <= NAME_BYTES) return name
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 8)
+  return `${name.slice(0, NAME_BYTES - 9)}_${hash}`
 }

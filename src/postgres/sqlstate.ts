@@ -43,6 +43,14 @@ const byClass: Record<string, ErrorCode> = {
   '23': 'constraint_violation',
   '22': 'source_commit_invalid',
   '54': 'source_commit_invalid',
+  '44': 'check_violation',
+  // deterministic, all of them: sent again, they are refused again
+  '0A': 'source_adapter_misconfigured',
+  '21': 'source_adapter_misconfigured',
+  '2F': 'source_adapter_misconfigured',
+  '38': 'source_adapter_misconfigured',
+  '39': 'source_adapter_misconfigured',
+  '42': 'source_adapter_misconfigured',
   '53': 'source_unavailable',
   '57': 'source_unavailable',
   '08': 'source_unavailable',
@@ -57,6 +65,74 @@ export function codeOf(state: string): ErrorCode {
   const known = byState[state] ?? byClass[state.slice(0, 2)]
   if (known !== undefined) return known
   return knownClasses.test(state) ? 'internal_error' : 'constraint_violation'
+}
+
+/** What the database said of an error, for the operator: hooks and the log get it as the `cause`. It never travels. */
+export class DatabaseError extends Error {
+  override readonly name = 'DatabaseError'
+  /** The SQLSTATE. */
+  readonly code: string
+  readonly constraint: string | undefined
+  readonly table: string | undefined
+  readonly column: string | undefined
+  readonly hint: string | undefined
+  /** The function of the application that raised it, or in which it happened: `public.check_email()`. */
+  readonly function: string | undefined
+
+  constructor(
+    message: string,
+    parts: Pick<DatabaseError, 'code' | 'constraint' | 'table' | 'column' | 'hint' | 'function'>,
+  ) {
+    super(message)
+    this.code = parts.code
+    this.constraint = parts.constraint
+    this.table = parts.table
+    this.column = parts.column
+    this.hint = parts.hint
+    this.function = parts.function
+  }
+}
+
+/** The refusal with the hint of the trigger that made it (`raise ... using hint = '...'`), for the caller. */
+export function withHint(error: unknown): unknown {
+  if (!(error instanceof PosternError) || !(error.cause instanceof DatabaseError)) return error
+  const { hint, function: raisedBy } = error.cause
+  // a hint of Postgres's own may quote SQL
+  if (hint === undefined || raisedBy === undefined) return error
+  return new PosternError(error.code, error.message, {
+    details: { ...error.details, hint },
+    cause: error.cause,
+  })
+}
+
+/** Where in the application's functions an error came from. */
+export interface Frame {
+  readonly function: string
+  /** By RAISE: the function refuses. Otherwise one of its statements failed. */
+  readonly raised: boolean
+}
+
+/**
+ * The innermost function that an error's context names, when it is the application's.
+ *
+ * @param context as `pg_exception_context` has it, in the language of the server: only what no language changes is read.
+ * @param s postern's own schema
+ */
+export function frameOf(context: string | undefined, s: string): Frame | undefined {
+  const line = context?.split('\n').find((one) => one.startsWith('PL/pgSQL'))
+  const name =
+    line === undefined ? undefined : /(?:[\w$]+|"[^"]+")(?:\.(?:[\w$]+|"[^"]+"))?\([^()]*\)/.exec(line)?.[0]
+  if (line === undefined || name === undefined || name.startsWith(`${s}.`)) return undefined
+  return { function: name, raised: /\bRAISE$/.test(line) }
+}
+
+/** What an error in a function of the application is to a caller. */
+export function codeWithin(state: string, frame: Frame | undefined): ErrorCode {
+  const code = codeOf(state)
+  if (frame === undefined) return code
+  // a trigger that raises refuses the change, under whatever SQLSTATE it took for it
+  const isOwn = code.endsWith('_violation') || code === 'source_commit_invalid'
+  return frame.raised && !isOwn ? 'constraint_violation' : code
 }
 
 /** The SQLSTATE of an error, wherever its library put it; undefined when the database did not say one. */
@@ -127,7 +203,7 @@ const hints: Readonly<Record<string, string>> = {
   '42703': MIGRATE_HINT,
   '42883': MIGRATE_HINT,
   '3F000': MIGRATE_HINT,
-  '42501': 'The role lacks a right; `grants(role)` of `postern/postgres` lists what it needs.',
+  '42501': 'The role lacks a right; `npx postern grants <role>` prints what it needs.',
   '28000': 'The role may not log in.',
   '28P01': 'The password is wrong.',
   '3D000': 'There is no such database.',

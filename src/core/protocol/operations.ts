@@ -112,6 +112,16 @@ function parseOperation(
   if (made != null && id === null)
     issues.push({ pointer: `${base}/id`, message: `invalid id: expected ${keyText(model)}` })
   if (issues.length > before) return null
+  // a row that has its parent's key: whose it is shows in its own key
+  const { policy } = model
+  if (
+    !needsRow &&
+    id !== null &&
+    policy.by === 'parent' &&
+    model.key.some(({ name }) => name === policy.fk)
+  ) {
+    values[policy.fk] = keyFields(model, id)[policy.fk]
+  }
   return {
     index,
     type: given.type,

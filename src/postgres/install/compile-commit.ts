@@ -36,7 +36,7 @@ create or replace function ${name}(
 ) returns text language plpgsql ${settings(options)} as $postern$
 #variable_conflict use_variable
 declare
-  _answer text; _x text; _state text; _constraint text; _column text; _table text; _message text;
+  _answer text; _x text; _state text; _constraint text; _column text; _table text; _message text; _context text; _hint text;
   _g jsonb; _op record; _model text; _present text[]; _index int[]; _missing text;
   _stale jsonb; _current text; _entry text; _held int[] := '{}'; _notes text; _rejected text;
   _some ${s}.applied[]; _done ${s}.applied[]; _last bigint; _low bigint; _failed int; _explain boolean := _strict;
@@ -149,11 +149,11 @@ begin
       when others then
         -- a verdict is a value: some client libraries drop everything of an error but its text
         get stacked diagnostics _state = returned_sqlstate, _constraint = constraint_name, _column = column_name,
-          _table = table_name, _message = message_text;
+          _table = table_name, _message = message_text, _context = pg_exception_context, _hint = pg_exception_hint;
         if _state = '42501' and ${policed} then _state := 'PN403'; end if;
         return 'E' || json_build_object('sqlstate', _state, 'index', _failed, 'model', _model,
           'constraint', nullif(_constraint, ''), 'column', nullif(_column, ''), 'table', nullif(_table, ''),
-          'message', _message);
+          'message', _message, 'context', _context, 'hint', nullif(_hint, ''));
     end;
   end if;
   _x := set_config('${s}.commit', '', true);

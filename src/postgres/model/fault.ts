@@ -36,7 +36,6 @@ export type Fault = { readonly model: string; readonly sql: string } & (
     }
   | { readonly code: 'holds_no_time'; readonly field: string; readonly column: string; readonly type: string }
   | { readonly code: 'key_of_several_columns'; readonly columns: readonly string[] }
-  | { readonly code: 'name_too_long' }
 )
 
 /** What is wrong, and what to do about it. */
@@ -115,11 +114,6 @@ export function worded(fault: Fault): Wording {
       return {
         message: `field ${fault.field} is set to the time of a commit, which column ${fault.column} of type ${fault.type} cannot hold`,
         remedy: "Use a timestamptz column, or take the field out of the model's `touch` and `archive`.",
-      }
-    case 'name_too_long':
-      return {
-        message: `model ${model}: the name is too long for functions of the database`,
-        remedy: 'Use a name of at most 200 characters.',
       }
   }
 }

@@ -60,7 +60,7 @@ export async function commitOnce(
     const { text, values } = withEcho(call, request.echo)
     return retrySerialization(async () => {
       const [row] = await session.query(text, values)
-      return readAnswer(row?.answer as string, request, manifest.models)
+      return readAnswer(row?.answer as string, request, manifest.models, context.schema)
     })
   }
   try {
@@ -84,7 +84,8 @@ function isObjection(state: string | undefined): boolean {
     code.endsWith('_violation') ||
     code === 'source_commit_invalid' ||
     state.startsWith('PN40') ||
-    state === '42501'
+    // a function of the application may be at fault: only the strict order tells which
+    ['42', '0A', '21', '2F', '38', '39'].includes(state.slice(0, 2))
   )
 }
 
@@ -110,6 +111,6 @@ export async function settle(
     .query(text, values)
     .catch(() => [])
   const answer = found[0]?.answer
-  if (answer != null) return readAnswer(answer, request, context.manifest.models)
+  if (answer != null) return readAnswer(answer, request, context.manifest.models, context.schema)
   throw new PosternError('commit_outcome_unknown', undefined, { cause: error })
 }

@@ -63,13 +63,13 @@ export async function commitIn<Tx>(
     // the key first: a twin must neither run the hooks nor see half of their work
     const reserve = reserveCall(request, context.schema, context.lockTimeoutMs)
     const [reserved] = await session.query(reserve.text, reserve.values)
-    if (reserved?.answer != null) return readAnswer(reserved.answer, request, models)
+    if (reserved?.answer != null) return readAnswer(reserved.answer, request, models, context.schema)
     await ruled('beforeCommit', () => hooks.beforeCommit?.(hook))
   }
   // the function for several operations explains an objection by itself; an error would end this transaction
   const call = withEcho(callMany(request, models, context.functionName, false), request.echo)
   const [row] = await session.query(call.text, call.values)
-  const answer = readAnswer(row?.answer as string, request, models)
+  const answer = readAnswer(row?.answer as string, request, models, context.schema)
   if (hooks.afterCommit !== undefined) {
     const { rows } = JSON.parse(answer.body) as { rows: unknown[] }
     await ruled('afterCommit', () => hooks.afterCommit?.({ ...hook, rows }))

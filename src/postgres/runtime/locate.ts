@@ -41,7 +41,7 @@ export async function located(
   const pointer = `/operations/${operation.index}/input/${name}`
   const message = `${pointer}: ${why[error.code] ?? 'is refused by the database'}`
   const details = { ...error.details, field: name, issues: [{ pointer, message: why[error.code] }] }
-  return new PosternError(error.code, message, { details, cause: error })
+  return new PosternError(error.code, message, { details, cause: error.cause })
 }
 
 const why: Partial<Record<ErrorCode, string>> = {

@@ -1,7 +1,9 @@
 import type { CommitAnswer, CommitRequest } from '../../core/adapter.ts'
+import type { ErrorCode } from '../../core/errors.ts'
 import { PosternError } from '../../core/errors.ts'
 import type { BoundModels } from '../model/bound-model.ts'
-import { codeOf } from '../sqlstate.ts'
+import type { Frame } from '../sqlstate.ts'
+import { codeWithin, DatabaseError, frameOf } from '../sqlstate.ts'
 
 interface Verdict {
   code?: 'stale_context' | 'entity_not_found' | 'idempotency_conflict' | 'idempotency_key_expired'
@@ -13,6 +15,8 @@ interface Verdict {
   column?: string | null
   table?: string | null
   message?: string
+  context?: string | null
+  hint?: string | null
 }
 
 /**
@@ -20,13 +24,18 @@ interface Verdict {
  * was applied before, `E` and a verdict. Verdicts are values and not database errors, because client libraries
  * disagree about what they keep of an error.
  */
-export function readAnswer(answer: string, request: CommitRequest, models: BoundModels): CommitAnswer {
+export function readAnswer(
+  answer: string,
+  request: CommitRequest,
+  models: BoundModels,
+  s: string,
+): CommitAnswer {
   const body = answer.slice(1)
-  if (answer[0] === 'E') throw refused(body, request, models)
+  if (answer[0] === 'E') throw refused(body, request, models, s)
   return { body, replayed: answer[0] === 'R' }
 }
 
-function refused(text: string, request: CommitRequest, models: BoundModels): PosternError {
+function refused(text: string, request: CommitRequest, models: BoundModels, s: string): PosternError {
   const verdict = JSON.parse(text) as Verdict
   if (verdict.code === 'stale_context') {
     // its current rows travel as the database wrote them
@@ -40,13 +49,14 @@ function refused(text: string, request: CommitRequest, models: BoundModels): Pos
       details: operations === undefined ? undefined : { operations },
     })
   }
-  return objection(verdict, request, models)
+  return objection(verdict, request, models, s)
 }
 
 /** A constraint, a trigger or a type said no: which operation, which constraint, which field; never a value. */
-function objection(verdict: Verdict, request: CommitRequest, models: BoundModels): PosternError {
+function objection(verdict: Verdict, request: CommitRequest, models: BoundModels, s: string): PosternError {
   const state = verdict.sqlstate ?? ''
-  const code = codeOf(state)
+  const frame = frameOf(verdict.context ?? undefined, s)
+  const code = codeWithin(state, frame)
   // what is checked at COMMIT may be nobody's fault in particular
   const operation = verdict.index == null ? undefined : request.operations[verdict.index]
   if (code === 'entity_not_found') {
@@ -58,16 +68,26 @@ function objection(verdict: Verdict, request: CommitRequest, models: BoundModels
   }
   const bound = operation && models.get(operation.model.name)
   const field = bound?.fields.find(({ column }) => column.name === verdict.column)?.field.name
-  return new PosternError(
-    code,
-    state === 'PN409' ? 'A trigger of the database suppressed the write.' : undefined,
-    {
-      details: {
-        ...(operation === undefined ? {} : { index: operation.index, model: operation.model.name }),
-        ...(operation?.id == null ? {} : { id: operation.id }),
-        ...(verdict.constraint == null ? {} : { constraint: verdict.constraint }),
-        ...(field === undefined ? {} : { field }),
-      },
+  return new PosternError(code, messageOf(state, code, frame), {
+    cause: new DatabaseError(verdict.message ?? state, {
+      code: state,
+      constraint: verdict.constraint ?? undefined,
+      table: verdict.table ?? undefined,
+      column: verdict.column ?? undefined,
+      hint: verdict.hint ?? undefined,
+      function: frame?.function,
+    }),
+    details: {
+      ...(operation === undefined ? {} : { index: operation.index, model: operation.model.name }),
+      ...(operation?.id == null ? {} : { id: operation.id }),
+      ...(verdict.constraint == null ? {} : { constraint: verdict.constraint }),
+      ...(field === undefined ? {} : { field }),
     },
-  )
+  })
+}
+
+function messageOf(state: string, code: ErrorCode, frame: Frame | undefined): string | undefined {
+  if (state === 'PN409') return 'A trigger of the database suppressed the write.'
+  if (frame === undefined || code !== 'source_adapter_misconfigured') return undefined
+  return `The application's function ${frame.function} failed (SQLSTATE ${state}). The function is to be mended: postern and its tables are in order.`
 }
