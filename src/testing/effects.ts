@@ -47,7 +47,7 @@ export interface SessionEffects {
   readonly policy: EffectsPolicy
   /** Pushes one batch, as the policy says. */
   readonly sink: EffectSink
-  /** For a relay: `createRelay({ source: session.source, sink: session.effects.around(sink), from: 'now', ... })`. */
+  /** For a relay: `createRelay({ adapter: session.source, sink: session.effects.around(sink), from: 'now', ... })`. */
   readonly around: AroundSink
   /** Pushes what the outbox holds and this call has not pushed yet; gives the events. Nothing of the base is among them. */
   deliver(): Promise<readonly ChangeEvent[]>

@@ -75,7 +75,7 @@ function jsonOf(values: unknown): string {
 function mustBeJson(value: unknown, pointer: string, above: readonly unknown[]): void {
   const refused = (what: string): TypeError =>
     new TypeError(
-      `\`inputs.values${pointer}\` of a fixture is ${what}: give texts, numbers, booleans, null, arrays and plain objects.`,
+      `\`inputs.values${pointer}\` of a fixture is ${what}, which JSON does not carry: give texts, numbers, booleans, null, arrays and plain objects.`,
     )
   if (value === null || typeof value === 'boolean') return
   if (typeof value === 'string') {

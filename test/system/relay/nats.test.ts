@@ -78,6 +78,25 @@ describe.skipIf(noNats !== undefined)('the NATS sink', () => {
     expect(await to.messages()).toHaveLength(2)
   })
 
+  test('what was purged within the duplicate window is stored again, and two relays on one stream have each their own', async () => {
+    await using to = await stream()
+    const sink = natsSink({ connection, subject: to.subject, stream: to.name })
+    const events = [event('k:0@org_1', 1), event('k:1@org_1', 2)]
+    const count = async (): Promise<number> => (await to.messages()).length
+    await sink(batchOf(of('log'), events, 1), context)
+    const manager = await jetstreamManager(connection)
+    await manager.streams.purge(to.name)
+    await sink(batchOf(of('log'), events, 1), context)
+    expect(await count()).toBe(2)
+    await sink(batchOf(of('log', 'other'), events, 1), context)
+    expect(await count()).toBe(4)
+    await sink(batchOf(of('log', 'sink', 'after a reset'), events, 1), context)
+    expect(await count()).toBe(6)
+    // a retry of its own is no second message
+    await sink(batchOf(of('log', 'sink', 'after a reset'), events, 2), context)
+    expect(await count()).toBe(6)
+  })
+
   test('each event that is stored starts the time over: many of one row over a slow link may take long', async () => {
     await using to = await stream()
     const sink = natsSink({ connection, subject: to.subject })
