@@ -87,10 +87,12 @@ export interface StaleError<S extends Schema = Schema> extends ClientError {
  * decide again, commit under a new key; `update` does all three.
  *
  * @example
- * client.commit(commit).catch((error) => {
- *   if (isStale<typeof schema>(error)) return error.details.operations.map(({ current }) => current)
- *   throw error
- * })
+ * try {
+ *   await client.update('tasks', 't1', () => ({ status: 'done' }))
+ * } catch (error) {
+ *   if (!isStale<typeof schema>(error)) throw error
+ *   console.log(error.details.operations.map(({ current }) => current))
+ * }
  */
 export function isStale<S extends Schema = Schema>(error: unknown): error is StaleError<S> {
   return isRefusal(error, 'stale_context') && Array.isArray(error.details?.operations)
@@ -113,10 +115,12 @@ export interface PreconditionError extends ClientError {
  * Whether a commit was refused because a condition of an operation did not hold. Nothing of it was written.
  *
  * @example
- * client.commit(commit).catch((error) => {
- *   if (isPreconditionFailed(error)) return error.details.operations
- *   throw error
- * })
+ * try {
+ *   await client.update('tasks', 't1', () => ({ status: 'done' }))
+ * } catch (error) {
+ *   if (!isPreconditionFailed(error)) throw error
+ *   console.log(error.details.operations)
+ * }
  */
 export function isPreconditionFailed(error: unknown): error is PreconditionError {
   return isRefusal(error, 'precondition_failed') && Array.isArray(error.details?.operations)
