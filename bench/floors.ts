@@ -173,7 +173,7 @@ export const bareFeed = (pool: pg.Pool): Contestant => ({
   name: 'bare select of 1,000 events',
   step: () =>
     pool.query({
-      text: 'select * from postern.outbox where position > $1 order by position limit 1000',
+      text: 'select * from postern.log where position > $1 order by position limit 1000',
       values: [0],
     }),
 })

@@ -53,13 +53,17 @@ export async function openGrown(
     )
     const { epoch } = readFeedCursor(nextCursor, null)
     const last = rows + BASE
+    const at = async (position: number): Promise<string> => {
+      const { rows: found } = await pool.query('select postern.fingerprint($1) as mark', [position])
+      return sealFeedCursor({ epoch, position, base: 0, mark: found[0].mark }, null)
+    }
     grown.push({
       name: label(rows),
       rows,
       pool,
       source,
-      end: sealFeedCursor(epoch, null, last, 0),
-      lastPage: sealFeedCursor(epoch, null, last - 1000, 0),
+      end: await at(last),
+      lastPage: await at(last - 1000),
     })
   }
   return grown
@@ -67,7 +71,7 @@ export async function openGrown(
 
 /** Events of forty-nine other tenants, and one in ten thousand of a quiet one; each row of theirs changed ten times in a row. */
 const fill = `
-insert into postern.outbox (position, tenant, model, entity_id, type, data, changed, key, index, at)
+insert into postern.log (position, tenant, model, key, type, data, changed, key, index, at)
 select nextval('postern.position_seq'), case when n / 10 % 10000 = 0 then 'org_quiet' else 'org_' || (2 + n / 10 % 49) end, 'items',
   'other-' || lpad((n / 10)::text, 9, '0'), 'UPDATE',
   '{"id":"other-' || lpad((n / 10)::text, 9, '0') || '","title":"title ' || n
@@ -177,14 +181,14 @@ export async function* walksAndPruning(grown: readonly Grown[]): AsyncGenerator<
     let gone = 0
     for (let n = 0; n < 5; n += 1) {
       const started = performance.now()
-      const { rows } = await pool.query('select * from postern.prune_outbox(1000)')
+      const { rows } = await pool.query('select * from postern.prune_log(1000)')
       steps.push(performance.now() - started)
       gone += Number(rows[0].pruned)
       if (!rows[0].more) break
     }
     yield `${name}: prune in windows of 1,000 positions: ${steps.map((ms) => ms.toFixed(1)).join(', ')} ms; ${gone} events went`
     const { rows } = await pool.query(
-      `select pg_size_pretty(pg_table_size('postern.outbox')) as rows, pg_size_pretty(pg_indexes_size('postern.outbox')) as indexes`,
+      `select pg_size_pretty(pg_table_size('postern.log')) as rows, pg_size_pretty(pg_indexes_size('postern.log')) as indexes`,
     )
     yield `${name}: the outbox takes ${rows[0].rows}, its indexes ${rows[0].indexes}`
   }

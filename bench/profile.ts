@@ -42,11 +42,11 @@ export async function* profile(database: BenchDatabase): AsyncGenerator<string> 
     functionName('postern', digest, model === null ? null : items, verb)
   const one = (): Call => {
     const request = commitRequest([{ type: 'UPDATE', id: someRow(0, 1), readAt: 0 }])
-    return callOne(request, request.operations[0]!, names)
+    return callOne(request, request.operations[0]!, names, true)
   }
   const many = (): Call => {
     const changes = someRows(100, 0, 1).map((id) => ({ type: 'UPDATE' as const, id, readAt: 0 }))
-    return callMany(commitRequest(changes), models, names, false)
+    return callMany(commitRequest(changes), models, names, false, true)
   }
   try {
     const { rows } = await pool.query('select pg_backend_pid() as pid')

@@ -41,7 +41,7 @@ export const steps: readonly Step[] = [
       const [installed] = await database.sql(`select
         (select count(*)::int from pg_tables where schemaname = 'postern') as tables,
         (select count(*)::int from pg_proc where pronamespace = 'postern'::regnamespace) as functions`)
-      say('The ledger, the outbox and the commit functions go into a schema of their own, `postern`.')
+      say('The ledger, the log and the commit functions go into a schema of their own, `postern`.')
       check(
         `${installed?.tables} tables and ${installed?.functions} functions installed; a second run found nothing new`,
       )
@@ -175,7 +175,7 @@ export const steps: readonly Step[] = [
       }
       const [written] = await demo.database.sql(`select
         (select count(*)::int from postern.ledger where key = 'demo:t3:done') as ledger,
-        (select count(*)::int from postern.outbox where key = 'demo:t3:done') as outbox`)
+        (select count(*)::int from postern.changes where key = 'demo:t3:done') as outbox`)
       assert.deepEqual(written, { ledger: 1, outbox: 1 })
       check('the same bytes; one entry in the ledger, one event, one change')
       const conflict = await refusal(
@@ -222,7 +222,7 @@ export const steps: readonly Step[] = [
       const applied = 4 + 1 + 1 + 1 // created, the winner of the two agents, the one that was retried, the untampered
       assert.deepEqual(
         events.map(({ stamp }) => stamp),
-        (await demo.database.sql('select position from postern.outbox order by position')).map(
+        (await demo.database.sql('select position from postern.changes order by position')).map(
           ({ position }) => Number(position),
         ),
       )

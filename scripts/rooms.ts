@@ -28,6 +28,7 @@ const postgres = [
   'src/postgres/signals.ts',
   'src/postgres/sqlstate.ts',
   'src/postgres/naming.ts',
+  'src/postgres/parameters.ts',
   'src/postgres/connection.ts',
   'src/postgres/sql/',
   'src/postgres/model/',
@@ -37,7 +38,7 @@ const postgres = [
   'src/postgres/',
 ]
 /** What the rooms of the engine stand on. Run time and installation share no code of each other. */
-const engine = [...core.slice(0, -1), ...postgres.slice(0, 6)]
+const engine = [...core.slice(0, -1), ...postgres.slice(0, 7)]
 const adapters = ['src/adapters/memory/', 'src/adapters/']
 
 /** From the bottom to the top. A new room is one line here; ARCHITECTURE.md says in a sentence what it is for. */
@@ -59,9 +60,10 @@ export const rooms: readonly Room[] = [
   { path: 'src/postgres/signals.ts', below: [], packages: plain },
   { path: 'src/postgres/sqlstate.ts', below: shared, packages: plain },
   { path: 'src/postgres/naming.ts', below: shared, packages: plain },
+  { path: 'src/postgres/parameters.ts', below: [], packages: plain },
   { path: 'src/postgres/connection.ts', below: postgres.slice(0, 2), packages: plain },
   { path: 'src/postgres/sql/', below: postgres.slice(0, 1), packages: plain },
-  { path: 'src/postgres/model/', below: [...core.slice(0, -1), ...postgres.slice(0, 5)], packages: plain },
+  { path: 'src/postgres/model/', below: [...core.slice(0, -1), ...postgres.slice(0, 6)], packages: plain },
   { path: 'src/postgres/runtime/', below: engine, packages: plain },
   { path: 'src/postgres/install/', below: engine, packages: plain },
   { path: 'src/postgres/admin/', below: [...engine, 'src/postgres/runtime/'], packages: plain },

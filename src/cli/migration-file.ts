@@ -27,7 +27,7 @@ export function migrationFile(
   const statements = given.map(({ text, inTransaction = text }) => inTransaction)
   const keep = keeps[tool](s)
   const header = [
-    'postern: the ledger, the outbox, and the functions compiled from the schema.',
+    'postern: the ledger, the log, and the functions compiled from the schema.',
     ...keep.split('\n'),
   ]
   if (tool === 'kysely') return { text: kysely(statements, s, whole, header), keep }

@@ -10,6 +10,7 @@ import { addMigrate } from './commands/migrate.ts'
 import { addPrune } from './commands/prune.ts'
 import { addPull } from './commands/pull.ts'
 import { addRelay } from './commands/relay.ts'
+import { addRenewLog } from './commands/renew-log.ts'
 import { addSend } from './commands/send.ts'
 import { addSql } from './commands/sql.ts'
 import { addStatus } from './commands/status.ts'
@@ -50,6 +51,7 @@ export function createProgram(): Command {
   addGrants(program)
   addStatus(program)
   addPrune(program)
+  addRenewLog(program)
   addRelay(program)
   addDeadLetters(program)
   addSend(program)

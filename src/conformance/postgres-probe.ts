@@ -11,7 +11,7 @@ export interface ProbeConnection {
 
 /** Options of `postgresProbe`. */
 export interface PostgresProbeOptions {
-  /** Where ledger and outbox are. Default `postern`. */
+  /** Where ledger and log are. Default `postern`. */
   readonly schema?: string
   /** Whether capture triggers are installed. Default false. */
   readonly capture?: boolean
@@ -63,7 +63,7 @@ export function postgresProbe(
     },
     outbox: async (tenant) => {
       const rows = await run(
-        `select model, entity_id as "entityId", type from ${schema}.outbox where tenant = $1 order by position`,
+        `select model, entity_id as "entityId", type from ${schema}.changes where tenant = $1 order by position`,
         [tenant],
       )
       return rows as unknown as { model: string; entityId: string; type: string }[]
@@ -83,8 +83,8 @@ export function postgresProbe(
     prune: async (through) => {
       await run(
         `with gone as (
-          delete from ${schema}.outbox o where o.position <= $1::text::bigint and exists (
-            select from ${schema}.outbox l where (l.entity_id, l.model, l.tenant) = (o.entity_id, o.model, o.tenant)
+          delete from ${schema}.log o where o.position <= $1::text::bigint and exists (
+            select from ${schema}.log l where (l.key, l.rel) = (o.key, o.rel)
               and l.position > o.position))
         update ${schema}.meta set pruned_through = greatest(pruned_through, $1::text::bigint)`,
         [String(through)],
@@ -166,7 +166,7 @@ function pausePoints(connect: () => Promise<ProbeConnection>, schema: string): P
   return [
     point('before the row is locked', false, `select from ${table} where id = $1 for update`, true),
     point('before the row is written', false, `lock table ${table} in share mode`),
-    point('before the event is written', false, `lock table ${schema}.outbox in share mode`),
+    point('before the event is written', false, `lock table ${schema}.log in share mode`),
     point('before the answer is recorded', false, `lock table ${schema}.ledger in share mode`),
     point('before the end', true, `select pg_advisory_xact_lock(${GATE})::text`),
   ]

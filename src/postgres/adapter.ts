@@ -6,7 +6,7 @@ import { readFeedCursor } from '../core/protocol/cursor.ts'
 import type { Schema } from '../core/schema/define.ts'
 import { schemaDigest } from '../core/schema/digest.ts'
 import type { Change, FeedStatus, PruneOptions, PruneReport } from './admin/operate.ts'
-import { acknowledge, feedStatus, prune, recordChange } from './admin/operate.ts'
+import { acknowledge, feedStatus, prune, recordChange, renewLog } from './admin/operate.ts'
 import type { PostgresConnection, PostgresSession } from './connection.ts'
 import { readCommitted } from './connection.ts'
 import type { Finding } from './install/check/index.ts'
@@ -62,15 +62,20 @@ export interface PostgresAdapter<Tx = unknown, S extends Schema = Schema> extend
   check(): Promise<Finding[]>
   /** How far the feed is and what holds it back. */
   feedStatus(): Promise<FeedStatus>
-  /** Compacts ledger and outbox; for a scheduler. Safe to run anywhere, at any time, more than once. */
+  /** Compacts ledger and log; for a scheduler. Safe to run anywhere, at any time, more than once. */
   prune(options?: PruneOptions): Promise<PruneReport>
   /** Logs a change that the application made by itself, in its own transaction; see `Change`. */
   recordChange(tx: Tx, change: Change): Promise<number>
   /**
    * Remembers that the follower `name` has handled everything up to `cursor`, so that pruning keeps what comes
-   * after; null forgets the follower. A name that is never forgotten keeps the outbox from being pruned.
+   * after; null forgets the follower. A name that is never forgotten keeps the log from being pruned.
    */
   acknowledge(name: string, cursor: string | null, tenant?: string | null): Promise<void>
+  /**
+   * Gives the log a new name: every cursor then answers 410, and stamps from before a restore are stale. Run it after any
+   * restore, also where positions look as if they went on. Resolves with the new name.
+   */
+  renewLog(): Promise<string>
 }
 
 /** What each option must be; adapters add their own. */
@@ -214,7 +219,7 @@ export function adapterOver<Tx, S extends Schema>(
         const context: CommitContext = { schema: s, functionName: names, manifest: at, lockTimeoutMs }
         const own = await settings(request)
         return keepingSettings(session, ['lock_timeout', ...Object.keys(own)], () =>
-          commitIn(session, tx, request, context, hooks ?? {}, own).catch(async (refusal: unknown) => {
+          commitIn(session, tx, request, context, hooks ?? {}, own, false).catch(async (refusal: unknown) => {
             throw told(await located(refusal, session, request, at.models, s))
           }),
         )
@@ -234,8 +239,10 @@ export function adapterOver<Tx, S extends Schema>(
 
     prune: (pruning) => reading(prune(connection as PostgresConnection, s, pruning)),
 
-    recordChange: (tx, change) =>
-      recordChange(connection, tx, change, schema.models.get(change.model), names),
+    recordChange: async (tx, change) =>
+      recordChange(connection, tx, change, (await manifest()).models.get(change.model), s),
+
+    renewLog: () => reading(renewLog(inTime, s)),
 
     async acknowledge(name, cursor, tenant = null) {
       const at = cursor === null ? null : readFeedCursor(cursor, tenant)

@@ -24,10 +24,10 @@ export function installSchema(options: InstallOptions = {}): string {
   return name
 }
 
-/** How a function compiled for one schema is called: the digest lets several versions of an application run side by side. */
-export function functionName(s: string, digest: string, model: Model | null, verb: string): string {
+/** The bare name of a function compiled for one schema: the digest lets several versions of an application run side by side. */
+export function compiledName(digest: string, model: Model | null, verb: string): string {
   const plain = model === null ? verb : `${model.name}_${verb}`
-  return `${s}."${shortened(plain)}_${digest}"`
+  return `${shortened(plain)}_${digest}`
 }
 
 /** Room for the digest in what Postgres keeps of a name. */
@@ -39,3 +39,7 @@ export function shortened(name: string): string {
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 8)
   return `${name.slice(0, NAME_BYTES - 9)}_${hash}`
 }
+
+/** The same as SQL calls it. */
+export const functionName = (s: string, digest: string, model: Model | null, verb: string): string =>
+  `${s}."${compiledName(digest, model, verb)}"`

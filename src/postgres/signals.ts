@@ -11,17 +11,42 @@ export function lockNamespace(schema: string): number {
 }
 
 /**
- * Keys of advisory locks, as SQL. All hold until the transaction ends.
+ * Keys of advisory locks, as SQL.
  *
- * - `commit`: (namespace, hash of tenant and idempotency key). Twins of one key wait for each other; two keys of one
- *   hash wait for each other in vain. Taken by `reserve`.
- * - `install`: (namespace, 0). One migration at a time. Taken by `migrate` and `uninstall`.
- * - `registry`: one number, the namespace above 48 bits of a position. Shared; held by writers in flight, read by
- *   `horizon` and `blockers`.
+ * - `commit`: (namespace, hash of idempotency key and tenant), until the transaction ends. Twins of one key wait for each
+ *   other; two keys of one hash wait for each other in vain. Taken by `reserve`.
+ * - `install`: (namespace, 0), until the transaction ends. One migration at a time. Taken by `migrate` and `uninstall`.
+ * - `run`: (namespace, 1), while `open_run` jumps. One jump at a time.
+ * - `registry`: one number, the namespace above 48 bits of a position, shared, until the transaction ends. Held by writers
+ *   in flight (`register`), read by `horizon` and `blockers`: `ours` finds them in pg_locks, `registered` is the position.
  */
 export const locks = {
   install: (schema: string): string => `${lockNamespace(schema)}, 0`,
+  registry: (schema: string): { ours: string; registered: string } => ({
+    ours: `l.locktype = 'advisory' and l.objsubid = 1 and l.classid::bigint >> 16 = ${lockNamespace(schema)}
+      and l.database = (select d.oid from pg_database d where d.datname = current_database())`,
+    registered: `((l.classid::bigint & 65535) << 32) | l.objid::bigint`,
+  }),
 }
+
+/**
+ * Which run of which server gives positions for which log: its start, its timeline, the file of the log. Noted in
+ * `run_seq` by `open_run`, compared by every writer once a transaction.
+ */
+export const run = (schema: string): string =>
+  `hashint8extended((extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
+    hashtextextended(left(pg_walfile_name(pg_current_wal_lsn()), 8), pg_relation_filenode('${schema}.log')::bigint))`
+
+/**
+ * Settings of the transaction, by name behind our schema: who sets each, who reads it, until when.
+ *
+ * - `own`: set by a commit around its statements, read by the triggers' WHEN, emptied by the commit. The one row that it
+ *   tells itself, as `rel:key`; `*` where it has several; empty for everybody else.
+ * - `own_rows`: beside `*`: the rows as `{"<rel>": [keys]}`. Read by the capture functions.
+ * - `registrant`, `registered`: set and read by `register`: the transaction that stands in the registry, and since which
+ *   position. Until the transaction ends; another one's is told by its number.
+ */
+export const setting = (schema: string, name: 'own' | 'own_rows'): string => `'${schema}.${name}'`
 
 /** Private SQLSTATEs: who raises each, and what the caller is told. */
 export const states = {

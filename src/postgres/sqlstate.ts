@@ -25,6 +25,8 @@ const byState: Record<string, ErrorCode> = {
   '42804': 'source_adapter_misconfigured',
   '42883': 'source_adapter_misconfigured',
   '428C9': 'source_commit_invalid',
+  // a rule of the application's that a statement of ours cannot be rewritten by
+  '0A000': 'constraint_violation',
   '3D000': 'source_adapter_misconfigured',
   '3F000': 'source_adapter_misconfigured',
   '28000': 'source_adapter_misconfigured',

@@ -126,7 +126,7 @@ function relays({ run, s }: RelayDatabase): Relays {
   'state', case when r.disabled_at is not null then 'disabled' when coalesce(r.lease_until < clock_timestamp(), true) then 'stopped'
     when r.attempt > 0 then 'retrying' else 'running' end,
   'position', r.position, 'behind', greatest(h.horizon - r.position, 0),
-  'lagSeconds', coalesce((select greatest(round(extract(epoch from clock_timestamp() - o.at)), 0) from ${s}.outbox o
+  'lagSeconds', coalesce((select greatest(round(extract(epoch from clock_timestamp() - o.at)), 0) from ${s}.log o
     where o.position > r.position order by o.position limit 1), 0),
   'attempt', r.attempt, 'retryAt', ${time('r.retry_at')},
   'lastError', r.last_error, 'lastErrorAt', ${time('r.last_error_at')},
@@ -201,9 +201,10 @@ select ${known}, '0' as n`,
         name,
         `with moved as (
   update ${s}.relay r set epoch = case when $2::text = 'now' then ${s}.epoch() end,
-    position = case when $2::text = 'now' then ${s}.horizon() else 0 end, base = 0, through = null, batch_events = null,
+    position = h.position, base = 0, mark = ${s}.fingerprint(h.position), through = null, batch_events = null,
     run = gen_random_uuid()::text, attempt = 0,
     retry_at = null, disabled_at = null, fence = r.fence + 1
+  from (select case when $2::text = 'now' then ${s}.horizon() else 0 end as position offset 0) h
   where r.name = $1::text returning r.position),
 dropped as (
   delete from ${s}.dead_letter d using moved where d.relay = $1::text and $2::text = 'beginning'),

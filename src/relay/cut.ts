@@ -24,5 +24,6 @@ export function cut(
   const position = whole ? page.through : (events.at(-1)?.position ?? from.position)
   // a walk from the beginning reads on below the pruning mark that it started under
   const base = position < page.pruned ? page.pruned : 0
-  return { events, cursor: { epoch: page.epoch, position, base } }
+  const mark = whole ? page.mark : (events.at(-1)?.mark() ?? from.mark)
+  return { events, cursor: { epoch: page.epoch, position, base, mark } }
 }

@@ -272,7 +272,7 @@ export class Delivery {
   async #expired({ verdict, epoch }: RelayPage): Promise<void> {
     if (verdict === 'cursor_expired' && epoch === this.#cursor.epoch && this.#cursor.base > 0) {
       // Pruned while this relay walked from the beginning, before its name held pruning back: once more from there.
-      this.#cursor = { epoch: null, position: 0, base: 0 }
+      this.#cursor = { epoch: null, position: 0, base: 0, mark: '' }
       return
     }
     if (epoch === this.#cursor.epoch && verdict === 'cursor_expired')

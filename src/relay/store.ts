@@ -2,6 +2,8 @@ import { PosternError } from '../core/errors.ts'
 import type { TextRow } from '../postgres/connection.ts'
 import { readCommitted } from '../postgres/connection.ts'
 import { installSchema } from '../postgres/naming.ts'
+import type { ModelWords } from '../postgres/runtime/entry.ts'
+import { dictionaryOf, eventsCall, pageOf } from '../postgres/runtime/entry.ts'
 import type { AdapterParts } from '../postgres/runtime/parts.ts'
 import { partsOf } from '../postgres/runtime/parts.ts'
 import { toPosternError } from '../postgres/sqlstate.ts'
@@ -13,6 +15,7 @@ export interface RelayCursor {
   readonly epoch: string | null
   readonly position: number
   readonly base: number
+  readonly mark: string
 }
 
 /** What a relay was told when it became the one that delivers. */
@@ -51,14 +54,21 @@ export interface RelayEvent {
   readonly parked: boolean
 }
 
+/** An event of a page. */
+export interface PageEvent extends RelayEvent {
+  /** The fingerprint of its entry, for a cursor that stands behind it. */
+  mark(): string
+}
+
 export interface RelayPage {
-  readonly verdict: 'cursor_expired' | 'cursor_invalid' | null
+  readonly verdict: 'cursor_expired' | null
   readonly epoch: string
-  /** The log was read up to here. */
+  /** The log was read up to here, where an entry of this fingerprint stands. */
   readonly through: number
+  readonly mark: string
   /** Superseded events up to here may be gone. */
   readonly pruned: number
-  readonly events: readonly RelayEvent[]
+  readonly events: readonly PageEvent[]
   /** Dead letters wait for being sent again, and are due. */
   readonly queued: boolean
 }
@@ -118,6 +128,16 @@ const waitMs = (relay: string): string =>
 
 const milliseconds = (parameter: string): string => `${parameter}::text::bigint * interval '1 millisecond'`
 
+/** The words of the schema version that was installed last, one model of each table: a position is one delivery. */
+async function words(run: Run, s: string): Promise<readonly ModelWords[]> {
+  const rows = await run(
+    `select distinct on (m.rel) (m.words || jsonb_build_object('name', m.name, 'rel', m.rel))::text as words
+from ${s}.model m order by m.rel, m.compiled_at desc, m.name`,
+    [],
+  )
+  return rows.map((row) => JSON.parse(row.words as string) as ModelWords)
+}
+
 /** What a relay asks of the database and writes there. Whoever has a lease writes; an older fence writes nothing. */
 export interface RelayStore {
   /** Makes the relay known, from the log's beginning or from now on, and holds pruning for it; leaves a known one. */
@@ -175,9 +195,10 @@ export function relayStore({ run, s }: RelayDatabase, name: string): RelayStore 
       await run(
         `with opened as (
   -- fences begin anywhere: a name that was forgotten and comes back must not give those of before out again
-  insert into ${s}.relay (name, run, epoch, position, fence)
-  select $1::text, gen_random_uuid()::text, case when $3::text = 'now' then ${s}.epoch() end,
-    case when $3::text = 'now' then ${s}.horizon() else 0 end, (random() * 4e18)::bigint
+  insert into ${s}.relay (name, run, epoch, position, mark, fence)
+  select $1::text, gen_random_uuid()::text, case when $3::text = 'now' then ${s}.epoch() end, h.position, ${s}.fingerprint(h.position),
+    (random() * 4e18)::bigint
+  from (select case when $3::text = 'now' then ${s}.horizon() else 0 end as position offset 0) h
   on conflict (name) do nothing
   returning position)
 insert into ${s}.follower (name, position) select $2::text, o.position from opened o
@@ -197,7 +218,7 @@ taken as (
   update ${s}.relay r set holder = $2::text, fence = r.fence + 1, lease_until = clock_timestamp() + ${milliseconds('$3')}
   from free f where r.name = f.name
   returning r.*, f.orphaned)
-select t.fence::text, t.run, t.epoch, t.position::text, t.base::text, t.through::text, t.attempt::text,
+select t.fence::text, t.run, t.epoch, t.position::text, t.base::text, t.mark, t.through::text, t.attempt::text,
   t.batch_events::text as events, ${waitMs('t')} as wait_ms, t.orphaned::text,
   case when r.disabled_at is not null then coalesce(r.last_error, '') end as disabled
 from ${s}.relay r left join taken t on true where r.name = $1::text`,
@@ -209,7 +230,12 @@ from ${s}.relay r left join taken t on true where r.name = $1::text`,
       if (row.fence == null) return null
       return {
         fence: row.fence,
-        cursor: { epoch: row.epoch ?? null, position: Number(row.position), base: Number(row.base) },
+        cursor: {
+          epoch: row.epoch ?? null,
+          position: Number(row.position),
+          base: Number(row.base),
+          mark: row.mark ?? '',
+        },
         run: row.run as string,
         failing:
           row.through == null
@@ -240,28 +266,35 @@ returning r.attempt::text, ${waitMs('r')} as wait_ms, ${anyDue}::text as queued`
     },
 
     async page(cursor, limit) {
-      // Taken apart here, as text: JSON.parse would round what a jsonb column may hold. All models that the database
-      // knows: an older version of the application must not pass over the events of a newer one.
-      const rows = await run(
-        `select f.verdict, f.epoch, f.through::text, m.pruned_through::text as pruned, e.value::text as event, e.value ->> 'id' as id,
-  e.value ->> 'stamp' as position, e.value ->> 'model' as model, e.value ->> 'entityId' as entity_id,
-  exists (select from ${s}.dead_letter d where d.relay = $1::text and d.entity_id = e.value ->> 'entityId'
-    and d.model = e.value ->> 'model')::text as parked,
-  ${anyDue}::text as queued
-from ${s}.meta m, ${s}.events(null, (select array_agg(distinct x.name) from ${s}.model x), $2::text, $3::text::bigint,
-  $4::text::bigint, $5::text::int) f
-left join lateral json_array_elements(('[' || f.events || ']')::json) with ordinality e(value, n) on true
-order by e.n`,
-        [name, cursor.epoch, String(cursor.position), String(cursor.base), String(limit)],
+      // In the words of the version that was installed last: all tables that the database knows, for an older version of
+      // the application must not pass over the events of a newer one.
+      const dictionary = dictionaryOf(await words(run, s))
+      const start = cursor.epoch === null ? null : { ...cursor, epoch: cursor.epoch }
+      const call = eventsCall(s, null, dictionary, start, limit)
+      const page = pageOf(await run(call.text, call.values), dictionary)
+      const [news] = await run(
+        `select m.pruned_through::text as pruned,
+  ${anyDue}::text as queued,
+  (select coalesce(jsonb_agg(distinct jsonb_build_array(d.model, d.entity_id)), '[]') from ${s}.dead_letter d
+    where d.relay = $1::text and (d.model, d.entity_id) in (
+      select x ->> 0, x ->> 1 from jsonb_array_elements($2::text::jsonb) x))::text as parked
+from ${s}.meta m`,
+        [name, JSON.stringify(page.events.map(({ model, entityId }) => [model, entityId]))],
       )
-      const [head] = rows
+      const parked = new Set(
+        (JSON.parse(news?.parked ?? '[]') as string[][]).map((row) => JSON.stringify(row)),
+      )
       return {
-        verdict: (head?.verdict ?? null) as RelayPage['verdict'],
-        epoch: head?.epoch as string,
-        through: Number(head?.through),
-        pruned: Number(head?.pruned),
-        events: rows.filter((row) => row.event != null).map(eventOf),
-        queued: head?.queued === 'true',
+        verdict: page.verdict,
+        epoch: page.epoch,
+        through: page.position,
+        mark: page.mark,
+        pruned: Number(news?.pruned),
+        events: page.events.map((event) => ({
+          ...event,
+          parked: parked.has(JSON.stringify([event.model, event.entityId])),
+        })),
+        queued: news?.queued === 'true',
       }
     },
 
@@ -280,7 +313,7 @@ loose as materialized (
   select 1 from event e where e.attempts = 0
     and not exists (select from letter l where l.entity_id = e.entity_id and l.model = e.model) limit 1),
 moved as (
-  update ${s}.relay r set epoch = $4::text, position = $5::text::bigint, base = $6::text::bigint,
+  update ${s}.relay r set epoch = $4::text, position = $5::text::bigint, base = $6::text::bigint, mark = $10::text,
     through = null, batch_events = null, attempt = 0, retry_at = null, delivered = r.delivered + $7::text::bigint,
     delivered_at = case when $7::text = '0' then r.delivered_at else clock_timestamp() end,
     lease_until = clock_timestamp() + ${milliseconds('$3')}
@@ -307,6 +340,7 @@ select (select count(*) from moved)::text as n, exists (select from loose)::text
           String(delivered),
           JSON.stringify(buried),
           followerOf(name),
+          cursor.mark,
         ],
       )
       return row?.loose === 'true' ? 'again' : row?.n !== '0'

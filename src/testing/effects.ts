@@ -1,5 +1,4 @@
 import type { Adapter } from '../core/adapter.ts'
-import { readFeedCursor, sealFeedCursor } from '../core/protocol/cursor.ts'
 import type { ChangeEvent } from '../core/rules/event.ts'
 import { oneByOne } from '../postgres/runtime/turns.ts'
 import type { OpenDatabase } from './store.ts'
@@ -134,12 +133,6 @@ export function sessionEffects(
     const request = { tenant: null, scope: {}, requestId: 'effects', cursor: at, limit }
     return JSON.parse(await adapter.events(request)) as { events: ChangeEvent[]; nextCursor: string }
   }
-  /** A copy is another log than its base, with the same positions. */
-  async function first(): Promise<string> {
-    const { epoch } = readFeedCursor((await page(undefined, 1)).nextCursor, null)
-    return sealFeedCursor(epoch, null, start)
-  }
-
   const policy = options.effects ?? 'log'
   return {
     policy,
@@ -150,9 +143,14 @@ export function sessionEffects(
       turn(async () => {
         const delivered: ChangeEvent[] = []
         for (;;) {
-          cursor ??= await first()
-          const { events, nextCursor } = await page(cursor, PAGE)
-          if (events.length === 0) return delivered
+          const { events: found, nextCursor } = await page(cursor, PAGE)
+          if (found.length === 0) return delivered
+          // the base's own events stand in the copy's log, too
+          const events = found.filter(({ stamp }) => stamp > start)
+          if (events.length === 0) {
+            cursor = nextCursor
+            continue
+          }
           await sink(events)
           cursor = nextCursor
           delivered.push(...events)

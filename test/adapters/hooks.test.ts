@@ -100,7 +100,7 @@ test.each(places)(
         orders: (await place.query('select id from orders order by id')).map(({ id }) => id),
         notes: (await place.query('select note from audit order by id')).map((row) => row.note),
         ledger: (await place.query('select key from postern.ledger order by key')).map(({ key }) => key),
-        events: (await place.query('select entity_id from postern.outbox order by position')).map(
+        events: (await place.query('select entity_id from postern.changes order by position')).map(
           (row) => row.entity_id,
         ),
       })

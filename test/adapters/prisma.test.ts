@@ -167,7 +167,7 @@ describe('names and values', () => {
     expect(after?.seen_at.getFullYear()).toBeGreaterThan(2000)
     // what is hidden stays out of the log's fields too
     const [event] = await rows(
-      `select data::jsonb as data, changed from postern_${installations - 1}.outbox order by position desc limit 1`,
+      `select data::jsonb as data, changed from postern_${installations - 1}.changes order by position desc limit 1`,
     )
     expect(event).toEqual({
       data: expect.not.objectContaining({ seenAt: expect.anything() }),

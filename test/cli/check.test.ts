@@ -96,11 +96,11 @@ test('an ordinary role with the grants of `grants` has nothing to mend; doctor s
 const faults: [name: string, plant: string, undo: string, subject: string, kind: string, fix: string][] = [
   [
     'a missing grant on our tables',
-    `revoke insert on postern.outbox from ROLE`,
-    `grant insert on postern.outbox to ROLE`,
+    `revoke insert on postern.log from ROLE`,
+    `grant insert on postern.log to ROLE`,
     'postern',
     'privilege_missing',
-    'grant insert on postern.outbox to',
+    'grant insert on postern.log to',
   ],
   [
     'a missing grant on a table of the application',
@@ -176,11 +176,11 @@ const faults: [name: string, plant: string, undo: string, subject: string, kind:
   ],
   [
     'a missing capture trigger',
-    `alter table notes disable trigger postern_capture`,
-    `alter table notes enable trigger postern_capture`,
+    `alter table notes disable trigger postern_capture_insert`,
+    `alter table notes enable trigger postern_capture_insert`,
     'notes',
     'capture_off',
-    'enable trigger postern_capture',
+    'enable trigger postern_capture_insert',
   ],
   [
     'a column that no create can fill',

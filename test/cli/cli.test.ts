@@ -46,7 +46,7 @@ describe('the command line', () => {
       stdout: expect.stringContaining('would run'),
     })
     const sql = await postern('sql', '--schema', schema)
-    expect(sql.stdout).toContain('create table postern.outbox')
+    expect(sql.stdout).toContain('create table postern.log')
     const { rows } = await client.query(`select to_regnamespace('postern') as name`)
     expect(rows).toEqual([{ name: null }])
     expect(await postern('migrate', '--schema', schema)).toMatchObject({

@@ -45,7 +45,7 @@ const at = (...parts: string[]) => join(app.directory, ...parts)
 async function works(id: string): Promise<void> {
   const { commit } = caller(pgAdapter(pool, schema), schema)
   await commit({ type: 'CREATE', model: 'tasks', id, input: { title: 'x' } })
-  const { rows } = await pool.query('select entity_id from postern.outbox')
+  const { rows } = await pool.query('select entity_id from postern.changes')
   expect(rows).toEqual([{ entity_id: id }])
 }
 
@@ -74,7 +74,7 @@ test("a migration for Kysely goes up and down under Kysely's Migrator", async ()
   const migrator = new Migrator({ db, provider })
   expect((await migrator.migrateToLatest()).error).toBeUndefined()
   await works('k1')
-  await pool.query('create view report as select * from postern.outbox')
+  await pool.query('create view report as select * from postern.changes')
   expect((await migrator.migrateDown()).error).toMatchObject({
     message: expect.stringMatching(/not ours alone.*: view report\./),
   })
@@ -113,7 +113,7 @@ test('--all is everything, also on a database that has it; a plain file over ano
 
 test('an upgrade in a file builds its index within the one transaction that the file is', async () => {
   await run('migrate')
-  await pool.query('drop index postern.outbox_tenant; delete from postern.migration where version = 3')
+  await pool.query('drop index postern.log_tenant; delete from postern.migration where version = 3')
   expect(await run('sql', '--out', 'upgrade.sql')).toMatchObject({ code: 0 })
   await pool.query(readFileSync(at('upgrade.sql'), 'utf8'))
   expect(await run('check')).toMatchObject({ code: 0 })
@@ -130,9 +130,9 @@ test('down says what is lost and does nothing, until --yes; it touches no schema
   // the application's: in our schema, and built on what is there
   await pool.query(`create table postern.mine (id int); create type postern.mood as enum ('sad');
     create function postern.help() returns int language sql as 'select 1'; alter table tasks add column mood postern.mood;
-    create view report as select * from postern.outbox;
+    create view report as select * from postern.changes;
     create materialized view counted as select count(*) from postern.ledger;
-    create table kept (at bigint references postern.outbox);
+    create table kept (at bigint references postern.log);
     create function elsewhere(postern.applied) returns int language sql as 'select 1'`)
   const names = [
     'column mood of table tasks',

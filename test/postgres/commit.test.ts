@@ -23,11 +23,10 @@ describe.each(majors)('Postgres %i: a commit', (major) => {
     return id
   }
   const stored = async (id: string) => (await open.sql('select * from tasks where id = $1', [id]))[0]
-  const eventsOf = (id: string) =>
-    open.sql(
-      'select type, changed, data::jsonb as data from postern.outbox where entity_id = $1 order by position',
-      [id],
-    )
+  const eventsOf = async (id: string) =>
+    (await open.feed())
+      .filter(({ entityId }) => entityId === id)
+      .map(({ type, changed = null, data }) => ({ type, changed, data }))
 
   test('applies each type of operation, and each leaves its row, its stamp and its event', async () => {
     const id = freshKey()

@@ -125,7 +125,7 @@ describe.each(majors)('Postgres %i: one key, one change', (major) => {
 
   test('300 keys with 8 racers each: every key applied once, every racer the same answer', async () => {
     const marker = freshKey()
-    const before = Number((await open.sql('select count(*) as n from postern.outbox'))[0]?.n)
+    const before = Number((await open.sql('select count(*) as n from postern.log'))[0]?.n)
     for (let batch = 0; batch < 10; batch += 1) {
       const races = Array.from({ length: 30 }, async () => {
         const key = freshKey()
@@ -139,7 +139,7 @@ describe.each(majors)('Postgres %i: one key, one change', (major) => {
     expect(await open.sql('select count(*)::int as n from tasks where title = $1', [marker])).toEqual([
       { n: 300 },
     ])
-    const after = Number((await open.sql('select count(*) as n from postern.outbox'))[0]?.n)
+    const after = Number((await open.sql('select count(*) as n from postern.log'))[0]?.n)
     expect(after - before).toBe(300)
   })
 

@@ -247,7 +247,7 @@ describe.each(majors)('Postgres %i: two commits, statement by statement', (major
       await warden.query('select pg_advisory_unlock(1)')
       const results = await outcomes
       expect(results.map(({ status }) => status)).toContain('fulfilled')
-      expect(await open.sql(`select from postern.outbox where entity_id = 'x'`)).toHaveLength(1)
+      expect(await open.sql(`select from postern.log where key = 'x'`)).toHaveLength(1)
       expect(await open.sql(`select from items where id = 'x'`)).toHaveLength(1)
     })
   })

@@ -70,7 +70,7 @@ describe.each(levels)('Postgres %i, a database whose default is %s', (major, lev
       expect(new Set(answers.map(({ body }) => body)).size).toBe(1)
       expect(answers.filter(({ replayed }) => !replayed)).toHaveLength(1)
       const applied = answers[0]?.stamps.filter((stamp) => stamp !== null).length
-      expect(await open.sql('select index from postern.outbox where key = $1', [key])).toHaveLength(
+      expect(await open.sql('select index from postern.log where commit_key = $1', [key])).toHaveLength(
         applied as number,
       )
       expect(await open.sql('select from postern.ledger where key = $1', [key])).toHaveLength(1)

@@ -102,7 +102,7 @@ describe.each(majors)('Postgres %i: migrate', (major) => {
 
   /** As an installation that was made before the index of a tenant's feed. */
   const withoutIndex = (open: Pick<OpenSource, 'sql'>) =>
-    open.sql('drop index postern.outbox_tenant; delete from postern.migration where version = 3')
+    open.sql('drop index postern.log_tenant; delete from postern.migration where version = 3')
   const captured = defineSchema({ items: model({ fields: { a: z.int() }, mutable: true, capture: true }) })
   const items = 'create table items (id text primary key, organization_id text not null, a int not null)'
 
@@ -125,25 +125,23 @@ describe.each(majors)('Postgres %i: migrate', (major) => {
 
   test('an index on the log in use is built without stopping writers, over what an interrupted build left', async () => {
     await using open = await openSource({ schema: captured, tables: items, major })
-    const index = `select i.indisvalid as valid from pg_index i where i.indexrelid = to_regclass('postern.outbox_tenant')`
+    const index = `select i.indisvalid as valid from pg_index i where i.indexrelid = to_regclass('postern.log_tenant')`
     await withoutIndex(open)
     const dry = await open.source.migrate({ dryRun: true })
     expect(await open.sql(index)).toEqual([])
     expect((await open.source.migrate()).statements).toEqual(dry.statements)
     expect(dry.applied).toEqual([3])
     expect(dry.statements[0]?.text).toMatch(
-      /^create index concurrently if not exists outbox_tenant on postern\.outbox/,
+      /^create index concurrently if not exists log_tenant on postern\.log/,
     )
-    expect(dry.statements.filter(({ name }) => name === 'outbox_tenant')).toHaveLength(1)
+    expect(dry.statements.filter(({ name }) => name === 'log_tenant')).toHaveLength(1)
     expect(await open.sql(index)).toEqual([{ valid: true }])
 
     await open.sql('delete from postern.migration where version = 3')
-    await open.sql(
-      `update pg_index set indisvalid = false where indexrelid = 'postern.outbox_tenant'::regclass`,
-    )
+    await open.sql(`update pg_index set indisvalid = false where indexrelid = 'postern.log_tenant'::regclass`)
     const { statements } = await open.source.migrate()
     expect(statements.slice(0, 2).map(({ text }) => text)).toEqual([
-      'drop index concurrently if exists postern.outbox_tenant',
+      'drop index concurrently if exists postern.log_tenant',
       dry.statements[0]?.text,
     ])
     expect(await open.sql(index)).toEqual([{ valid: true }])

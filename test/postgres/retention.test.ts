@@ -31,7 +31,7 @@ async function history(open: OpenSource): Promise<void> {
   }
 }
 
-const age = (open: OpenSource) => open.sql(`update postern.outbox set at = now() - interval '40 days'`)
+const age = (open: OpenSource) => open.sql(`update postern.meta set log_retention = '-1 day'`)
 
 /** What a follower has who applies the events one after the other. */
 function rebuilt(events: readonly WireEvent[]): unknown[] {
@@ -150,7 +150,14 @@ describe.each(majors)('Postgres %i: pruning', (major) => {
     await history(open)
     const { nextCursor } = await open.events(undefined, 10)
     const { epoch } = readFeedCursor(nextCursor, 'org_1')
-    await refused(open.source.acknowledge('f', sealFeedCursor(epoch, 'org_1', 69), 'org_1'), 'cursor_invalid')
+    await refused(
+      open.source.acknowledge(
+        'f',
+        sealFeedCursor({ epoch, position: 69, base: 0, mark: '' }, 'org_1'),
+        'org_1',
+      ),
+      'cursor_expired',
+    )
     // a restored dump: the numbers are the same, the events need not be
     await open.sql('update postern.meta set incarnation = gen_random_uuid()')
     await refused(open.source.acknowledge('f', nextCursor, 'org_1'), 'cursor_expired')
@@ -165,7 +172,7 @@ describe.each(majors)('Postgres %i: pruning', (major) => {
       expect(error.message).toContain('window')
     }
     await refused(open.source.prune({ steps: Number.NaN }), 'source_adapter_misconfigured')
-    await open.sql('select postern.prune_outbox(0), postern.prune_outbox(null)')
+    await open.sql('select postern.prune_log(0), postern.prune_log(null)')
     expect((await open.source.feedStatus()).prunedThrough).toBe(0)
     expect(await open.feed()).toHaveLength(68)
   })
@@ -192,7 +199,7 @@ describe.each(majors)('Postgres %i: pruning', (major) => {
     })
     await history(open)
     await age(open)
-    await expect(open.sql('select postern.prune_outbox(10)')).rejects.toMatchObject({ code: 'PN501' })
+    await expect(open.sql('select postern.prune_log(10)')).rejects.toMatchObject({ code: 'PN501' })
     expect(await open.source.prune({ window: 30 })).toMatchObject({ prunedThrough: 68 })
     expect(rebuilt(await open.feed())).toEqual(await open.listAll('items'))
   })
@@ -214,16 +221,16 @@ describe.each(majors)('Postgres %i: pruning', (major) => {
 
   test('a step reads its window of the log and not the rest, however long that is', async () => {
     await using open = await opened()
-    await open.sql(`insert into postern.outbox (position, tenant, model, entity_id, type, data, at)
-      select nextval('postern.position_seq'), 'org_1', 'items', 'old-' || n % 10000, 'UPDATE', '{}', now() - interval '40 days'
+    await open.sql(`insert into postern.log (position, tenant, rel, key, type, data, at)
+      select nextval('postern.position_seq'), 'org_1', (select rel from postern.model where name = 'items'), 'old-' || n % 10000, 'UPDATE', '{}', now() - interval '40 days'
       from generate_series(1, 20000) n`)
-    await open.sql('analyze postern.outbox')
+    await open.sql('analyze postern.log')
     const client = await open.client()
     await client.query('begin')
-    const { rows: steps } = await client.query('select p.through::int from postern.prune_outbox(100) p')
+    const { rows: steps } = await client.query('select p.through::int from postern.prune_log(100) p')
     expect(steps).toEqual([{ through: 100 }])
     const { rows } = await client.query(
-      `select s.seq_tup_read + s.idx_tup_fetch as read from pg_stat_xact_user_tables s where s.relid = 'postern.outbox'::regclass`,
+      `select s.seq_tup_read + s.idx_tup_fetch as read from pg_stat_xact_user_tables s where s.relid = 'postern.log'::regclass`,
     )
     expect(Number(rows[0]?.read)).toBeLessThan(1000)
   })
@@ -233,7 +240,7 @@ describe.each(majors)('Postgres %i: pruning', (major) => {
     await history(open)
     const before = await open.feed()
     expect(await open.source.prune()).toMatchObject({ events: 0, prunedThrough: 0 })
-    await open.sql(`update postern.outbox set at = now() - interval '31 days' where position <= 30`)
+    await open.sql(`update postern.log set at = now() - interval '31 days' where position <= 30`)
     await open.source.prune()
     const after = await open.feed()
     expect(after.filter(({ stamp }) => stamp > 30)).toEqual(before.filter(({ stamp }) => stamp > 30))
@@ -320,7 +327,7 @@ describe.each(majors)('Postgres %i: pruning', (major) => {
     await using open = await opened()
     await history(open)
     await age(open)
-    await open.sql(`update postern.outbox set model = 'gone' where position <= 8`)
+    await open.sql(`update postern.log set rel = 999 where position <= 8`)
     expect((await open.source.prune()).events).toBeGreaterThan(20)
   })
 })
@@ -357,7 +364,7 @@ describe.each(majors)('Postgres %i: keys and their end', (major) => {
     const status = await open.source.feedStatus()
     expect(status).toMatchObject({ position: 68, horizon: 68, prunedThrough: 0, blockers: [] })
     expect(status.followers).toMatchObject([{ name: 'behind', position: 10, behind: 58 }])
-    expect(status.bytes.outbox).toBeGreaterThan(0)
+    expect(status.bytes.log).toBeGreaterThan(0)
     expect(status.bytes.ledger).toBeGreaterThan(0)
     const other = caller(pgAdapter(open.pool, schema), schema)
     expect((await other.feed()).length).toBe(68)

@@ -56,7 +56,7 @@ test.each(majors)(
   async (major) => {
     await using open = await openSource({ schema, tables, major })
     const found = await pgConnection(open.pool).transaction(async (session) =>
-      readTables(session, schema, 'postern', await settle(session)),
+      readTables(session, schema, await settle(session)),
     )
     const all = compile(schema, found).map(({ text }) => text)
     const shared = all.filter(

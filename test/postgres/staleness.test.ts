@@ -316,22 +316,22 @@ describe.each(majors)('Postgres %i: a decision made on old state', (major) => {
   test('a refusal reads the log of its row and not the others', async () => {
     const { id } = await task()
     await open.commit(update(id, { title: 'second' }))
-    await open.sql(`insert into postern.outbox (position, tenant, model, entity_id, type, data, changed)
-      select nextval('postern.position_seq'), 'org_1', 'tasks', md5((n % 10000)::text), 'UPDATE', repeat('x', 200), '{title}'
+    await open.sql(`insert into postern.log (position, tenant, rel, key, type, data, changed)
+      select nextval('postern.position_seq'), 'org_1', (select rel from postern.model where name = 'tasks'), md5((n % 10000)::text), 'UPDATE', repeat('x', 200), '{1}'
       from generate_series(1, 20000) n`)
-    await open.sql('analyze postern.outbox')
+    await open.sql('analyze postern.log')
     const client = await open.client()
     // dear pages, as those of a log of millions are: where a plan of it turns to reading the whole
     await client.query(
       `begin; set local plan_cache_mode = force_generic_plan; set local random_page_cost = 20`,
     )
     const { rows: verdicts } = await client.query(
-      `select postern.judge('tasks', $1, 'org_1', 0, true) ->> 'reason' as reason`,
+      `select postern.judge((select rel from postern.model where name = 'tasks'), $1, 'org_1', 0, true) ->> 'reason' as reason`,
       [id],
     )
     expect(verdicts).toEqual([{ reason: 'created' }])
     const { rows } = await client.query(
-      `select s.seq_tup_read + s.idx_tup_fetch as read from pg_stat_xact_user_tables s where s.relid = 'postern.outbox'::regclass`,
+      `select s.seq_tup_read + s.idx_tup_fetch as read from pg_stat_xact_user_tables s where s.relid = 'postern.log'::regclass`,
     )
     expect(Number(rows[0]?.read)).toBeLessThan(100)
     await client.query('rollback')

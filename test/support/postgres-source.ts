@@ -119,7 +119,7 @@ export async function refused(work: Promise<unknown>, code: ErrorCode): Promise<
 /** Everything that a commit may leave behind, to see that a refused one left nothing. */
 export async function traces(open: OpenSource): Promise<unknown> {
   const [counts] = await open.sql(
-    `select (select count(*) from postern.outbox)::int as events, (select count(*) from postern.ledger)::int as keys`,
+    `select (select count(*) from postern.log)::int as events, (select count(*) from postern.ledger)::int as keys`,
   )
   return counts
 }

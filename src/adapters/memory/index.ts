@@ -130,15 +130,20 @@ function capture(
 ): void {
   const stored = after ?? before
   if (stored === undefined) return
-  const type: OperationType = after === undefined ? 'DELETE' : before === undefined ? 'CREATE' : 'UPDATE'
+  const tenant = store.tables.tenantOf(model, stored)
+  const owner =
+    store.changes.owner({ model, id: entityId }) ?? (before && store.tables.tenantOf(model, before))
+  const moved = after !== undefined && before !== undefined && owner !== tenant
+  const type: OperationType =
+    after === undefined ? 'DELETE' : before === undefined || moved ? 'CREATE' : 'UPDATE'
   const entry: LogEntry = {
     position: 0,
     model: model.name,
     entityId,
     type,
-    tenant: store.tables.tenantOf(model, stored),
+    tenant: after === undefined ? (owner ?? null) : tenant,
     data: stored.row,
-    changed: before && after ? changedFields(model, before.row, after.row) : null,
+    changed: before && after && !moved ? changedFields(model, before.row, after.row) : null,
     idempotencyKey: null,
     keyScope: null,
     index: null,
@@ -147,6 +152,12 @@ function capture(
     participantKind: null,
     occurredAt: timestampText(time),
   }
+  // gone for who saw it, come for who sees it now
+  if (moved)
+    store.changes.append(
+      { ...entry, type: 'DELETE', tenant: owner ?? null, data: before.row, changed: null },
+      journal,
+    )
   store.changes.append(entry, journal)
 }
 

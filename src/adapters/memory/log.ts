@@ -36,14 +36,20 @@ export class Log {
     return position
   }
 
-  /** Of the tenant's own log: another tenant's row may have had this id before, and must not show. */
-  changesSince(tenant: string | null, target: Target, position: number): LogEntry[] {
-    return this.#own(tenant, target).filter((entry) => entry.position > position)
+  /** Whose row it was does not matter where the tenant sees it; where it does not, only what it was told does. */
+  changesSince(tenant: string | null, target: Target, position: number, visible: boolean): LogEntry[] {
+    return this.#told(tenant, target, visible).filter((entry) => entry.position > position)
   }
 
   /** The position of the row's last change; 0 when the log knows none. */
-  stamp(tenant: string | null, target: Target): number {
-    return this.#own(tenant, target).at(-1)?.position ?? 0
+  stamp(tenant: string | null, target: Target, visible: boolean): number {
+    return this.#told(tenant, target, visible).at(-1)?.position ?? 0
+  }
+
+  /** Whom the row's last change was told to; undefined where it is gone, or was never told. */
+  owner({ model, id }: Target): string | null | undefined {
+    const last = this.#historyOf(model.name, id).at(-1)
+    return last === undefined || last.type === 'DELETE' ? undefined : last.tenant
   }
 
   page(tenant: string | null, position: number, limit: number): LogPage {
@@ -61,7 +67,7 @@ export class Log {
   prune(through: number): void {
     this.#prunedThrough = Math.max(this.#prunedThrough, Math.min(through, this.#last))
     const lastOf = new Map<string, number>()
-    const rowOf = ({ tenant, model, entityId }: LogEntry): string => JSON.stringify([tenant, model, entityId])
+    const rowOf = ({ model, entityId }: LogEntry): string => JSON.stringify([model, entityId])
     for (const entry of this.#entries) lastOf.set(rowOf(entry), entry.position)
     this.#entries = this.#entries.filter(
       (entry) => entry.position > this.#prunedThrough || entry.position === lastOf.get(rowOf(entry)),
@@ -70,9 +76,9 @@ export class Log {
     for (const entry of this.#entries) this.#historyOf(entry.model, entry.entityId).push(entry)
   }
 
-  #own(tenant: string | null, { model, id }: Target): LogEntry[] {
-    const owner = model.policy.by === 'none' ? null : tenant
-    return this.#historyOf(model.name, id).filter((entry) => entry.tenant === owner)
+  #told(tenant: string | null, { model, id }: Target, visible: boolean): LogEntry[] {
+    const history = this.#historyOf(model.name, id)
+    return visible ? history : history.filter((entry) => entry.tenant === null || entry.tenant === tenant)
   }
 
   #historyOf(model: string, id: string): LogEntry[] {

@@ -77,7 +77,7 @@ export class MemoryStore implements Store {
   read(tenant: string | null, target: Target): Promise<{ row: RowValue | null; stamp: number }> {
     return this.exclusive(() => ({
       row: this.tables.visible(tenant, target),
-      stamp: this.changes.stamp(tenant, target),
+      stamp: this.changes.stamp(tenant, target, this.tables.visible(tenant, target) !== null),
     }))
   }
 
@@ -88,7 +88,7 @@ export class MemoryStore implements Store {
     return this.exclusive(() => {
       const rows = queryRows(this.tables, request)
       const stamps = rows.map((row) =>
-        this.changes.stamp(tenant, { model, id: String(row[model.primaryKey.name]) }),
+        this.changes.stamp(tenant, { model, id: String(row[model.primaryKey.name]) }, true),
       )
       return { rows, stamps, stamp: this.changes.lastPosition }
     })
@@ -113,7 +113,8 @@ export class MemoryStore implements Store {
     return {
       reserve: async (tenant, key) => this.#reserve(tenant, key, time),
       lock: async (tenant, targets) => targets.map((target) => tables.visible(tenant, target)),
-      changesSince: async (tenant, target, position) => changes.changesSince(tenant, target, position),
+      changesSince: async (tenant, target, position) =>
+        changes.changesSince(tenant, target, position, tables.visible(tenant, target) !== null),
       lastPosition: async () => changes.lastPosition,
       prunedThrough: async () => changes.prunedThrough,
       apply: async (tenant, operation) => this.#apply(tenant, operation, timestampText(time), journal),

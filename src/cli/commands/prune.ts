@@ -5,7 +5,7 @@ import { tell } from '../outcome.ts'
 /** `postern prune`. */
 export function addPrune(program: Command): void {
   databaseOptions(
-    program.command('prune').description('Compact the outbox, drop keys past twice their retention.'),
+    program.command('prune').description('Compact the log, drop keys past twice their retention.'),
   ).action((options: DatabaseOptions) =>
     withAdapter(options, async (source) => {
       const report = await source.prune()

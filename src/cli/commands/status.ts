@@ -15,7 +15,7 @@ export function addStatus(program: Command): void {
       const { position, horizon, prunedThrough, blockers, followers, bytes } = status
       const lines = [
         `position ${position}, readable up to ${horizon}, pruned up to ${prunedThrough}`,
-        `outbox ${bytes.outbox} bytes, ledger ${bytes.ledger} bytes`,
+        `log ${bytes.log} bytes, ledger ${bytes.ledger} bytes`,
         ...blockers.map(
           (one) =>
             `in flight from ${one.position}: backend ${one.pid ?? one.prepared}, ${one.ageSeconds ?? '?'} s, ${one.state ?? ''}`,

@@ -12,10 +12,10 @@ export async function lookAtLog(
 ): Promise<Line[]> {
   const { position, horizon, blockers, followers, bytes: size } = await adapter.feedStatus()
   const [row] = await connection.query(
-    `select m.outbox_retention::text as outbox, m.ledger_retention::text as ledger,
+    `select m.log_retention::text as log, m.ledger_retention::text as ledger,
   -- keys replay for one retention and are dropped after the second
   (select (min(l.at) < now() - 2 * m.ledger_retention - interval '7 days')::text from ${s}.ledger l) as overdue,
-  (select jsonb_agg(f.name order by f.name)::text from ${s}.follower f where f.seen_at < now() - m.outbox_retention) as silent,
+  (select jsonb_agg(f.name order by f.name)::text from ${s}.follower f where f.seen_at < now() - m.log_retention) as silent,
   current_setting('server_version') as version
 from ${s}.meta m`,
     [],
@@ -35,7 +35,7 @@ from ${s}.meta m`,
     {
       level: 'ok',
       subject: 'storage',
-      message: `outbox ${bytes(size.outbox)}, kept ${row?.outbox}; ledger ${bytes(size.ledger)}, kept ${row?.ledger}`,
+      message: `log ${bytes(size.log)}, kept ${row?.log}; ledger ${bytes(size.ledger)}, kept ${row?.ledger}`,
     },
   ]
   if (row?.overdue === 'true') {
@@ -51,7 +51,7 @@ from ${s}.meta m`,
   const relays = silent.filter((name) => name.startsWith('relay:')).map((name) => name.slice('relay:'.length))
   const others = silent.filter((name) => !name.startsWith('relay:'))
   const held = (what: string, names: readonly string[], fix: string): Line[] => {
-    const message = `${what} not seen for longer than the outbox is kept hold pruning: ${visible(names.join(', '))}`
+    const message = `${what} not seen for longer than the log is kept hold pruning: ${visible(names.join(', '))}`
     return names.length === 0 ? [] : [{ level: 'warning', subject: 'feed', message, fix }]
   }
   lines.push(

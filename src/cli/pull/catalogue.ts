@@ -47,7 +47,7 @@ export function readCatalogue(
     const bare = await bareNames(session, path)
     for (const row of rows) {
       const { schema, name } = row as { schema: string; name: string }
-      const table = await readTable(session, { table: { schema, name } }, install, path)
+      const table = await readTable(session, { table: { schema, name } }, path)
       if (table === null) continue
       found.push({
         ...table,

@@ -58,23 +58,26 @@ export interface FeedPosition {
   readonly position: number
   /** The pruning mark under which a walk from the beginning started; 0 above it. */
   readonly base: number
+  /** The fingerprint of the entry at `position`: another one there is another log. '' where the store has none. */
+  readonly mark: string
 }
 
-/** A position in the log of one incarnation (`epoch`), for one tenant's or everybody's feed. */
-export function sealFeedCursor(epoch: string, tenant: string | null, position: number, base = 0): string {
-  return seal(['f', cursorBinding([epoch, tenant]), epoch, position, base])
+/** A position in the log of one incarnation, for one tenant's or everybody's feed. */
+export function sealFeedCursor({ epoch, position, base, mark }: FeedPosition, tenant: string | null): string {
+  return seal(['f', cursorBinding([epoch, tenant]), epoch, position, base, mark])
 }
 
 /** What a cursor says. @throws PosternError `cursor_invalid` when it was not issued to this tenant. */
 export function readFeedCursor(cursor: string, tenant: string | null): FeedPosition {
-  const [, binding, epoch, position, base] = open(cursor, 'f', 5)
+  const [, binding, epoch, position, base, mark] = open(cursor, 'f', 6)
   const valid =
     typeof epoch === 'string' &&
+    typeof mark === 'string' &&
     binding === cursorBinding([epoch, tenant]) &&
     isPosition(position) &&
     isPosition(base)
   if (!valid) throw new PosternError('cursor_invalid')
-  return { epoch, position: position as number, base: base as number }
+  return { epoch, position: position as number, base: base as number, mark }
 }
 
 const isPosition = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0

@@ -50,7 +50,13 @@ export function eventOf(model: Model, entry: LogEntry): ChangeEvent {
  * it is, because two tenants may use one key: `@org_1` on that tenant's rows, a hash of it on rows of nobody. A
  * write that bypassed the endpoint has no key: its position names it, `@17`.
  */
-function eventId({ idempotencyKey: key, index, keyScope, tenant, position }: LogEntry): string {
+export function eventId({
+  idempotencyKey: key,
+  index,
+  keyScope,
+  tenant,
+  position,
+}: Pick<LogEntry, 'idempotencyKey' | 'index' | 'keyScope' | 'tenant' | 'position'>): string {
   if (key === null) return `@${position}`
   if (keyScope !== null) return `${key}:${index}@${keyScope}`
   return tenant === null ? `${key}:${index}` : `${key}:${index}@${quoted(tenant)}`

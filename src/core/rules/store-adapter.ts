@@ -67,11 +67,14 @@ async function followLog(
     const model = schema.models.get(entry.model)
     return model === undefined ? [] : [eventOf(model, entry)]
   })
-  return eventsAnswer(events, sealFeedCursor(epoch, tenant, end, end < pruned ? pruned : 0))
+  return eventsAnswer(
+    events,
+    sealFeedCursor({ epoch, position: end, base: end < pruned ? pruned : 0, mark: '' }, tenant),
+  )
 }
 
 /** The horizon may lie below a cursor for a moment; the end of the log may not. */
 async function refuseBeyond(store: Store, start: number): Promise<void> {
   const last = await store.transaction((transaction) => transaction.lastPosition())
-  if (start > last) throw new PosternError('cursor_invalid')
+  if (start > last) throw new PosternError('cursor_expired')
 }

@@ -1,11 +1,10 @@
 import { PosternError } from '../../core/errors.ts'
 import type { FeedPosition } from '../../core/protocol/cursor.ts'
-import type { Model } from '../../core/schema/define.ts'
 import { canonicalId } from '../../core/schema/kind.ts'
 import type { OperationType } from '../../core/schema/operation.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../connection.ts'
 import { readCommitted } from '../connection.ts'
-import type { FunctionName } from '../runtime/plan.ts'
+import type { BoundModel } from '../model/bound-model.ts'
 
 /** What an operator looks at: how far the feed is, and what holds it. */
 export interface FeedStatus {
@@ -25,7 +24,7 @@ export interface FeedStatus {
     readonly seenAt: string
   }[]
   /** Sizes on disk in bytes, indexes included. */
-  readonly bytes: { readonly outbox: number; readonly ledger: number }
+  readonly bytes: { readonly log: number; readonly ledger: number }
 }
 
 /** A writer in flight that the feed waits behind. */
@@ -52,7 +51,7 @@ export async function feedStatus(session: PostgresSession, s: string): Promise<F
     order by b.at_position), '[]') from ${s}.blockers() b),
   'followers', (select coalesce(jsonb_agg(jsonb_build_object('name', f.name, 'position', f.position,
     'behind', greatest(h.horizon - f.position, 0), 'seenAt', f.seen_at) order by f.name), '[]') from ${s}.follower f),
-  'bytes', jsonb_build_object('outbox', pg_total_relation_size('${s}.outbox'), 'ledger', pg_total_relation_size('${s}.ledger'))
+  'bytes', jsonb_build_object('log', pg_total_relation_size('${s}.log'), 'ledger', pg_total_relation_size('${s}.ledger'))
 )::text as status from ${s}.horizon() as h(horizon)`,
     [],
   )
@@ -75,7 +74,7 @@ export interface PruneReport {
 }
 
 /**
- * Compacts the outbox and drops keys past twice their retention, in small transactions.
+ * Compacts the log and drops keys past twice their retention, in small transactions.
  *
  * @throws PosternError `source_adapter_misconfigured` when window or steps are no such numbers; nothing is pruned then.
  */
@@ -100,7 +99,7 @@ export async function prune(
   let events = 0
   let keys = 0
   for (let left = steps, more = true; more && left > 0; left -= 1) {
-    const row = await call(`select p.pruned::text, p.more::text from ${s}.prune_outbox($1::text::int) p`)
+    const row = await call(`select p.pruned::text, p.more::text from ${s}.prune_log($1::text::int) p`)
     events += Number(row.pruned)
     more = row.more === 'true'
   }
@@ -133,11 +132,12 @@ export async function recordChange<Tx>(
   connection: PostgresConnection<Tx>,
   tx: Tx,
   change: Change,
-  model: Model | undefined,
-  functionName: FunctionName,
+  bound: BoundModel | undefined,
+  s: string,
 ): Promise<number> {
-  if (model === undefined)
+  if (bound === undefined)
     throw new PosternError('source_model_not_configured', `There is no model ${change.model}.`)
+  const { model } = bound
   if (model.capture)
     throw new PosternError(
       'source_adapter_misconfigured',
@@ -145,20 +145,21 @@ export async function recordChange<Tx>(
     )
   if (connection.within === undefined)
     throw new PosternError('source_adapter_misconfigured', 'This adapter cannot join a transaction.')
-  const id = canonicalId(model.primaryKey.kind, change.id)
+  const id = canonicalId(bound.key.field.kind, change.id)
   const changed =
     change.changed === undefined || change.type === 'CREATE' || change.type === 'DELETE'
       ? null
-      : `{${change.changed
-          .filter((name) => model.fields.has(name))
-          .sort()
+      : `{${bound.fields
+          .filter(({ field }) => change.changed?.includes(field.name))
+          .map(({ column }) => column.attnum)
           .join(',')}}`
   const [row] = await connection
     .within(tx)
-    .query(
-      `select ${functionName(model.name, 'record')}($1::text, $2::text, $3::text::text[])::text as stamp`,
-      [change.type, id, changed],
-    )
+    .query(`select ${s}."r${bound.rel}_record"($1::text, $2::text, $3::text::int2[])::text as stamp`, [
+      change.type,
+      id,
+      changed,
+    ])
   if (row?.stamp == null)
     throw new PosternError('entity_not_found', undefined, { details: { model: model.name, id: change.id } })
   return Number(row.stamp)
@@ -167,29 +168,39 @@ export async function recordChange<Tx>(
 /**
  * Remembers how far a named follower has read: pruning keeps everything after it. `at` null forgets the name.
  *
- * @throws PosternError `cursor_expired` for the cursor of another log, `cursor_invalid` beyond the end of this one: the
- *   name would let go of events that it has not read.
+ * @throws PosternError `cursor_expired` for the cursor of another log: the name would let go of events that it has not
+ *   read.
  */
 export async function acknowledge(
   session: PostgresSession,
   s: string,
   name: string,
   tenant: string | null,
-  at: Pick<FeedPosition, 'epoch' | 'position'> | null,
+  at: FeedPosition | null,
 ): Promise<void> {
   if (at === null) {
     await session.query(`delete from ${s}.follower where name = $1::text`, [name])
     return
   }
   const [log] = await session.query(
-    `select ${s}.epoch() as epoch, coalesce(pg_sequence_last_value('${s}.position_seq'), 0)::text as position`,
-    [],
+    `select ${s}.cursor_verdict($1::text, $2::text::bigint, $3::text::bigint, $4::text) as verdict`,
+    [at.epoch, String(at.position), String(at.base), at.mark],
   )
-  if (log?.epoch !== at.epoch) throw new PosternError('cursor_expired')
-  if (at.position > Number(log.position)) throw new PosternError('cursor_invalid')
+  if (log?.verdict != null) throw new PosternError('cursor_expired')
   await session.query(
     `insert into ${s}.follower as f (name, tenant, position) values ($1::text, $2::text, $3::text::bigint)
 on conflict (name) do update set position = greatest(f.position, excluded.position), tenant = excluded.tenant, seen_at = now()`,
     [name, tenant ?? '', String(at.position)],
   )
+}
+
+/**
+ * Gives the log a new name, so that every cursor ends with 410, and lets the next writer leave a gap, so that stamps of
+ * a lost time are stale. For after a restore of any kind.
+ *
+ * @returns the new name.
+ */
+export async function renewLog(session: PostgresSession, s: string): Promise<string> {
+  const [row] = await session.query(`select ${s}.renew_log() as name`, [])
+  return row?.name as string
 }

@@ -1,25 +1,30 @@
 import type { OperationType } from '../../core/schema/operation.ts'
 import type { BoundModel } from '../model/bound-model.ts'
-import {
-  boundField,
-  castTenant,
-  entityId,
-  parentCondition,
-  rowJson,
-  tenantCondition,
-} from '../model/bound-model.ts'
-import { decode, scalarValue } from '../model/column-values.ts'
+import { castTenant, entityId, keyCondition, rowJson, tenantCondition } from '../model/bound-model.ts'
+import { scalarValue } from '../model/column-values.ts'
+import { setting } from '../signals.ts'
 import type { CompileOptions } from './compile-one.ts'
-import { archiving } from './compile-one.ts'
-import { assignments, changedFields, createId, inexactInput, insertion } from './compile-write.ts'
+import { archiving, foreignParent } from './compile-one.ts'
+import { relationFunction } from './compile-relation.ts'
+import { assignments, createId, inexactInput, insertion, updateText } from './compile-write.ts'
+import { closePath, inexactValue, openPath, suppressedWrite } from './fragments.ts'
+import type { Statement } from './statement.ts'
+import { functionStatement } from './statement.ts'
+
+const PINNED = 'language plpgsql set search_path = pg_catalog, pg_temp'
 
 /**
- * What a commit of several operations needs of one model: `lock` its rows, show a `row`, and `apply` a set of
- * operations of one type on distinct rows in one statement.
+ * What a commit of several operations needs of one model: `lock` its rows, show a `row`, `apply` a set of operations of
+ * one type on distinct rows in one statement, and `settle` what the log is told of its rows when everything was applied.
  */
-export function compileMany(bound: BoundModel, options: CompileOptions): readonly string[] {
+export function compileMany(bound: BoundModel, options: CompileOptions): readonly Statement[] {
   if (bound.model.mutable.size === 0) return []
-  return [lockFunction(bound, options), rowFunction(bound, options), applyFunction(bound, options)]
+  return [
+    lockFunction(bound, options),
+    rowFunction(bound, options),
+    applyFunction(bound, options),
+    settleFunction(bound, options),
+  ]
 }
 
 const owned = (bound: BoundModel, { models }: CompileOptions, alias = 't'): string => {
@@ -27,14 +32,22 @@ const owned = (bound: BoundModel, { models }: CompileOptions, alias = 't'): stri
   return condition === null ? '' : ` and ${condition}`
 }
 
-function lockFunction(bound: BoundModel, options: CompileOptions): string {
+/** Whose row it is as long as nothing moved it. */
+const rowTenant = (bound: BoundModel): string => (bound.model.policy.by === 'none' ? `''::text` : '_tenant')
+
+function lockFunction(bound: BoundModel, options: CompileOptions): Statement {
   const key = bound.key.column
   const rows = `select ${entityId(bound, 't')} as id from ${bound.table} t
       where t.${key.sql} = any(_ids::${key.type}[])${owned(bound, options)}
       order by t.${key.sql}`
-  return `-- ${bound.model.name}: locks rows in key order, so that two commits cannot deadlock; answers those that exist
-create or replace function ${options.name(bound, 'lock')}(_tenant text, _ids text[], _delete boolean) returns text[]
-language plpgsql as $postern$
+  return functionStatement({
+    schema: options.schema,
+    name: options.name(bound, 'lock'),
+    comment: `${bound.model.name}: locks rows in key order, so that two commits cannot deadlock; answers those that exist`,
+    parameters: '_tenant text, _ids text[], _delete boolean',
+    returns: 'text[]',
+    attributes: PINNED,
+    body: `
 #variable_conflict use_variable
 begin
   if _delete then
@@ -43,119 +56,244 @@ begin
   end if;
   return array(select l.id from (
       ${rows} for no key update) l);
-end $postern$`
+end `,
+  })
 }
 
-function rowFunction(bound: BoundModel, options: CompileOptions): string {
-  const key = bound.key.column
-  return `-- ${bound.model.name}: a row as it is now, as JSON text
-create or replace function ${options.name(bound, 'row')}(_tenant text, _id text) returns text language plpgsql as $postern$
+function rowFunction(bound: BoundModel, options: CompileOptions): Statement {
+  return functionStatement({
+    schema: options.schema,
+    name: options.name(bound, 'row'),
+    comment: `${bound.model.name}: a row as it is now, as JSON text`,
+    parameters: '_tenant text, _id text',
+    returns: 'text',
+    attributes: PINNED,
+    body: `
 #variable_conflict use_variable
 begin
   return (select ${rowJson(bound, 't')}
-    from ${bound.table} t where t.${key.sql} = ${scalarValue(key.base, key.type, '_id')}${owned(bound, options)});
-end $postern$`
+    from ${bound.table} t where ${keyCondition(bound, 't', '_id')}${owned(bound, options)});
+end `,
+  })
 }
 
-function applyFunction(bound: BoundModel, options: CompileOptions): string {
+function applyFunction(bound: BoundModel, options: CompileOptions): Statement {
   const { schema: s } = options
   const branches = [...bound.model.mutable].map(
     (type) => `  when '${type}' then\n${applyType(bound, options, type)}`,
   )
-  return `-- ${bound.model.name}: applies operations of one type on distinct rows
-create or replace function ${options.name(bound, 'apply')}(
-  _type text, _tenant text, _index int[], _ids text[], _inputs jsonb[]
-) returns ${s}.applied[] language plpgsql as $postern$
+  return functionStatement({
+    schema: s,
+    name: options.name(bound, 'apply'),
+    comment: `${bound.model.name}: applies operations of one type on distinct rows`,
+    parameters: '_type text, _tenant text, _path text, _index int[], _ids text[], _inputs jsonb[]',
+    returns: `${s}.applied[]`,
+    attributes: PINNED,
+    body: `
 #variable_conflict use_variable
-declare _done ${s}.applied[];
+declare
+  _done ${s}.applied[]; _x text; _old ${bound.table}; _new ${bound.table}; _input jsonb; _fields text; _rows int;
 begin
+  ${openPath}
   case _type
 ${branches.join('\n')}
   end case;
+  ${closePath}
   if cardinality(_done) is distinct from cardinality(_index) then
     -- fewer than were asked: gone through an earlier operation of this commit, or kept from us by a trigger
     if _type = 'CREATE' or exists (
       select from ${bound.table} t where t.${bound.key.column.sql} = any(_ids::${bound.key.column.type}[])${owned(bound, options)}) then
-      raise exception '${s}: a trigger suppressed the write' using errcode = 'PN409';
+      ${suppressedWrite(s)}
     end if;
     raise exception '${s}: no such row' using errcode = 'PN404';
   end if;
   return _done;
-end $postern$`
+end `,
+  })
 }
 
-/** From each operation of the set: its place, id and input. `unnest` of arrays, because a set made of JSON is planned as a scan of the table. */
+/** From each operation of the set: its place, id and input. With several arrays `unnest` is syntax, and not found by the path. `unnest` of arrays, because a set made of JSON is planned as a scan of the table. */
 const OPERATIONS = 'unnest(_index, _ids, _inputs) as op(i, id, d)'
+
+function applied(
+  bound: BoundModel,
+  { schema: s }: CompileOptions,
+  index: string,
+  row: string,
+  more: {
+    type: string
+    changed: string
+  },
+): string {
+  const { type, changed } = more
+  return `row(${index}, '${bound.model.name}', ${bound.rel}, ${entityId(bound, row)}, '${type}', ${rowTenant(bound)}, ${rowTenant(bound)}, null,
+        ${relationFunction(s, bound.rel, 'data')}(${row === 't' ? 't.*' : row}),
+        ${rowJson(bound, row)},
+        ${changed})::${s}.applied`
+}
 
 function applyType(bound: BoundModel, options: CompileOptions, type: OperationType): string {
   const { schema: s } = options
   const key = bound.key.column
   const id = scalarValue(key.base, key.type, 'op.id')
-  const rowTenant = bound.model.policy.by === 'none' ? `''` : '_tenant'
-  const applied = (index: string, changed: string): string =>
-    `row(${index}, '${bound.model.name}', ${entityId(bound, 't')}, '${type}', ${rowTenant},
-        ${rowJson(bound, 't')},
-        ${changed})::${s}.applied as a`
   const collect = (write: string): string => `    with written as (
       ${write})
-    select array_agg(w.a) into _done from written w;`
-
+    select pg_catalog.array_agg(w.a) into _done from written w;`
+  const changed = `${relationFunction(s, bound.rel, 'changed')}(o.*, t.*)`
+  const checks = type === 'CREATE' || type === 'UPDATE' ? inputChecks(bound, options, type === 'CREATE') : ''
+  // rules rewrite a statement, and one within WITH, or several rows of one, they do not take
+  if (bound.rules || (bound.columnTriggers && type === 'UPDATE')) {
+    return `${checks}${eachAlone(bound, options, type)}`
+  }
   switch (type) {
     case 'CREATE':
-      return `${checks(bound, options, true)}${createMany(bound, options)}`
+      return `${checks}${createMany(bound, options)}`
     case 'UPDATE':
-      return `${checks(bound, options, false)}${collect(`update ${bound.table} t set
+      return `${checks}${collect(`update ${bound.table} t set
       ${assignments(bound, 'op.d', 't')}
       from ${OPERATIONS} join ${bound.table} o on o.${key.sql} = ${id}
       where t.${key.sql} = o.${key.sql}${owned(bound, options)}
-      returning ${applied('op.i', changedFields(bound, 'o', 't'))}`)}`
+      returning ${applied(bound, options, 'op.i', 't', { type, changed })} as a`)}`
     case 'DELETE':
       return collect(`delete from ${bound.table} t using ${OPERATIONS}
       where t.${key.sql} = ${id}${owned(bound, options)}
-      returning ${applied('op.i', 'null::text[]')}`)
+      returning ${applied(bound, options, 'op.i', 't', { type, changed: 'null::int2[]' })} as a`)
     default:
       return collect(`update ${bound.table} t set ${archiving(bound, type)}
       from ${OPERATIONS} join ${bound.table} o on o.${key.sql} = ${id}
       where t.${key.sql} = o.${key.sql}${owned(bound, options)}
-      returning ${applied('op.i', changedFields(bound, 'o', 't'))}`)
+      returning ${applied(bound, options, 'op.i', 't', { type, changed })} as a`)
   }
 }
 
+/** The operations of a set one after the other, each a plain statement. */
+function eachAlone(bound: BoundModel, options: CompileOptions, type: OperationType): string {
+  const { schema: s } = options
+  const key = bound.key.column
+  const at = `where t.${key.sql} = _old.${key.sql} returning t.* into _new;`
+  const tenant = bound.tenant === null ? '' : castTenant(bound.tenant, '_tenant')
+  const insert = insertion(
+    bound,
+    '_input',
+    createId(bound, scalarValue(key.base, key.type, '_ids[_i]')),
+    tenant,
+  )
+  const write =
+    type === 'CREATE'
+      ? `insert into ${bound.table} as t (${insert.columns})${insert.overriding} values (
+        ${insert.values}) returning t.* into _new;`
+      : type === 'DELETE'
+        ? `delete from ${bound.table} t ${at}`
+        : type === 'UPDATE'
+          ? bound.columnTriggers
+            ? updateText(bound, '_input', '_old', '_new')
+            : `update ${bound.table} t set ${assignments(bound, '_input', 't')} ${at}`
+          : `update ${bound.table} t set ${archiving(bound, type)} ${at}`
+  const changed =
+    type === 'CREATE' || type === 'DELETE'
+      ? 'null::int2[]'
+      : `${relationFunction(s, bound.rel, 'changed')}(_old, _new)`
+  const find =
+    type === 'CREATE'
+      ? ''
+      : `
+      select t.* into _old from ${bound.table} t where ${keyCondition(bound, 't', '_ids[_i]')}${owned(bound, options)};
+      continue when not found;`
+  return `    for _i in 1 .. cardinality(_index) loop
+      _input := _inputs[_i];${find}
+      ${write}
+      get diagnostics _rows = row_count;
+      continue when _rows = 0;
+      _done := _done || ${applied(bound, options, '_index[_i]', type === 'DELETE' ? '_old' : '_new', { type, changed })};
+    end loop;`
+}
+
 /** RETURNING knows the new row but not which operation made it: the id, settled beforehand, joins them. */
-function createMany(bound: BoundModel, { schema: s }: CompileOptions): string {
+function createMany(bound: BoundModel, options: CompileOptions): string {
+  const { schema: s } = options
   const key = bound.key.column
   const tenant = bound.tenant === null ? '' : castTenant(bound.tenant, '_tenant')
-  const rowTenant = bound.model.policy.by === 'none' ? `''` : '_tenant'
   const insert = insertion(bound, 'op.d', 'op.id', tenant)
-  return `    with op as materialized (
-      select op.i, ${createId(bound, scalarValue(key.base, key.type, 'op.id'))} as id, op.d
+  const settleIds = `    if array_position(_ids, null) is not null then
+      -- ids that the database makes: they are the commit's own rows, too
+      _ids := array(select coalesce(op.id, (${createId(bound, 'null')})::text) from ${OPERATIONS} order by op.i);
+      _x := set_config(${setting(s, 'own_rows')}, jsonb_set(current_setting(${setting(s, 'own_rows')})::jsonb, '{${bound.rel}}',
+        coalesce(current_setting(${setting(s, 'own_rows')})::jsonb -> '${bound.rel}'::text, '[]'::jsonb) || to_jsonb(_ids))::text, true);
+    end if;
+`
+  return `${key.default === null ? '' : settleIds}    with op as materialized (
+      select op.i, ${scalarValue(key.base, key.type, 'op.id')} as id, op.d
       from ${OPERATIONS}),
     written as (
       insert into ${bound.table} as t (${insert.columns})${insert.overriding}
       select ${insert.values}
       from op order by op.i
-      returning t.${key.sql} as id, ${entityId(bound, 't')} as entity_id, ${rowJson(bound, 't')} as data)
-    select array_agg(row(op.i, '${bound.model.name}', w.entity_id, 'CREATE', ${rowTenant}, w.data, null)::${s}.applied)
+      returning t.${key.sql} as id, ${applied(bound, options, '0', 't', { type: 'CREATE', changed: 'null::int2[]' })} as a)
+    select pg_catalog.array_agg(row(op.i, (w.a).model, (w.a).rel, (w.a).key, (w.a).type, (w.a).was, (w.a).tenant, (w.a).gone, (w.a).data, (w.a)."row", (w.a).changed)::${s}.applied)
     into _done from written w join op on op.id = w.id;`
 }
 
-function checks(bound: BoundModel, options: CompileOptions, creating: boolean): string {
+function inputChecks(bound: BoundModel, options: CompileOptions, creating: boolean): string {
   const { schema: s } = options
   const rounded = inexactInput(bound, 'op.d')
   const exact =
     rounded === null
       ? ''
       : `    if exists (select from ${OPERATIONS} where ${rounded}) then
-      raise exception '${s}: a value has more digits than its column keeps' using errcode = '22003';
+      ${inexactValue(s)}
     end if;
 `
   const { policy } = bound.model
   if (policy.by !== 'parent') return exact
-  const parent = options.models.get(policy.parent) as BoundModel
-  const reference = decode(boundField(bound, policy.fk).column, 'op.d', policy.fk)
-  const condition = parentCondition(parent, options.models, reference, '_tenant')
-  return `${exact}    if exists (select from ${OPERATIONS} where ${creating ? '' : `op.d ? '${policy.fk}' and `}not ${condition}) then
+  return `${exact}    if exists (select from ${OPERATIONS} where ${foreignParent(bound, options, 'op.d', creating)}) then
       raise exception '${s}: no such parent' using errcode = 'PN405', table = '${policy.parent}';
     end if;
 `
+}
+
+/**
+ * What is told of the model's rows at the end. Several operations on one row leave an event each, with the state that
+ * each had; the last of them has the row as it is now, whatever triggers, rules and cascades did to it meanwhile.
+ */
+function settleFunction(bound: BoundModel, options: CompileOptions): Statement {
+  const { schema: s } = options
+  const f = (verb: string): string => relationFunction(s, bound.rel, verb)
+  const { sql: key } = bound.key.column
+  return functionStatement({
+    schema: s,
+    name: options.name(bound, 'settle'),
+    comment: `${bound.model.name}: what is told of its rows when everything was applied`,
+    parameters: `_done ${s}.applied[], _tenant text`,
+    returns: `${s}.applied[]`,
+    attributes: PINNED,
+    body: `
+#variable_conflict use_column
+begin
+  return array(
+    select row(d.index, d.model, d.rel, d.key, e.type, e.was, e.tenant, case when e.was is distinct from e.tenant then d.data end,
+      e.data, e."row",
+      case when e.type in ('CREATE', 'DELETE') then null when e.data = d.data then d.changed else array(
+        select n.key::int2 from jsonb_each(e.data::jsonb) n
+        where n.value is distinct from d.data::jsonb -> n.key or n.key::int2 = any(d.changed) order by 1) end)::${s}.applied
+    from (
+      select u.*, row_number() over (partition by u.rel, u.key order by u.index) = 1 as first,
+        row_number() over (partition by u.rel, u.key order by u.index desc) = 1 as last
+      from unnest(_done) u) d
+    left join lateral (
+      select l.tenant, l.type <> 'DELETE' as told from ${s}.log l where d.first and (l.key, l.rel) = (d.key, ${bound.rel})
+      order by l.key desc, l.rel desc, l.position desc limit 1) l on true
+    left join lateral (select "the row" as r from ${bound.table} "the row" where d.last and ${keyCondition(bound, '"the row"', 'd.key')} limit 1) t on true
+    cross join lateral (
+      select case when l.told then l.tenant else d.was end as was,
+        case when not d.last then d.tenant when (t.r).${key} is not null then ${f('tenant')}(t.r)
+          when l.told then l.tenant else d.was end as tenant,
+        case when not d.last then d.type when (t.r).${key} is null then 'DELETE'::text
+          when d.type = 'DELETE' then 'UPDATE'::text else d.type end as type,
+        case when d.last and (t.r).${key} is not null then ${f('data')}(t.r) else d.data end as data,
+        case when d.last and (t.r).${key} is not null then ${rowJson(bound, '(t.r)')} else d."row" end as "row"
+      offset 0) e
+    where d.model = '${bound.model.name}'
+    order by d.index);
+end `,
+  })
 }

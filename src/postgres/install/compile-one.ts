@@ -4,175 +4,227 @@ import {
   boundField,
   castTenant,
   entityId,
+  keyCondition,
   parentCondition,
   rowJson,
   tenantCondition,
+  wordsOf,
 } from '../model/bound-model.ts'
 import { decode, pinned, scalarValue } from '../model/column-values.ts'
-import { assignments, changedFields, commitTime, createId, inexactInput, insertion } from './compile-write.ts'
-
-/** How compiled functions are named: `postern.tasks_update_1f3a9c2b`, the digest of the schema last. */
-export type NameFunction = (bound: BoundModel, verb: string) => string
+import { header, oneParameters } from '../parameters.ts'
+import { setting } from '../signals.ts'
+import { relationFunction, tenantWas } from './compile-relation.ts'
+import { assignments, commitTime, createId, inexactInput, insertion, updateText } from './compile-write.ts'
+import { closePath, inexactValue, lastEntry, openPath, suppressedWrite, unflushed } from './fragments.ts'
+import type { Relation } from './relation.ts'
+import type { Statement } from './statement.ts'
+import { functionStatement } from './statement.ts'
 
 export interface CompileOptions {
-  /** Our database schema, quoted. */
+  /** Our database schema. */
   readonly schema: string
-  readonly name: NameFunction
+  /** The bare name of a compiled function: `tasks_update_1f3a9c2b`, the digest of the schema last. */
+  readonly name: (bound: BoundModel, verb: string) => string
   readonly models: BoundModels
+  readonly relations: ReadonlyMap<number, Relation>
   /** Longest wait for a row's or a key's lock, as Postgres spells it. */
   readonly lockTimeout: string
-  /** See `lockNamespace`. */
-  readonly namespace: number
 }
-
-/** The head that every compiled function of one operation shares; `oneArguments` in plan.ts sends them in this order. */
-const PARAMETERS = `_tenant text, _key text, _intent text, _intent_hash text, _id text, _input jsonb, _read_at bigint,
-  _on_stale text, _transaction_id text, _participant_id text, _participant_kind text`
 
 /**
  * The functions for a commit of one operation: one static function per model and operation type, because a plan
  * that is kept costs a third of one that is made anew, and one call is one round trip. The steps are those of
  * docs/commit-protocol.md, in their order.
  */
-export function compileOne(bound: BoundModel, options: CompileOptions): readonly string[] {
-  const verbs: Record<OperationType, (bound: BoundModel, options: CompileOptions) => string> = {
-    CREATE: createFunction,
-    UPDATE: (b, o) => changeFunction(b, o, 'UPDATE'),
-    DELETE: (b, o) => changeFunction(b, o, 'DELETE'),
-    ARCHIVE: (b, o) => changeFunction(b, o, 'ARCHIVE'),
-    UNARCHIVE: (b, o) => changeFunction(b, o, 'UNARCHIVE'),
-  }
-  return [...bound.model.mutable].map((type) => verbs[type](bound, options))
+export function compileOne(bound: BoundModel, options: CompileOptions): readonly Statement[] {
+  return [...bound.model.mutable].map((type) =>
+    functionStatement({
+      schema: options.schema,
+      name: options.name(bound, type.toLowerCase()),
+      comment: `${bound.model.name}: a commit of one ${type}`,
+      parameters: header(oneParameters),
+      returns: `${options.schema}.answer`,
+      attributes: `language plpgsql ${settings(options, bound)}`,
+      body: type === 'CREATE' ? createBody(bound, options) : changeBody(bound, options, type),
+    }),
+  )
 }
 
-function createFunction(bound: BoundModel, options: CompileOptions): string {
+const RESERVE = (s: string): string => `_answer := ${s}.reserve(_tenant, _key, _intent, _intent_hash);
+  if _answer.kind is not null then return _answer; end if;`
+
+/** Which columns this version calls what, for the functions that report changes. */
+export const wordsLiteral = (bound: BoundModel): string => {
+  const { fields } = wordsOf(bound)
+  const words = Object.fromEntries(fields.map(([name, attnum]) => [String(attnum), name]))
+  return `'${JSON.stringify(words)}'::jsonb`
+}
+
+const relationOf = (bound: BoundModel, { relations }: CompileOptions): Relation =>
+  relations.get(bound.rel) as Relation
+
+/** The row's own tenant condition. */
+const ownedBy = (bound: BoundModel, { models }: CompileOptions): string => {
+  const owned = tenantCondition(bound, models, 't', '_tenant')
+  return owned === null ? '' : `\n    and ${owned}`
+}
+
+/** Answers `stale_context`, or holds the operation back and keeps that. `row` holds the row where `there` is true. */
+function staleAnswer(bound: BoundModel, { schema: s }: CompileOptions, row: string, there: string): string {
+  return `_x := ${s}.stale_entry(0, '${bound.model.name}', _id, _read_at, _stale, ${wordsLiteral(bound)},
+        case when ${there} then
+        ${rowJson(bound, row)} end);
+      if _on_stale = 'notify' then return ${s}.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      ${unflushed}
+      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::${s}.answer;`
+}
+
+/**
+ * Our own statement: the triggers leave out the row that it writes, and those of the application's see the session's
+ * path. The commit answers for the row when everything beneath has run.
+ */
+function writing(bound: BoundModel, { schema: s }: CompileOptions, key: string, write: string): string {
+  return `-- point: own
+  _x := set_config(${setting(s, 'own')}, '${bound.rel}:' || ${key}, true);
+  ${openPath}
+  ${write}
+  get diagnostics _rows = row_count;
+  if _rows = 0 then ${suppressedWrite(s)} end if;
+  ${closePath}
+  _x := set_config(${setting(s, 'own')}, '', true);`
+}
+
+function createBody(bound: BoundModel, options: CompileOptions): string {
   const { schema: s } = options
   const key = bound.key.column
-  const id = createId(bound, scalarValue(key.base, key.type, '_id'))
+  const relation = relationOf(bound, options)
+  const f = (verb: string): string => relationFunction(s, bound.rel, verb)
   const tenant = bound.tenant === null ? '' : castTenant(bound.tenant, '_tenant')
-  const insert = insertion(bound, '_input', id, tenant)
-  return `-- ${bound.model.name}: a commit of one CREATE
-create or replace function ${options.name(bound, 'create')}(
-  ${PARAMETERS}
-) returns text language plpgsql ${settings(options, bound)} as $postern$
+  const insert = insertion(bound, '_input', `_new_id`, tenant)
+  return `
 #variable_conflict use_variable
-declare _new ${bound.table}; _now ${bound.table}; _type text := 'CREATE'; _answer text; _stale jsonb; _x text;
+declare
+  _new ${bound.table}; _now ${bound.table}; _type text := 'CREATE'; _answer ${s}.answer; _stale jsonb; _x text; _found boolean;
+  _entry ${s}.entry; _new_id ${key.type}; _row_key text; _nt text; _rows int;
 begin
-  _answer := ${s}.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer is not null then return _answer; end if;
-${createJudgement(bound, options)}${inputChecks(bound, options, true)}
-  ${mark(options)}
-  insert into ${bound.table} as t (${insert.columns})${insert.overriding}
-  values (
-      ${insert.values})
-  returning t.* into _new;
-  if not found then
-    raise exception '${s}: a trigger suppressed the write' using errcode = 'PN409';
-  end if;
-  _x := set_config('${s}.commit', '', true);
-${rowByNow(bound, options)}  return ${recordOne(bound, options, 'null')};
-end $postern$`
-}
-
-/** A create decided on the row's absence. */
-function createJudgement(bound: BoundModel, { schema: s, models }: CompileOptions): string {
-  const { name } = bound.model
-  const owned = tenantCondition(bound, models, 't', '_tenant')
-  const key = bound.key.column
-  return `  if _read_at is not null and _on_stale <> 'overwrite' and _id is not null then
-    select t.* into _new from ${bound.table} t where t.${key.sql} = ${scalarValue(key.base, key.type, '_id')}${
-      owned === null
-        ? ''
-        : `
-      and ${owned}`
-    };
-    _stale := ${s}.judge('${name}', _id, ${logTenant(bound)}, _read_at, found);
+  ${RESERVE(s)}
+  if _read_at is not null and _on_stale <> 'overwrite' and _id is not null then
+    select t.* into _new from ${bound.table} t where ${keyCondition(bound, 't', '_id')}${ownedBy(bound, options)};
+    _found := found;
+    _stale := ${s}.judge(${bound.rel}, _id, _tenant, _read_at, _found);
     if _stale is not null then
       -- decided on its absence: whatever happened to it since, it was created
-      if _stale ->> 'reason' = 'changed' then _stale := _stale || '{"reason":"created"}'; end if;
-      _x := ${s}.stale_entry(0, '${name}', _id, _read_at, _stale, case when _new.${key.sql} is not null then
-        ${rowJson(bound, '_new')} end);
-      if _on_stale = 'notify' then return ${s}.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-      return 'E{"code":"stale_context","operations":[' || _x || ']}';
+      if _stale ->> 'reason' = 'changed' then _stale := _stale || '{"reason":"created"}'::jsonb; end if;
+      ${staleAnswer(bound, options, '_new', '_found')}
     end if;
   end if;
-`
+${inputChecks(bound, options, true)}
+  _new_id := ${createId(bound, scalarValue(key.base, key.type, '_id'))};
+  ${writing(
+    bound,
+    options,
+    `coalesce(_new_id::text, '')`,
+    `insert into ${bound.table} as t (${insert.columns})${insert.overriding}
+  values (
+      ${insert.values})
+  returning t.* into _new;`,
+  )}
+  _row_key := ${entityId(bound, '_new')};
+  ${lastEntry(s, '_entry', String(bound.rel), '_row_key')}
+  select t.* into _now from ${bound.table} t where t.${key.sql} = _new.${key.sql};
+  if not found then
+    _type := 'DELETE';
+    _now := _new;
+    _nt := coalesce(${tenantWas(relation, s, '_new')}, _tenant);
+  else
+    _nt := ${f('tenant')}(_now);
+  end if;
+  return ${s}.record_one(_tenant, _key, _intent, _intent_hash, ${bound.rel}, _row_key, _type,
+    case when _entry.type <> 'DELETE' then _entry.tenant else _nt end, _nt, '{}', ${f('data')}(_now),
+    ${rowJson(bound, '_now')},
+    null, _transaction_id, _participant_id, _participant_kind);
+end `
 }
 
-function changeFunction(
+function changeBody(
   bound: BoundModel,
   options: CompileOptions,
   type: Exclude<OperationType, 'CREATE'>,
 ): string {
-  const { schema: s, models } = options
-  const { name } = bound.model
-  const key = bound.key.column
-  const owned = tenantCondition(bound, models, 't', '_tenant')
-  const and = owned === null ? '' : `\n    and ${owned}`
-  const id = scalarValue(key.base, key.type, '_id')
+  const { schema: s } = options
+  const relation = relationOf(bound, options)
+  const f = (verb: string): string => relationFunction(s, bound.rel, verb)
+  const find = `select t.* into _old from ${bound.table} t
+  where ${keyCondition(bound, 't', '_id')}${ownedBy(bound, options)}`
   // a delete under FOR NO KEY UPDATE would have to strengthen its lock, and could deadlock with foreign keys doing so
   const lock = type === 'DELETE' ? 'for update' : 'for no key update'
-  return `-- ${name}: a commit of one ${type}
-create or replace function ${options.name(bound, type.toLowerCase())}(
-  ${PARAMETERS}
-) returns text language plpgsql ${settings(options, bound)} as $postern$
+  return `
 #variable_conflict use_variable
 declare
   _old ${bound.table}; _new ${bound.table}; _now ${bound.table};
-  _type text := '${type}'; _found boolean; _answer text; _stale jsonb; _x text;
+  _type text := '${type}'; _found boolean; _answer ${s}.answer; _stale jsonb; _x text; _entry ${s}.entry;
+  _was text; _nt text; _fields text; _rows int;
 begin
-  _answer := ${s}.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer is not null then return _answer; end if;
+  ${RESERVE(s)}
 
-  select t.* into _old from ${bound.table} t
-  where t.${key.sql} = ${id}${and}
-  ${lock};
-  _found := found;
-  if _read_at is not null and _on_stale <> 'overwrite' then
-    _x := case when _found then ${entityId(bound, '_old')} else _id end;
-${changedSince(bound, options)}
-      _stale := ${s}.judge('${name}', _x, ${logTenant(bound)}, _read_at, _found);
-      if _stale is not null and not (${mayMerge(bound, type)}) then
-        _x := ${s}.stale_entry(0, '${name}', _id, _read_at, _stale, case when _found then
-        ${rowJson(bound, '_old')} end);
-        if _on_stale = 'notify' then return ${s}.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-        return 'E{"code":"stale_context","operations":[' || _x || ']}';
+  -- a look before any lock: what is stale stays stale, and a refusal here has no transaction id and flushes nothing
+  -- point: look
+  if _read_at is not null and _on_stale = 'reject' then
+    ${lastEntry(s, '_entry', String(bound.rel), '_id')}
+    if _entry.position > _read_at then
+      ${find};
+      _stale := ${s}.judge(${bound.rel}, _id, _tenant, _read_at, found);
+      if _stale is not null then
+        ${find};
+        _found := found;
+      ${staleAnswer(bound, options, '_old', '_found')}
       end if;
     end if;
   end if;
+
+  -- point: lock
+  ${find}
+  ${lock};
+  _found := found;
+  ${lastEntry(s, '_entry', String(bound.rel), '_id')}
+  -- point: judge-one
+  if _read_at is not null and _on_stale <> 'overwrite' and coalesce(_entry.position, 0) <> _read_at then
+    _stale := ${s}.judge(${bound.rel}, _id, _tenant, _read_at, _found);
+    if _stale is not null and not (${mayMerge(bound, s, type)}) then
+      ${staleAnswer(bound, options, '_old', '_found')}
+    end if;
+  end if;
   if not _found then
-    return 'E{"code":"entity_not_found","operations":[{"index":0,"model":"${name}","id":' || to_json(_id)::text || '}]}';
+    ${unflushed}
+    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}')::${s}.answer;
   end if;
 ${type === 'UPDATE' ? inputChecks(bound, options, false) : ''}
-  ${mark(options)}
-  ${change(bound, type)}
+  ${writing(bound, options, '_id', change(bound, type))}
+  _was := case when _entry.type <> 'DELETE' then _entry.tenant else ${tenantWas(relation, s, '_old')} end;
+  -- what triggers, rules and cascades did to the row beneath our statement is in it by now
+  select t.* into _now from ${bound.table} t where t.${bound.key.column.sql} = _old.${bound.key.column.sql};
   if not found then
-    raise exception '${s}: a trigger suppressed the write' using errcode = 'PN409';
+    return ${s}.record_one(_tenant, _key, _intent, _intent_hash, ${bound.rel}, _id, 'DELETE', _was, _was, null,
+      ${f('data')}(_old),
+      ${rowJson(bound, type === 'DELETE' ? '_old' : '_new')},
+      null, _transaction_id, _participant_id, _participant_kind);
   end if;
-  _x := set_config('${s}.commit', '', true);
-${rowByNow(bound, options)}  return ${recordOne(bound, options, type === 'DELETE' ? 'null' : changedFields(bound, '_old', '_new'))};
-end $postern$`
+  _nt := ${f('tenant')}(_now);
+  return ${s}.record_one(_tenant, _key, _intent, _intent_hash, ${bound.rel}, _id, '${type === 'DELETE' ? 'UPDATE' : type}', _was, _nt,
+    case when _was is distinct from _nt then ${f('data')}(_old) end,
+    ${f('data')}(_now),
+    ${rowJson(bound, '_now')},
+    ${f('changed')}(_old, _now), _transaction_id, _participant_id, _participant_kind);
+end `
 }
-
-/** Most decisions are fresh, and one look shows it: the judgement itself costs three times as much. */
-function changedSince(bound: BoundModel, { schema: s }: CompileOptions): string {
-  return `    perform 1 from ${s}.outbox e
-    where (e.entity_id, e.model, e.position) > (_x, '${bound.model.name}', _read_at)
-      and (e.entity_id, e.model, e.position) < (_x, '${bound.model.name}', 9223372036854775807)
-      and e.tenant = ${logTenant(bound)}
-    order by e.entity_id, e.model, e.position limit 1;
-    if found or _read_at > coalesce(pg_sequence_last_value('${s}.position_seq'), 0) then`
-}
-
-/** Whose log a row's changes stand in. */
-const logTenant = (bound: BoundModel): string => (bound.model.policy.by === 'none' ? `''` : '_tenant')
 
 function change(bound: BoundModel, type: Exclude<OperationType, 'CREATE'>): string {
   const key = bound.key.column
   const where = `where t.${key.sql} = _old.${key.sql}\n  returning t.* into _new`
   if (type === 'DELETE') return `delete from ${bound.table} t\n  ${where};`
-  const set = type === 'UPDATE' ? assignments(bound, '_input', 't') : archiving(bound, type)
-  return `update ${bound.table} t set\n      ${set}\n  ${where};`
+  if (type !== 'UPDATE') return `update ${bound.table} t set\n      ${archiving(bound, type)}\n  ${where};`
+  if (bound.columnTriggers) return updateText(bound, '_input', '_old', '_new')
+  return `update ${bound.table} t set\n      ${assignments(bound, '_input', 't')}\n  ${where};`
 }
 
 /** Archiving twice keeps the first time. */
@@ -182,72 +234,49 @@ export function archiving(bound: BoundModel, type: OperationType): string {
 }
 
 /** Whether an operation that came late touches none of the fields that changed meanwhile. */
-function mayMerge(bound: BoundModel, type: OperationType): string {
+function mayMerge(bound: BoundModel, s: string, type: OperationType): string {
   if (type === 'DELETE' || type === 'CREATE') return 'false'
   const mine =
-    type === 'UPDATE' ? 'array(select jsonb_object_keys(_input))' : `array['${bound.model.archive?.name}']`
-  return `_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| ${mine}`
+    type === 'UPDATE'
+      ? 'array(select jsonb_object_keys(_input))'
+      : `array['${bound.model.archive?.name}'::text]`
+  return `_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array'
+      and not ${s}.named(${wordsLiteral(bound)}, _stale -> 'changed') ?| ${mine}`
 }
 
 /** What input must satisfy before anything is written: exact values, and a parent of the same tenant. */
 function inputChecks(bound: BoundModel, options: CompileOptions, creating: boolean): string {
+  const { schema: s } = options
   const rounded = inexactInput(bound, '_input')
-  const exact =
-    rounded === null
-      ? ''
-      : `  if ${rounded} then
-    raise exception '${options.schema}: a value has more digits than its column keeps' using errcode = '22003';
-  end if;
-`
+  const exact = rounded === null ? '' : `  if ${rounded} then\n    ${inexactValue(s)}\n  end if;\n`
   const { policy } = bound.model
   if (policy.by !== 'parent') return exact
-  const parent = options.models.get(policy.parent) as BoundModel
-  const reference = decode(boundField(bound, policy.fk).column, '_input', policy.fk)
-  const owned = parentCondition(parent, options.models, reference, '_tenant')
-  return `${exact}  if ${creating ? '' : `_input ? '${policy.fk}' and `}not ${owned} then
-    return 'E{"code":"entity_not_found","operations":[{"index":0,"model":"${policy.parent}"}]}';
+  return `${exact}  if ${foreignParent(bound, options, '_input', creating)} then
+    ${unflushed}
+    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"model":"${policy.parent}"}]}')::${s}.answer;
   end if;
 `
 }
 
-/**
- * A trigger of the customer may have changed the row beneath our statement: the log's last word on it must be what
- * is committed. Tables without such triggers only look whether one of another table wrote captured rows.
- */
-function rowByNow(bound: BoundModel, { schema: s }: CompileOptions): string {
-  const key = bound.key.column.sql
-  return `  if ${bound.triggers ? 'true' : `current_setting('${s}.side', true) = '1'`} then
-    select t.* into _now from ${bound.table} t where t.${key} = _new.${key};
-    if not found then
-      _type := 'DELETE';
-    else
-      _new := _now;
-      if _type = 'DELETE' then _type := 'UPDATE'; end if;
-    end if;
-  end if;
-`
-}
-
-function recordOne(bound: BoundModel, { schema: s }: CompileOptions, changed: string): string {
-  return `${s}.record_one(_tenant, _key, _intent, _intent_hash, '${bound.model.name}', ${entityId(bound, '_new')}, _type, ${logTenant(bound)},
-      ${rowJson(bound, '_new')},
-      ${changed},
-      _transaction_id, _participant_id, _participant_kind)`
-}
-
-/**
- * Tells capture triggers to stand down for our own statement, and whose commit it is to those that fire beneath it.
- */
-export function mark({ schema: s, models }: CompileOptions): string {
-  const byParent = [...models.values()].some(({ model }) => model.capture && model.policy.by === 'parent')
-  const commit = `_x := set_config('${s}.commit', pg_trigger_depth()::text, true);`
-  return byParent ? `${commit}\n  _x := set_config('${s}.tenant', _tenant, true);` : commit
+/** The condition that the input names a parent that the tenant does not have. */
+export function foreignParent(
+  bound: BoundModel,
+  { models }: CompileOptions,
+  input: string,
+  creating: boolean,
+): string {
+  const { policy } = bound.model
+  if (policy.by !== 'parent') return 'false'
+  const parent = models.get(policy.parent) as BoundModel
+  const reference = decode(boundField(bound, policy.fk).column, input, policy.fk)
+  const owned = parentCondition(parent, models, reference, '_tenant')
+  return `${creating ? '' : `${input} ? '${policy.fk}'::text and `}not ${owned}`
 }
 
 /** A customer's force_custom_plan would double the cost of a commit; a lock must not be waited for without end. */
 export const settings = ({ lockTimeout, models }: CompileOptions, only?: BoundModel): string => {
   const bound = only === undefined ? [...models.values()] : [only]
-  return `set plan_cache_mode = force_generic_plan set lock_timeout = '${lockTimeout}'${pins(bound)}`
+  return `set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '${lockTimeout}'${pins(bound)}`
 }
 
 /** Keeps the session's settings out of the texts of types that go by them. */

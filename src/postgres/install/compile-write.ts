@@ -1,7 +1,7 @@
 import type { BoundField, BoundModel } from '../model/bound-model.ts'
 import type { Column } from '../model/catalog.ts'
 import { isMade } from '../model/catalog.ts'
-import { decode, inexact, sameValue } from '../model/column-values.ts'
+import { decode, inexact } from '../model/column-values.ts'
 
 /** Pieces of SQL that the functions for one operation and for many share: how input becomes column values. */
 
@@ -10,7 +10,7 @@ const written = (bound: BoundModel): readonly BoundField[] =>
 
 /** The time of the commit, in the type of a touch or archive column. */
 export const commitTime = (column: Column): string =>
-  column.base === 'timestamp' ? `(now() at time zone 'UTC')` : 'now()'
+  column.base === 'timestamp' ? `(pg_catalog.now() at time zone 'UTC')` : 'pg_catalog.now()'
 
 /** `column = value` for each writable field: the sent value, else what the row has (a toasted value stays where it is). */
 export function assignments(bound: BoundModel, input: string, row: string): string {
@@ -20,7 +20,7 @@ export function assignments(bound: BoundModel, input: string, row: string): stri
   return written(bound)
     .map(({ field, column }) => {
       const otherwise = field.touch ? commitTime(column) : `${row}.${column.sql}`
-      return `${column.sql} = case when ${input} ? '${field.name}' then ${decode(column, input, field.name)} else ${otherwise} end`
+      return `${column.sql} = case when ${input} ? '${field.name}'::text then ${decode(column, input, field.name)} else ${otherwise} end`
     })
     .join(',\n      ')
 }
@@ -37,7 +37,7 @@ export function insertion(bound: BoundModel, input: string, id: string, tenant: 
     const otherwise = field.touch ? commitTime(column) : (column.default ?? 'null')
     columns.push(column.sql)
     values.push(
-      `case when ${input} ? '${field.name}' then ${decode(column, input, field.name)} else ${otherwise} end`,
+      `case when ${input} ? '${field.name}'::text then ${decode(column, input, field.name)} else ${otherwise} end`,
     )
   }
   return {
@@ -53,15 +53,23 @@ export function createId(bound: BoundModel, id: string): string {
   return column.default === null ? id : `coalesce(${id}, ${column.default})`
 }
 
-/** Names of the fields whose value differs between two rows, in code-point order. */
-export function changedFields(bound: BoundModel, before: string, after: string): string {
-  const tests = [...bound.fields]
-    .sort((a, b) => (a.field.name < b.field.name ? -1 : 1))
-    .map(({ field, column }) => {
-      const same = sameValue(column, `${before}.${column.sql}`, `${after}.${column.sql}`)
-      return `case when not (${same}) then '${field.name}' end`
-    })
-  return `array_remove(array[${tests.join(',\n      ')}], null)`
+/**
+ * The same as a statement made anew for the fields that were sent, for tables where a trigger fires for some columns only
+ * (`update of`): the static form names every column. `$1` is the input, `$2` the row as it was.
+ */
+export function updateText(bound: BoundModel, input: string, old: string, into: string): string {
+  const key = bound.key.column.sql
+  const literal = (text: string): string => `'${text.replaceAll("'", "''")}'::text`
+  const parts = written(bound).map(({ field, column }) => {
+    const sent = literal(`${column.sql} = ${decode(column, '$1', field.name)}`)
+    const otherwise = field.touch ? literal(`${column.sql} = ${commitTime(column)}`) : 'null'
+    return `case when ${input} ? '${field.name}'::text then ${sent} else ${otherwise} end`
+  })
+  const none = literal(`${key} = ($2).${key}`)
+  return `_fields := coalesce(nullif(concat_ws(', '::text,
+      ${parts.join(',\n      ')}), ''), ${none});
+  execute ${literal(`update ${bound.table} t set `)} || _fields || ${literal(` where t.${key} = ($2).${key} returning t.*`)}
+    into ${into} using ${input}, ${old};`
 }
 
 /** The condition that some sent value would be stored as another one; null when no column of the model can do so. */

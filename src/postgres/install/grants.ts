@@ -41,14 +41,14 @@ export function grants(role: string, options: GrantOptions = {}): string[] {
     `grant usage on schema ${s} ${to}`,
     // functions are for everybody by default; databases that take this away are the ones that care
     `grant execute on all functions in schema ${s} ${to}`,
-    `grant usage on sequence ${s}.position_seq ${to}`,
-    `grant select on ${s}.meta, ${s}.model, ${s}.follower ${to}`,
-    `grant select, insert on ${s}.outbox, ${s}.ledger ${to}`,
+    `grant usage on sequence ${s}.position_seq, ${s}.run_seq ${to}`,
+    `grant select on ${s}.meta, ${s}.model, ${s}.relation, ${s}.follower ${to}`,
+    `grant select, insert on ${s}.log, ${s}.ledger ${to}`,
   ]
   if (options.prune) {
     statements.push(
       `grant update (pruned_through) on ${s}.meta ${to}`,
-      `grant delete on ${s}.outbox, ${s}.ledger ${to}`,
+      `grant delete on ${s}.log, ${s}.ledger ${to}`,
       // locking a row asks for the right to update some column of it
       `grant update (at) on ${s}.ledger ${to}`,
     )

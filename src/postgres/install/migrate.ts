@@ -2,21 +2,22 @@ import { PosternError, Rejection } from '../../core/errors.ts'
 import type { Schema } from '../../core/schema/define.ts'
 import { schemaDigest } from '../../core/schema/digest.ts'
 import type { PostgresConnection, PostgresSession } from '../connection.ts'
-import { bindTable } from '../model/bind.ts'
-import type { BoundModel } from '../model/bound-model.ts'
+import { definitionOf, wordsOf } from '../model/bound-model.ts'
 import type { Table } from '../model/catalog.ts'
 import { readTable, settle } from '../model/catalog.ts'
 import type { InstallOptions } from '../naming.ts'
-import { DEFAULT_LOCK_TIMEOUT_MS, functionName, installSchema } from '../naming.ts'
-import { lockNamespace, locks } from '../signals.ts'
+import { compiledName, DEFAULT_LOCK_TIMEOUT_MS, installSchema } from '../naming.ts'
+import { locks } from '../signals.ts'
 import { sharedFunctions } from '../sql/index.ts'
 import { sqlstateOf } from '../sqlstate.ts'
-import { compileCapture, compileRecord } from './compile-capture.ts'
 import { compileCommit } from './compile-commit.ts'
 import { compileMany } from './compile-many.ts'
 import type { CompileOptions } from './compile-one.ts'
 import { compileOne } from './compile-one.ts'
+import { compileRecord, compileRelation } from './compile-relation.ts'
 import { foreignEngine, UNSUPPORTED_ENGINE } from './engine.ts'
+import type { Installed } from './relation.ts'
+import { bindSchema, nothingInstalled, readInstalled, relationsOf, WORLD } from './relation.ts'
 import type { Statement } from './statement.ts'
 import { described, statement } from './statement.ts'
 import type { Migration } from './tables.ts'
@@ -42,42 +43,83 @@ export interface MigrationReport {
   readonly statements: readonly Statement[]
 }
 
-/** Everything that must be in the database for `schema`, as statements; nothing is run. `tables` comes from the catalogue. */
+/**
+ * Raised whenever a function of `sql/` or of a relation changes in a way that older code could not live with: a package
+ * with a lower number does not replace what a newer one installed.
+ */
+export const ENGINE = 1
+
+/**
+ * Everything that must be in the database for `schema`, as statements; nothing is run. `tables` comes from the catalogue,
+ * `installed` from our own tables.
+ */
 export function compile(
   schema: Schema,
   tables: ReadonlyMap<string, Table>,
   options: InstallOptions = {},
+  installed: Installed = nothingInstalled,
 ): Statement[] {
   const s = installSchema(options)
   const digest = schemaDigest(schema)
-  const models = new Map<string, BoundModel>()
-  for (const model of schema.models.values()) models.set(model.name, bindTable(model, tables.get(model.name)))
+  const models = bindSchema(schema, tables, installed)
+  const relations = relationsOf(models, tables, installed)
   const compileOptions: CompileOptions = {
     schema: s,
     models,
-    namespace: lockNamespace(s),
+    relations: new Map(relations.map((relation) => [relation.rel, relation])),
     lockTimeout: `${options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS}ms`,
-    name: (bound, verb) => functionName(s, digest, bound.model, verb),
+    name: (bound, verb) => compiledName(digest, bound.model, verb),
   }
-  const statements: (string | Statement)[] = [...sharedFunctions(s)]
+  const statements: Statement[] = sharedFunctions(s).map(described)
+  const data = (name: string, text: string): void => {
+    statements.push(statement('data', name, text))
+  }
+  // a row that went missing: what is in the log counts as pruned, since nobody knows what was
+  data(
+    'meta',
+    `insert into ${s}.meta (pruned_through) select coalesce(max(l.position), 0) from ${s}.log l on conflict (one) do nothing`,
+  )
+  data('meta', `update ${s}.meta set engine = ${ENGINE}`)
+  for (const relation of relations) {
+    const { rel, table, scope, parent, capture } = relation
+    const name = quoted(table.sql)
+    const kept = capture === undefined ? 'r.capture' : String(capture)
+    data(
+      'relation',
+      `insert into ${s}.relation as r (rel, name, oid, world, scope, parent, capture)
+select ${rel}, ${name}, ${name}::regclass, ${WORLD}, '${scope}', ${parent?.rel ?? 'null'}, ${capture ?? false}
+on conflict (rel) do update set name = excluded.name, oid = excluded.oid, world = excluded.world, scope = excluded.scope,
+  parent = excluded.parent, capture = ${kept}`,
+    )
+    const before = installed.relations.find((one) => one.rel === rel)
+    // whose rows they were told to be, they are no longer
+    if (before !== undefined && before.scope !== scope) data('meta', `select ${s}.renew_log()`)
+  }
+  for (const relation of relations) {
+    statements.push(...compileRelation(relation, compileOptions), compileRecord(relation, compileOptions))
+  }
   for (const bound of models.values()) {
     statements.push(...compileOne(bound, compileOptions), ...compileMany(bound, compileOptions))
-    statements.push(compileRecord(bound, compileOptions), ...compileCapture(bound, compileOptions))
   }
-  statements.push(compileCommit(compileOptions, functionName(s, digest, null, 'commit')))
-  statements.push(statement('data', 'model', `delete from ${s}.model where digest = '${digest}'`))
+  statements.push(compileCommit(compileOptions, compiledName(digest, null, 'commit')))
+  data('model', `delete from ${s}.model where digest = '${digest}'`)
   for (const bound of models.values()) {
-    const definition = JSON.stringify({
-      table: bound.table,
-      columns: bound.columns,
-      triggers: bound.triggers,
-    }).replaceAll("'", "''")
-    const values = `'${digest}', '${bound.model.name}', '${definition}'`
-    const text = `insert into ${s}.model (digest, name, definition) values (${values})`
-    statements.push(statement('data', 'model', text))
+    const values = [
+      digest,
+      bound.model.name,
+      JSON.stringify(definitionOf(bound)),
+      JSON.stringify(wordsOf(bound)),
+    ]
+    const [first, name, definition, words] = values.map(quoted)
+    data(
+      'model',
+      `insert into ${s}.model (digest, name, rel, definition, words) values (${first}, ${name}, ${bound.rel}, ${definition}, ${words})`,
+    )
   }
-  return statements.map(described)
+  return statements
 }
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
 /**
  * Installs or upgrades everything of ours in the database, in one transaction: tables that are missing, the shared
@@ -146,8 +188,10 @@ async function migrateOnce(
       statements.push(one)
     }
     const applied = await migrateTables(session, run, s, options.dryRun === true)
-    const tables = await readTables(session, schema, s, path)
-    for (const one of compile(schema, tables, options)) await run(one)
+    await mustNotBeNewer(session, s)
+    const tables = await readTables(session, schema, path)
+    const installed = await readInstalled(session, s, schemaDigest(schema))
+    for (const one of compile(schema, tables, options, installed)) await run(one)
     report = { applied, digest: schemaDigest(schema), statements }
     if (options.dryRun === true) throw new Rejection('dry_run', 'Nothing is kept of a dry run.')
     return report
@@ -171,7 +215,7 @@ export function allStatements(
 ): Promise<Statement[]> {
   const s = installSchema(options)
   return connection.transaction(async (session) => {
-    const tables = await readTables(session, schema, s, await settle(session))
+    const tables = await readTables(session, schema, await settle(session))
     return [
       statement('schema', s, `create schema if not exists ${s}`),
       migrationTable(s),
@@ -262,7 +306,16 @@ async function migrateTables(
   s: string,
   dryRun: boolean,
 ): Promise<number[]> {
-  const [existing] = await session.query(`select to_regclass('${s}.migration')::text as name`, [])
+  const [existing] = await session.query(
+    `select to_regclass('${s}.migration')::text as name, to_regclass('${s}.outbox')::text as old`,
+    [],
+  )
+  if (existing?.old != null) {
+    throw new PosternError(
+      'source_adapter_misconfigured',
+      `Schema ${s} was made by a version before the first release. Drop it and migrate again: drop schema ${s} cascade`,
+    )
+  }
   if (existing?.name == null) {
     const [schema] = await session.query(`select to_regnamespace('${s}')::text as name`, [])
     if (schema?.name == null) await run(statement('schema', s, `create schema ${s}`))
@@ -281,16 +334,29 @@ async function migrateTables(
   return applied
 }
 
+/** An older package would replace functions that a newer one needs, and no longer know what it keeps. */
+async function mustNotBeNewer(session: PostgresSession, s: string): Promise<void> {
+  const [row] = await session.query(
+    `select (select max(m.version) from ${s}.migration m)::text as version, (select m.engine from ${s}.meta m)::text as engine`,
+    [],
+  )
+  const known = Math.max(...migrations(s).map(({ version }) => version))
+  if (Number(row?.version) <= known && Number(row?.engine ?? 0) <= ENGINE) return
+  throw new PosternError(
+    'source_adapter_misconfigured',
+    `Schema ${s} was installed by a newer version of this package; migrate with that version or a newer one. Nothing was changed.`,
+  )
+}
+
 /** What the catalog says of every model's table. @param session settled, see `settle`, which answers `path`. */
 export async function readTables(
   session: PostgresSession,
   schema: Schema,
-  s: string,
   path: readonly string[],
 ): Promise<Map<string, Table>> {
   const tables = new Map<string, Table>()
   for (const model of schema.models.values()) {
-    const table = await readTable(session, model, s, path)
+    const table = await readTable(session, model, path)
     if (table !== null) tables.set(model.name, table)
   }
   return tables

@@ -5,6 +5,7 @@ export type StatementKind =
   | 'sequence'
   | 'type'
   | 'index'
+  | 'view'
   | 'function'
   | 'trigger'
   | 'data'
@@ -74,7 +75,7 @@ export const indexStatement = (name: string, definition: string): Statement => (
 export function described(given: string | Statement): Statement {
   if (typeof given !== 'string') return given
   const made =
-    /^(?:--[^\n]*\n)*(?:create(?: or replace)?|alter) (schema|table|sequence|type|index|function|trigger) (?:if not exists )?(?:\w+\.)?"?(\w+)"?/.exec(
+    /^(?:--[^\n]*\n)*(?:create(?: or replace)?|alter) (schema|table|sequence|type|index|view|function|trigger) (?:if not exists )?(?:\w+\.)?"?(\w+)"?/.exec(
       given,
     )
   const kind = (made?.[1] ?? (given.startsWith('do ') ? 'trigger' : 'data')) as StatementKind

@@ -41,7 +41,7 @@ export function uninstall(connection: PostgresConnection, options: InstallOption
     await session.query(`select pg_advisory_xact_lock(${locks.install(s)})::text`, [])
     await mustBeThere(session, s)
     // a commit under way ends first; whoever comes later finds nothing
-    await session.query(`lock table ${s}.ledger, ${s}.outbox in access exclusive mode`, [])
+    await session.query(`lock table ${s}.ledger, ${s}.log in access exclusive mode`, [])
     const gone = await look(session, s)
     if (gone.foreign.length > 0) {
       throw misconfigured(
@@ -72,19 +72,19 @@ inside as (
 foreigner as (
   select m.classid, m.objid, 0 as objsubid from member m
   where not exists (select from pg_class c where m.classid = 'pg_class'::regclass and c.oid = m.objid
-      and c.relname in ('migration', ${made('table', 'sequence')}))
+      and c.relname in ('migration', ${made('table', 'sequence', 'view')}))
     and not exists (select from pg_type t where m.classid = 'pg_type'::regclass and t.oid = m.objid
       and t.typname in (${made('type')}))
     -- what is compiled has the digest of its schema behind its name
     and not exists (select from pg_proc p where m.classid = 'pg_proc'::regclass and p.oid = m.objid
-      and (p.proname ~ '_([0-9a-f]{8}|capture|capture_truncate)$' or p.proname in (${made('function')})))
+      and (p.proname ~ '_[0-9a-f]{8}$' or p.proname ~ '^r[0-9]+_[a-z]+$' or p.proname in (${made('function')})))
     and not exists (select from pg_depend d join inside i on (d.refclassid, d.refobjid) = (i.classid, i.objid)
       where (d.classid, d.objid) = (m.classid, m.objid) and d.deptype in ('i', 'a'))
   union
   select d.classid, d.objid, d.objsubid from pg_depend d join inside i on (d.refclassid, d.refobjid) = (i.classid, i.objid)
   where d.deptype = 'n' and (d.classid, d.objid) not in (select classid, objid from inside)
-    and not exists (select from pg_trigger g where d.classid = 'pg_trigger'::regclass and g.oid = d.objid
-      and g.tgname in ('${s}_capture', '${s}_capture_truncate')))
+    and not exists (select from pg_trigger g join pg_proc p on p.oid = g.tgfoid
+      where d.classid = 'pg_trigger'::regclass and g.oid = d.objid and p.pronamespace = '${s}'::regnamespace))
 select distinct replace(pg_describe_object(classid, objid, objsubid), 'rule _RETURN on ', '') as name
 from foreigner order by 1`
 }
@@ -108,7 +108,7 @@ async function look(session: PostgresSession, s: string): Promise<Remains> {
   const names = await mustBeThere(session, s)
   const foreign = await session.query(foreignObjects(s), [])
   const [at] = await session.query(
-    `select (select count(*) from ${s}.ledger)::text as keys, (select count(*) from ${s}.outbox)::text as events,
+    `select (select count(*) from ${s}.ledger)::text as keys, (select count(*) from ${s}.log)::text as events,
   (select count(*) from ${s}.follower)::text as followers,
   (select coalesce(jsonb_agg(distinct g.tgrelid::regclass::text), '[]') from pg_trigger g join pg_proc p on p.oid = g.tgfoid
     where p.pronamespace = $1::text::regnamespace and not g.tgisinternal)::text as captured`,

@@ -10,14 +10,16 @@ import { MisfitError } from './fault.ts'
 /**
  * Holds a model against its table, so that what does not fit is told at the migration and not by the first write.
  *
+ * @param rel the table's number in the log; 0 where only the fit matters.
  * @throws MisfitError with every fault: model, field, column.
  */
-export function bindTable(model: Model, table: Table | undefined): BoundModel {
+export function bindTable(model: Model, table: Table | undefined, rel = 0): BoundModel {
   if (table === undefined) {
     const sql = [model.table.schema, model.table.name].filter((part) => part !== undefined).join('.')
     throw new MisfitError([{ model: model.name, sql, code: 'table_missing' }])
   }
-  const definition = { table: table.sql, columns: table.columns, triggers: table.triggers }
+  const { columns, columnTriggers, rules } = table
+  const definition = { table: table.sql, rel, columns, columnTriggers, rules }
   const bound = bind(model, definition)
   const faults = [...tableFaults(bound, table), ...bound.fields.flatMap((one) => fieldFaults(bound, one))]
   if (faults.length > 0) throw new MisfitError(faults)

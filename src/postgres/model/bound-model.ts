@@ -30,8 +30,12 @@ export interface BoundModel {
   readonly tenant: Column | null
   /** All columns of the table. */
   readonly columns: readonly Column[]
-  /** See `Table.triggers`. */
-  readonly triggers: boolean
+  /** The table's number in the log. */
+  readonly rel: number
+  /** See `Table.columnTriggers`. */
+  readonly columnTriggers: boolean
+  /** See `Table.rules`. */
+  readonly rules: boolean
   /** Whether texts of its values go by settings of the session, see `pinned`. */
   readonly pinned: boolean
 }
@@ -39,9 +43,20 @@ export interface BoundModel {
 /** What the database keeps of a bound model. */
 export interface Definition {
   readonly table: string
+  readonly rel: number
   readonly columns: readonly Column[]
-  readonly triggers: boolean
+  readonly columnTriggers: boolean
+  readonly rules: boolean
 }
+
+/** What is kept of a bound model. */
+export const definitionOf = ({ table, rel, columns, columnTriggers, rules }: BoundModel): Definition => ({
+  table,
+  rel,
+  columns,
+  columnTriggers,
+  rules,
+})
 
 export type BoundModels = ReadonlyMap<string, BoundModel>
 
@@ -77,7 +92,9 @@ export function bind(model: Model, definition: Definition): BoundModel {
     key: keys[0] as BoundField,
     tenant: tenant ?? null,
     columns: definition.columns,
-    triggers: definition.triggers,
+    rel: definition.rel,
+    columnTriggers: definition.columnTriggers,
+    rules: definition.rules,
     pinned: fields.some(({ column }) => needsPins(column)),
   }
 }
@@ -180,16 +197,36 @@ export const castTenant = (column: Column, tenant: string): string =>
  * An SQL expression for the tenant whose row it is, as the log keeps it: '' for rows of nobody, and null where the
  * owner cannot be told. Null and '' must not be mixed up: every tenant reads the rows of nobody.
  */
-export function tenantOf(bound: BoundModel, models: BoundModels, alias: string, s: string): string {
+export function tenantOf(bound: BoundModel, models: BoundModels, row: string, above = 'p'): string {
   const { policy } = bound.model
-  if (policy.by === 'none') return `''`
-  if (policy.by === 'column') return `${alias}.${(bound.tenant as Column).sql}::text`
+  if (policy.by === 'none') return `''::text`
+  if (policy.by === 'column') return `${row}.${(bound.tenant as Column).sql}::text`
   const fk = boundField(bound, policy.fk).column
   const parent = models.get(policy.parent) as BoundModel
-  const key = `${alias}p.${parent.key.column.sql} = ${alias}.${fk.sql}`
-  // a cascade deletes the parent first: then the log knows whose row it was, or the commit that deletes does
-  return `coalesce((select ${tenantOf(parent, models, `${alias}p`, s)} from ${parent.table} ${alias}p where ${key}),
-      ${s}.last_tenant('${bound.model.name}', ${entityId(bound, alias)}),
-      ${s}.last_tenant('${policy.parent}', ${alias}.${fk.sql}::text),
-      nullif(current_setting('${s}.tenant', true), ''))`
+  const key = `${above}.${parent.key.column.sql} = ${row}.${fk.sql}`
+  return `(select ${tenantOf(parent, models, above, `${above}p`)} from ${parent.table} ${above} where ${key})`
 }
+
+/** How a model finds a row's tenant, by what a renaming leaves as it is: two models of one table must agree. */
+export function scopeOf(bound: BoundModel, models: BoundModels): string {
+  const { policy } = bound.model
+  if (policy.by === 'none') return 'none'
+  if (policy.by === 'column') return `column ${bound.tenant?.attnum}`
+  return `parent ${boundField(bound, policy.fk).column.attnum} ${models.get(policy.parent)?.rel}`
+}
+
+/** The fields of a model by the numbers of their columns, as the log names them. */
+export interface Words {
+  readonly fields: readonly (readonly [name: string, attnum: number])[]
+  /** Of the key. */
+  readonly key: readonly number[]
+  /** Of the archive field. */
+  readonly archive: number | null
+}
+
+export const wordsOf = (bound: BoundModel): Words => ({
+  fields: bound.fields.map(({ field, column }) => [field.name, column.attnum]),
+  key: bound.keys.map(({ column }) => column.attnum),
+  archive:
+    bound.model.archive === undefined ? null : boundField(bound, bound.model.archive.name).column.attnum,
+})

@@ -36,6 +36,10 @@ export interface Column {
   readonly generated: boolean
   /** GENERATED ALWAYS AS IDENTITY: an explicit value needs OVERRIDING SYSTEM VALUE. */
   readonly identityAlways: boolean
+  /** Its number in the table, which a renaming leaves as it is: the log names columns by it. */
+  readonly attnum: number
+  /** The expression of a virtual generated column, columns named bare; rows in triggers do not have its value. */
+  readonly virtual: string | null
   /** Of a column that a field stands for: the kind of its values or members, by which they travel. */
   readonly kind?: ScalarKind
 }
@@ -57,8 +61,21 @@ export interface Table {
   readonly columns: readonly Column[]
   /** Its keys, the primary key first. */
   readonly keys: readonly Key[]
-  /** Whether triggers of the customer run after its rows are written, and may change them once more. */
-  readonly triggers: boolean
+  readonly oid: string
+  /** Whether a trigger of the application's fires for some columns only (`update of`). */
+  readonly columnTriggers: boolean
+  /** Whether rules of the application's rewrite statements on it. */
+  readonly rules: boolean
+  /** Row-level security holds for the role that looks: functions that run as it would not see every row. */
+  readonly policed: boolean
+  /** Not logged by the server: a crash empties it. */
+  readonly unlogged: boolean
+  /** A child by inheritance, or has such children: rows of one key in several tables. */
+  readonly inherits: boolean
+  /** The table and all of its partitions, for triggers. */
+  readonly tree: readonly string[]
+  /** Foreign keys of one column. */
+  readonly foreignKeys: readonly { readonly column: string; readonly table: string; readonly key: string }[]
 }
 
 /** The columns of the primary key; empty when there is none. */
@@ -75,11 +92,24 @@ const query = `
 select jsonb_build_object(
   'sql', format('%I.%I', n.nspname, c.relname),
   'kind', c.relkind,
-  -- bit 2 of tgtype: before, bit 64: instead of; ours are told by the function they call
-  'triggers', exists (
-    select from pg_trigger g join pg_proc p on p.oid = g.tgfoid
-    where g.tgrelid = c.oid and not g.tgisinternal and g.tgtype & 66 = 0
-      and p.pronamespace is distinct from (select m.oid from pg_namespace m where m.nspname = $2::text)),
+  'oid', c.oid::text,
+  'columnTriggers', exists (
+    select from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal and g.tgattr <> ''::int2vector),
+  'rules', exists (select from pg_rewrite w where w.ev_class = c.oid and w.rulename <> '_RETURN'),
+  'policed', row_security_active(c.oid),
+  'unlogged', c.relpersistence = 'u',
+  'inherits', c.relkind = 'r' and not c.relispartition
+    and exists (select from pg_inherits i where c.oid in (i.inhrelid, i.inhparent)),
+  'tree', case when c.relkind = 'p' then (
+    select jsonb_agg(format('%I.%I', pn.nspname, pc.relname) order by p.level, pc.oid)
+    from pg_partition_tree(c.oid) p join pg_class pc on pc.oid = p.relid join pg_namespace pn on pn.oid = pc.relnamespace)
+    else jsonb_build_array(format('%I.%I', n.nspname, c.relname)) end,
+  'foreignKeys', coalesce((
+    select jsonb_agg(jsonb_build_object('column', a.attname, 'table', format('%I.%I', fn.nspname, fc.relname), 'key', fa.attname))
+    from pg_constraint k join pg_attribute a on a.attrelid = c.oid and a.attnum = k.conkey[1]
+    join pg_class fc on fc.oid = k.confrelid join pg_namespace fn on fn.oid = fc.relnamespace
+    join pg_attribute fa on fa.attrelid = fc.oid and fa.attnum = k.confkey[1]
+    where k.conrelid = c.oid and k.contype = 'f' and cardinality(k.conkey) = 1), '[]'),
   'keys', coalesce((
     select jsonb_agg(k.key order by (k.key -> 'primary')::boolean desc, jsonb_array_length(k.key -> 'columns'), k.name)
     from (
@@ -114,7 +144,9 @@ select jsonb_build_object(
         format('nextval(%L::regclass)', pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname))
         when a.attgenerated = '' then coalesce(pg_get_expr(d.adbin, d.adrelid), t.typdefault) end,
       'generated', a.attgenerated <> '',
-      'identityAlways', a.attidentity = 'a') order by a.attnum)
+      'identityAlways', a.attidentity = 'a',
+      'attnum', a.attnum,
+      'virtual', case when a.attgenerated = 'v' then pg_get_expr(d.adbin, d.adrelid) end) order by a.attnum)
     from pg_attribute a
     join pg_type t on t.oid = a.atttypid
     -- a domain may stand on a domain: the innermost type decides how values travel, the first length on the way there
@@ -177,7 +209,6 @@ export async function settle(session: PostgresSession): Promise<readonly string[
 export async function readTable(
   session: PostgresSession,
   model: Pick<Model, 'table'>,
-  s: string,
   path: readonly string[],
 ): Promise<Table | null> {
   const { schema, name } = model.table
@@ -188,7 +219,7 @@ where c.relname = $1::text and n.nspname = p.name and c.relkind in ('r', 'p', 'v
     [name, JSON.stringify(schema === undefined ? path : [schema])],
   )
   if (found?.oid == null) return null
-  const rows = await session.query(query, [found.oid, s])
+  const rows = await session.query(query, [found.oid])
   const text = rows[0]?.table
   return text == null ? null : (JSON.parse(text) as Table)
 }

@@ -83,7 +83,7 @@ function nested(value: string, depth: number, one: (member: string) => string): 
 /** An SQL expression of the column's type for the JSON member `field` of the jsonb `input`. */
 export function decode(column: Column, input: string, field: string): string {
   const { base, isArray, notNull } = column
-  const member = `'${field}'`
+  const member = `'${field}'::text`
   if (isArray) return decodeArray(column, `${input} -> ${member}`)
   if (base === 'json' || base === 'jsonb') {
     // JSON null is SQL NULL, except where the column could not take it

@@ -60,19 +60,23 @@ export async function commitOnce(
     const { text, values } = withEcho(call, request.echo)
     return retrySerialization(async () => {
       const [row] = await session.query(text, values)
-      return readAnswer(row?.answer as string, request, manifest.models, context.schema)
+      return readAnswer(row, request, manifest.models, context.schema)
     })
   }
   try {
     const single = request.operations.length === 1 && only !== undefined
     return await run(
-      single ? callOne(request, only, functionName) : callMany(request, manifest.models, functionName, false),
+      single
+        ? callOne(request, only, functionName, true)
+        : callMany(request, manifest.models, functionName, false, true),
     )
   } catch (error) {
     if (error instanceof PosternError || !isObjection(sqlstateOf(error))) throw error
-    return await run(callMany(request, manifest.models, functionName, true)).catch((failure: unknown) => {
-      throw isAborted(failure) ? error : failure
-    })
+    return await run(callMany(request, manifest.models, functionName, true, true)).catch(
+      (failure: unknown) => {
+        throw isAborted(failure) ? error : ownFault(failure)
+      },
+    )
   }
 }
 
@@ -86,6 +90,19 @@ function isObjection(state: string | undefined): boolean {
     state.startsWith('PN40') ||
     // a function of the application may be at fault: only the strict order tells which
     ['42', '0A', '21', '2F', '38', '39'].includes(state.slice(0, 2))
+  )
+}
+
+/**
+ * What objects while an operation is applied comes as a verdict. A constraint that is thrown by the function itself is
+ * one of our own tables: the operator's matter, never the caller's.
+ */
+export function ownFault(error: unknown): unknown {
+  if (!sqlstateOf(error)?.startsWith('23')) return error
+  return new PosternError(
+    'source_adapter_misconfigured',
+    'The log refused an entry: its sequence is behind it, or it was edited. Run `npx postern check`; after a restore `npx postern renew-log`.',
+    { cause: error },
   )
 }
 
@@ -110,7 +127,6 @@ export async function settle(
   const found = await readCommitted(connection)
     .query(text, values)
     .catch(() => [])
-  const answer = found[0]?.answer
-  if (answer != null) return readAnswer(answer, request, context.manifest.models, context.schema)
+  if (found[0]?.kind != null) return readAnswer(found[0], request, context.manifest.models, context.schema)
   throw new PosternError('commit_outcome_unknown', undefined, { cause: error })
 }

@@ -27,14 +27,14 @@ export function echoPayload(echo: unknown): string | null {
 
 /**
  * The same call, with the marker written by the same statement, and so by the same transaction. Only for an answer that
- * is new (`A`): a refusal has nothing to confirm, and a replay was confirmed by its first commit.
+ * is new: a refusal has nothing to confirm, and a replay was confirmed by its first commit.
  */
 export function withEcho({ text, values }: Call, echo: unknown): Call {
   const payload = echoPayload(echo)
   if (payload === null) return { text, values }
   // without OFFSET the planner could run the commit twice
   return {
-    text: `select c.answer, case when c.answer like 'A%' then
+    text: `select c.kind, c.body, case when c.kind = 'applied' then
   pg_logical_emit_message(true, '${ECHO_PREFIX}', $${values.length + 1}::text)::text end as echo
 from (${text} offset 0) c`,
     values: [...values, payload],

@@ -50,12 +50,23 @@ export function fitId(
  */
 export function fitTenant(models: BoundModels, tenant: string | null): string | null {
   if (tenant === null) return null
-  const { kind, wanted } = tenantKinds(models)
+  const wanted = [...models.values()].flatMap(({ tenant: column }) =>
+    column === null ? [] : [columnKind(column)],
+  )
+  const strict = [...new Set(wanted.filter((one) => one !== undefined))]
+  const forbidden = () =>
+    new PosternError('source_forbidden', 'organizationId is not a valid tenant id for this database.')
+  const [kind] = strict
   if (kind === undefined) return tenant
-  const canonical = canonicalId(kind, tenant)
-  if (canonical !== null) return canonical
-  if (!wanted.includes(undefined)) {
-    throw new PosternError('source_forbidden', 'organizationId is not a valid tenant id for this database.')
+  if (strict.length === 1 && !wanted.includes(undefined)) {
+    const canonical = canonicalId(kind, tenant)
+    if (canonical === null) throw forbidden()
+    return canonical
+  }
+  // columns of several types would take one spelling for several tenants: it must be the one of each that can hold it
+  for (const one of strict) {
+    const canonical = canonicalId(one, tenant)
+    if (canonical === null ? reads(one, tenant) : canonical !== tenant) throw forbidden()
   }
   return tenant
 }
@@ -88,6 +99,10 @@ export function storeKinds(models: BoundModels): StoreKinds {
     },
   }
 }
+
+/** Whether the database would take a text that is no canonical one for a value of the kind all the same. */
+const reads = (kind: ScalarKind, text: string): boolean =>
+  kind === 'uuid' ? text.replace(/[^0-9a-f]/gi, '').length === 32 : /^\s*[+-]?\s*\d/.test(text)
 
 /**
  * The commit with ids and tenant in their one spelling.

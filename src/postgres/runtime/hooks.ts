@@ -4,7 +4,7 @@ import { PosternError, Rejection } from '../../core/errors.ts'
 import type { PostgresConnection, PostgresSession } from '../connection.ts'
 import { sqlstateOf } from '../sqlstate.ts'
 import type { CommitContext } from './commit.ts'
-import { retrySerialization } from './commit.ts'
+import { ownFault, retrySerialization } from './commit.ts'
 import { withEcho } from './echo.ts'
 import { callMany, reserveCall } from './plan.ts'
 import type { Settings } from './settings.ts'
@@ -43,11 +43,15 @@ export function commitApart<Tx>(
   settings: Settings,
 ): Promise<CommitAnswer> {
   return retrySerialization(() =>
-    connection.transaction((session, tx) => commitIn(session, tx, request, context, hooks, settings)),
+    connection.transaction((session, tx) => commitIn(session, tx, request, context, hooks, settings, true)),
   )
 }
 
-/** The same inside a transaction that is open. */
+/**
+ * The same inside a transaction that is open.
+ *
+ * @param alone whether the endpoint opened it, and nothing else hangs on it.
+ */
 export async function commitIn<Tx>(
   session: PostgresSession,
   tx: Tx,
@@ -55,6 +59,7 @@ export async function commitIn<Tx>(
   context: CommitContext,
   hooks: CommitHooks<Tx>,
   settings: Settings,
+  alone: boolean,
 ): Promise<CommitAnswer> {
   const { models } = context.manifest
   await applySettings(session, settings)
@@ -63,13 +68,15 @@ export async function commitIn<Tx>(
     // the key first: a twin must neither run the hooks nor see half of their work
     const reserve = reserveCall(request, context.schema, context.lockTimeoutMs)
     const [reserved] = await session.query(reserve.text, reserve.values)
-    if (reserved?.answer != null) return readAnswer(reserved.answer, request, models, context.schema)
+    if (reserved?.kind != null) return readAnswer(reserved, request, models, context.schema)
     await ruled('beforeCommit', () => hooks.beforeCommit?.(hook))
   }
   // the function for several operations explains an objection by itself; an error would end this transaction
-  const call = withEcho(callMany(request, models, context.functionName, false), request.echo)
-  const [row] = await session.query(call.text, call.values)
-  const answer = readAnswer(row?.answer as string, request, models, context.schema)
+  const call = withEcho(callMany(request, models, context.functionName, false, alone), request.echo)
+  const [row] = await session.query(call.text, call.values).catch((error: unknown) => {
+    throw ownFault(error)
+  })
+  const answer = readAnswer(row, request, models, context.schema)
   if (hooks.afterCommit !== undefined) {
     const { rows } = JSON.parse(answer.body) as { rows: unknown[] }
     await ruled('afterCommit', () => hooks.afterCommit?.({ ...hook, rows }))

@@ -3,14 +3,18 @@ import type { Schema } from '../../core/schema/define.ts'
 import { schemaDigest } from '../../core/schema/digest.ts'
 import type { PostgresSession } from '../connection.ts'
 import type { BoundModel, BoundModels, Definition } from '../model/bound-model.ts'
-import { bind } from '../model/bound-model.ts'
+import { bind, wordsOf } from '../model/bound-model.ts'
 import { pinned } from '../model/column-values.ts'
 import { MIGRATE_HINT, sqlstateOf } from '../sqlstate.ts'
+import type { Dictionary } from './entry.ts'
+import { dictionaryOf } from './entry.ts'
 import type { Settings } from './settings.ts'
 
 /** What the running application knows of the database: the models as they were compiled, and its defaults. */
 export interface Manifest {
   readonly models: BoundModels
+  /** What this schema calls what the log keeps by number. */
+  readonly dictionary: Dictionary
   /** The connection's own statement timeout in milliseconds; 0 when there is none. */
   readonly statementTimeoutMs: number
   /** Settings that a read of such a model must have, because the connection's own differ; see `pinned`. */
@@ -58,6 +62,9 @@ from ${s}.model m where m.digest = $1::text`,
   }
   return {
     models,
+    dictionary: dictionaryOf(
+      [...models].map(([name, bound]) => ({ name, rel: bound.rel, ...wordsOf(bound) })),
+    ),
     statementTimeoutMs: Number(rows[0]?.timeout ?? 0),
     pins: (model) => (model.pinned && rows[0]?.plain === 'false' ? pinned : {}),
   }

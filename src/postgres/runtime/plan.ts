@@ -1,6 +1,7 @@
 import type { CommitRequest, Operation } from '../../core/adapter.ts'
 import { isJudged } from '../../core/rules/staleness.ts'
 import type { BoundModels } from '../model/bound-model.ts'
+import { call, manyParameters, oneParameters, reserveParameters } from '../parameters.ts'
 
 /** A statement and its parameters. */
 export interface Call {
@@ -11,11 +12,6 @@ export interface Call {
 /** The functions compiled for one schema, by model and verb; `null` is the commit of several operations. */
 export type FunctionName = (model: string | null, verb: string) => string
 
-const ONE =
-  '($1::text, $2::text, $3::text, $4::text, $5::text, $6::text::jsonb, $7::text::bigint, $8::text, $9::text, $10::text, $11::text)'
-const MANY =
-  '($1::text, $2::text, $3::text, $4::text, $5::text::jsonb, $6::text::jsonb, $7::text::jsonb, $8::text::int, $9::text::jsonb, $10::text, $11::text, $12::text::boolean)'
-
 /** The log's spelling of the tenant: '' for none, because a key column takes no null. */
 const tenantText = (tenant: string | null): string => tenant ?? ''
 
@@ -25,70 +21,83 @@ const tenantText = (tenant: string | null): string => tenant ?? ''
  * this statement and the transaction that it opens do it here.
  */
 export function reserveCall(request: CommitRequest, schema: string, lockTimeoutMs: number): Call {
+  const { text, values } = call(`${schema}.reserve`, reserveParameters, keyOf(request))
   return {
-    text: `select set_config('lock_timeout', $5::text, true) as bounded,
-  ${schema}.reserve($1::text, $2::text, $3::text, $4::text) as answer`,
-    values: [
-      tenantText(request.tenant),
-      request.idempotencyKey,
-      request.intent,
-      request.intentHash,
-      `${lockTimeoutMs}ms`,
-    ],
+    // the wait is bounded before the function is called: without OFFSET the planner may do it after
+    text: `select a.kind, a.body from (select set_config('lock_timeout', $${values.length + 1}::text, true) offset 0) b, ${text} a`,
+    values: [...values, `${lockTimeoutMs}ms`],
   }
 }
 
+const keyOf = (request: CommitRequest) => ({
+  tenant: tenantText(request.tenant),
+  key: request.idempotencyKey,
+  intent: request.intent,
+  intent_hash: request.intentHash,
+})
+
+/** @param alone whether the transaction is the endpoint's own. */
+const commitOf = (request: CommitRequest, alone: boolean) => ({
+  ...keyOf(request),
+  participant_id: request.scope.participantId ?? null,
+  participant_kind: request.scope.participantKind ?? null,
+  alone: String(alone),
+})
+
+const answerOf = ({ text, values }: Call): Call => ({ text: `select a.kind, a.body from ${text} a`, values })
+
 /** The call for a commit of one operation. */
-export function callOne(request: CommitRequest, operation: Operation, functionName: FunctionName): Call {
-  return {
-    text: `select ${functionName(operation.model.name, operation.type.toLowerCase())}${ONE} as answer`,
-    values: [
-      tenantText(request.tenant),
-      request.idempotencyKey,
-      request.intent,
-      request.intentHash,
-      operation.id,
-      JSON.stringify(operation.input),
-      operation.readAt === null ? null : String(operation.readAt),
-      operation.onStale,
-      operation.transactionId,
-      request.scope.participantId ?? null,
-      request.scope.participantKind ?? null,
-    ],
-  }
+export function callOne(
+  request: CommitRequest,
+  operation: Operation,
+  functionName: FunctionName,
+  alone: boolean,
+): Call {
+  const { id, input, readAt, onStale, transactionId } = operation
+  return answerOf(
+    call(functionName(operation.model.name, operation.type.toLowerCase()), oneParameters, {
+      ...commitOf(request, alone),
+      id,
+      input: JSON.stringify(input),
+      read_at: readAt === null ? null : String(readAt),
+      on_stale: onStale,
+      transaction_id: transactionId,
+    }),
+  )
 }
 
 /**
- * Rows of one model. `id` and `op` run parallel, a row once for each operation on it; behind them in `id` alone stand
- * rows that need not be there. `n` counts each row once.
+ * Rows of one table. `ids` and `operations` run parallel, a row once for each operation on it; behind them in `ids`
+ * alone stand rows that need not be there. `count` counts each row once.
  */
 interface Lock {
-  m: string
-  del: boolean
-  n: number
-  id: string[]
-  op: number[]
+  model: string
+  rel: number
+  delete: boolean
+  count: number
+  ids: string[]
+  operations: number[]
 }
 
-/** What was decided on which stamp, by all that such operations can have in common: `i`, `id` and `r` run parallel. */
+/** What was decided on which stamp, by all that such operations can have in common; the arrays run parallel. */
 interface Reads {
-  m: string
-  s: string
-  t: string
-  w: string
+  model: string
+  rel: number
+  mode: string
+  type: string
   /** The fields that a merge compares; none where a merge is not possible. */
-  f: readonly (string | undefined)[] | undefined
-  i: number[]
-  id: string[]
-  r: number[]
+  fields: readonly (string | undefined)[] | undefined
+  indexes: number[]
+  ids: string[]
+  stamps: number[]
 }
 
 interface Group {
-  m: string
-  t: string
-  i: number[]
-  id: (string | null)[]
-  d: unknown[]
+  model: string
+  type: string
+  indexes: number[]
+  ids: (string | null)[]
+  inputs: unknown[]
 }
 
 /**
@@ -100,28 +109,37 @@ export function callMany(
   models: BoundModels,
   functionName: FunctionName,
   strict: boolean,
+  alone: boolean,
 ): Call {
   const { operations } = request
-  const transactions = operations.some(({ transactionId }) => transactionId !== null)
-    ? JSON.stringify(operations.map(({ transactionId }) => transactionId))
-    : null
-  return {
-    text: `select ${functionName(null, 'commit')}${MANY} as answer`,
-    values: [
-      tenantText(request.tenant),
-      request.idempotencyKey,
-      request.intent,
-      request.intentHash,
-      JSON.stringify(locks(operations)),
-      JSON.stringify(reads(operations, request.tenant, models)),
-      JSON.stringify(groups(operations)),
-      String(operations.length),
-      transactions,
-      request.scope.participantId ?? null,
-      request.scope.participantKind ?? null,
-      String(strict),
-    ],
+  const rels = (operation: Operation): number => models.get(operation.model.name)?.rel ?? 0
+  return answerOf(
+    call(functionName(null, 'commit'), manyParameters, {
+      ...commitOf(request, alone),
+      locks: JSON.stringify(locks(operations, rels)),
+      reads: JSON.stringify(reads(operations, rels)),
+      groups: JSON.stringify(groups(operations, rels)),
+      own: JSON.stringify(own(operations, rels)),
+      count: String(operations.length),
+      transactions: operations.some(({ transactionId }) => transactionId !== null)
+        ? JSON.stringify(operations.map(({ transactionId }) => transactionId))
+        : null,
+      strict: String(strict),
+    }),
+  )
+}
+
+type Rels = (operation: Operation) => number
+
+/** The rows that the commit writes, by table: it tells them itself. */
+function own(operations: readonly Operation[], rels: Rels): Record<string, string[]> {
+  const rows: Record<string, string[]> = {}
+  for (const operation of operations) {
+    if (operation.id === null) continue
+    const rel = rels(operation)
+    rows[rel] = [...(rows[rel] ?? []), operation.id]
   }
+  return rows
 }
 
 /** Whether rows of one model may refer to rows of the other, as far as the schema says. */
@@ -140,39 +158,49 @@ function pointsAtOwn({ model, input }: Operation): boolean {
   return fields.some((field) => input[field] != null)
 }
 
-const rowOf = ({ model, id }: Operation): string => `${model.name}/${id}`
+/** A row's address: two models may stand on one table. */
+const rowOf = (operation: Operation, rels: Rels): string => `${rels(operation)}/${operation.id}`
 
 /**
  * Rows that must be there when the commit starts, which is what is not created earlier in it, and rows that are judged:
- * a CREATE that is held back leaves those behind it to the row that is there. Models by name, for the lock order.
+ * a CREATE that is held back leaves those behind it to the row that is there. Tables by number, for the lock order.
  */
-function locks(operations: readonly Operation[]): Lock[] {
+function locks(operations: readonly Operation[], rels: Rels): Lock[] {
   const created = new Set<string>()
   const named = new Set<string>()
-  const byModel = new Map<string, Lock & { beside: string[] }>()
+  const byTable = new Map<number, Lock & { beside: string[] }>()
   for (const operation of operations) {
     const { type, model, id, index } = operation
     if (id === null) continue
-    const row = rowOf(operation)
+    const row = rowOf(operation, rels)
     const needed = type !== 'CREATE' && !created.has(row)
     if (type === 'CREATE') created.add(row)
     if (!needed && !isJudged(operation)) continue
-    const lock = byModel.get(model.name) ?? { m: model.name, del: false, n: 0, id: [], op: [], beside: [] }
-    byModel.set(model.name, lock)
-    lock.del ||= type === 'DELETE'
+    const rel = rels(operation)
+    const lock = byTable.get(rel) ?? {
+      model: model.name,
+      rel,
+      delete: false,
+      count: 0,
+      ids: [],
+      operations: [],
+      beside: [],
+    }
+    byTable.set(rel, lock)
+    lock.delete ||= type === 'DELETE'
     if (needed) {
-      lock.id.push(id)
-      lock.op.push(index)
+      lock.ids.push(id)
+      lock.operations.push(index)
     } else lock.beside.push(id)
-    if (!named.has(row)) lock.n += 1
+    if (!named.has(row)) lock.count += 1
     named.add(row)
   }
-  return [...byModel.values()]
-    .sort((a, b) => (a.m < b.m ? -1 : 1))
-    .map(({ beside, id, ...lock }) => ({ ...lock, id: [...id, ...beside] }))
+  return [...byTable.values()]
+    .sort((a, b) => a.rel - b.rel)
+    .map(({ beside, ids, ...lock }) => ({ ...lock, ids: [...ids, ...beside] }))
 }
 
-function reads(operations: readonly Operation[], tenant: string | null, models: BoundModels): Reads[] {
+function reads(operations: readonly Operation[], rels: Rels): Reads[] {
   const sets = new Map<string, Reads>()
   for (const operation of operations) {
     if (!isJudged(operation)) continue
@@ -185,19 +213,19 @@ function reads(operations: readonly Operation[], tenant: string | null, models: 
           : [model.archive?.name]
     const name = JSON.stringify([model.name, onStale, type, onStale === 'merge' ? fields : null])
     const set = sets.get(name) ?? {
-      m: model.name,
-      s: onStale,
-      t: type,
-      w: models.get(model.name)?.model.policy.by === 'none' ? '' : tenantText(tenant),
-      f: fields,
-      i: [],
-      id: [],
-      r: [],
+      model: model.name,
+      rel: rels(operation),
+      mode: onStale,
+      type,
+      fields,
+      indexes: [],
+      ids: [],
+      stamps: [],
     }
     sets.set(name, set)
-    set.i.push(index)
-    set.id.push(id)
-    set.r.push(readAt)
+    set.indexes.push(index)
+    set.ids.push(id)
+    set.stamps.push(readAt)
   }
   return [...sets.values()]
 }
@@ -208,7 +236,7 @@ function reads(operations: readonly Operation[], tenant: string | null, models: 
  * a related model, whose foreign key it may be, across one that points at a row of its own model, or across a DELETE,
  * whose cascades reach rows that the commit does not name.
  */
-function groups(operations: readonly Operation[]): Group[] {
+function groups(operations: readonly Operation[], rels: Rels): Group[] {
   const sets = new Map<string, Group>()
   let turns = new Map<string, number>()
   let seen = new Set<Operation['model']>()
@@ -229,15 +257,21 @@ function groups(operations: readonly Operation[]): Group[] {
     }
     seen.add(model)
     if (points) pointed.add(model)
-    const row = rowOf(operation)
+    const row = rowOf(operation, rels)
     const turn = turns.get(row) ?? 0
     if (operation.id !== null) turns.set(row, turn + 1)
     const name = `${section} ${turn} ${operation.model.name} ${operation.type}`
-    const set = sets.get(name) ?? { m: operation.model.name, t: operation.type, i: [], id: [], d: [] }
+    const set = sets.get(name) ?? {
+      model: operation.model.name,
+      type: operation.type,
+      indexes: [],
+      ids: [],
+      inputs: [],
+    }
     sets.set(name, set)
-    set.i.push(operation.index)
-    set.id.push(operation.id)
-    set.d.push(operation.input)
+    set.indexes.push(operation.index)
+    set.ids.push(operation.id)
+    set.inputs.push(operation.input)
   }
   const order = (name: string): number[] => name.split(' ', 2).map(Number)
   // later turns of a row after earlier ones, whatever other rows did; Map and sort keep first appearance within a turn

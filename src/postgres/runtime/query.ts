@@ -1,7 +1,8 @@
 import type { Condition, ListRequest, LoadRequest } from '../../core/adapter.ts'
 import type { BoundField, BoundModel, BoundModels } from '../model/bound-model.ts'
-import { boundField, entityId, rowJson, tenantCondition } from '../model/bound-model.ts'
+import { boundField, entityId, keyCondition, rowJson, tenantCondition } from '../model/bound-model.ts'
 import { comparable, scalarValue, sortText } from '../model/column-values.ts'
+import { PAGE_BYTES } from '../sql/index.ts'
 import type { Call } from './plan.ts'
 
 /**
@@ -10,24 +11,22 @@ import type { Call } from './plan.ts'
  * between the two would be lost to `readAt`.
  */
 
-const stampOf = (s: string, entity: string, model: string, tenant: string): string =>
-  `coalesce((select e.position from ${s}.outbox e
-    where (e.entity_id, e.model) = (${entity}, '${model}') and e.tenant = ${tenant}
-    order by e.entity_id desc, e.model desc, e.position desc limit 1), 0)`
+/** The stamp of a row that is there: its last entry, whoever it was told to. */
+const stampOf = (s: string, entity: string, rel: number): string =>
+  `coalesce((select l.position from ${s}.log l where (l.key, l.rel) = (${entity}, ${rel})
+    order by l.key desc, l.rel desc, l.position desc limit 1), 0)`
 
-/** One row and its stamp; a missing row has the stamp of its own log, as far as this tenant's log knows it. */
+/** One row and its stamp; a missing row has the stamp of what this tenant was told of it. */
 export function loadCall(request: LoadRequest, bound: BoundModel, models: BoundModels, s: string): Call {
-  const { column } = bound.key
-  const free = bound.model.policy.by === 'none'
   const owned = tenantCondition(bound, models, 't', '$2::text')
-  const logTenant = free ? `''` : '$2::text'
   return {
-    text: `select r.row as "row", ${stampOf(s, 'coalesce(r.id, $1::text)', bound.model.name, logTenant)}::text as "stamp"
+    text: `select r.row as "row", case when r.id is not null then ${stampOf(s, 'r.id', bound.rel)}
+  else ${s}.stamp_for(${bound.rel}, $1::text, $2::text, false) end::text as "stamp"
 from (select) one left join lateral (
   select ${rowJson(bound, 't')} as row, ${entityId(bound, 't')} as id
   from ${bound.table} t
-  where t.${column.sql} = ${scalarValue(column.base, column.type, '$1::text')}${owned === null ? '' : ` and ${owned}`}) r on true`,
-    values: free ? [request.id] : [request.id, request.tenant],
+  where ${keyCondition(bound, 't', '$1::text')}${owned === null ? '' : ` and ${owned}`}) r on true`,
+    values: [request.id, request.tenant ?? ''],
   }
 }
 
@@ -40,16 +39,12 @@ class Parameters {
   }
 }
 
-/** A page, of rows or of events, ends with the row that reaches this many bytes; the next page goes on from there. */
-export const PAGE_BYTES = 16 * 1024 * 1024
-
 /** Rows that `related` embeds for one parent at most: enough for a screen, bounded for the server. */
 const RELATED_MAX = 1000
 
 /** A page of rows, one more than the limit, each with its id, the order field's value and its stamp. */
 export function listCall(request: ListRequest, bound: BoundModel, models: BoundModels, s: string): Call {
   const parameters = new Parameters()
-  const free = bound.model.policy.by === 'none'
   const conditions: string[] = []
   // a parameter that no part of the statement uses is refused: its type cannot be told
   const scoped = [bound.model, ...request.related.map(({ model }) => model)].some(
@@ -79,7 +74,7 @@ from (
 select ${row} as "row",
   ${entityId(bound, 't')} as "id",
   ${sortText(order.column, `t.${order.column.sql}`)} as "value",
-  ${stampOf(s, entityId(bound, 't'), bound.model.name, free ? `''` : (tenant ?? `''`))}::text as "stamp"
+  ${stampOf(s, entityId(bound, 't'), bound.rel)}::text as "stamp"
 from ${bound.table} t
 ${conditions.length === 0 ? '' : `where ${conditions.join('\n  and ')}\n`}order by ${sorted}
 limit ${request.limit + 1}) q) p where p.before < ${PAGE_BYTES}`,

@@ -4,6 +4,7 @@ import { readFeedCursor, sealFeedCursor } from '../../core/protocol/cursor.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../connection.ts'
 import { readCommitted } from '../connection.ts'
 import type { BoundModel } from '../model/bound-model.ts'
+import { eventsCall, pageOf } from './entry.ts'
 import { fitId, fitTenant } from './fit.ts'
 import type { Manifest } from './manifest.ts'
 import { listCall, loadCall } from './query.ts'
@@ -43,7 +44,7 @@ export async function list(
     { ...at.pins(bound), ...settings },
     async (session) => {
       // the set's stamp is a horizon read before the rows: one read with or after them vouches for rows not seen
-      const [first] = await session.query(`select ${s}.horizon()::text as stamp`, [])
+      const [first] = await session.query(`select ${s}.set_stamp()::text as stamp`, [])
       return [first?.stamp ?? '0', await session.query(call.text, call.values)] as const
     },
   )
@@ -62,21 +63,15 @@ export async function events(
   settings: Settings,
 ): Promise<string> {
   const tenant = fitTenant(at.models, request.tenant)
-  const start =
-    request.cursor === undefined
-      ? { epoch: null, position: 0, base: 0 }
-      : readFeedCursor(request.cursor, tenant)
-  const models = `{${[...at.models.keys()].join(',')}}`
+  const start = request.cursor === undefined ? null : readFeedCursor(request.cursor, tenant)
+  const call = eventsCall(s, tenant, at.dictionary, start, request.limit)
   const read = (session: PostgresSession): Promise<readonly TextRow[]> =>
-    session.query(
-      `select f.verdict, f.epoch, f.through::text, f.base::text, f.events
-from ${s}.events($1::text, $2::text::text[], $3::text, $4::text::bigint, $5::text::bigint, $6::text::int) f`,
-      [tenant, models, start.epoch, String(start.position), String(start.base), String(request.limit)],
-    )
-  const [page] = await (Object.keys(settings).length === 0
-    ? read(readCommitted(connection))
+    session.query(call.text, call.values)
+  const rows = await (Object.keys(settings).length === 0
+    ? read(readCommitted(connection as PostgresConnection))
     : withSettings(connection, settings, read))
-  if (page?.verdict != null) throw new PosternError(page.verdict as 'cursor_expired' | 'cursor_invalid')
-  const next = sealFeedCursor(page?.epoch as string, tenant, Number(page?.through), Number(page?.base))
-  return `{"events":[${page?.events ?? ''}],"nextCursor":"${next}"}`
+  const page = pageOf(rows, at.dictionary)
+  if (page.verdict !== null) throw new PosternError(page.verdict)
+  const next = sealFeedCursor(page, tenant)
+  return `{"events":[${page.events.map(({ text }) => text).join(',')}],"nextCursor":"${next}"}`
 }

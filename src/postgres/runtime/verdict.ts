@@ -1,13 +1,14 @@
 import type { CommitAnswer, CommitRequest } from '../../core/adapter.ts'
 import type { ErrorCode } from '../../core/errors.ts'
 import { PosternError } from '../../core/errors.ts'
+import type { TextRow } from '../connection.ts'
 import type { BoundModels } from '../model/bound-model.ts'
 import type { Frame } from '../sqlstate.ts'
 import { codeWithin, DatabaseError, frameOf } from '../sqlstate.ts'
 
 interface Verdict {
   code?: 'stale_context' | 'entity_not_found' | 'idempotency_conflict' | 'idempotency_key_expired'
-  operations?: unknown[]
+  operations?: { index: number; model?: string; id?: string }[]
   sqlstate?: string
   index?: number | null
   model?: string
@@ -20,19 +21,18 @@ interface Verdict {
 }
 
 /**
- * Reads what a commit function answers: `A` and the body of a commit that was applied, `R` and the body of one that
- * was applied before, `E` and a verdict. Verdicts are values and not database errors, because client libraries
- * disagree about what they keep of an error.
+ * Reads what a commit function answers: `applied`, `replayed` or `refused`, and the text. Verdicts are values and not
+ * database errors, because client libraries disagree about what they keep of an error.
  */
 export function readAnswer(
-  answer: string,
+  row: TextRow | undefined,
   request: CommitRequest,
   models: BoundModels,
   s: string,
 ): CommitAnswer {
-  const body = answer.slice(1)
-  if (answer[0] === 'E') throw refused(body, request, models, s)
-  return { body, replayed: answer[0] === 'R' }
+  const { kind, body } = row as { kind: string; body: string }
+  if (kind === 'refused') throw refused(body, request, models, s)
+  return { body, replayed: kind === 'replayed' }
 }
 
 function refused(text: string, request: CommitRequest, models: BoundModels, s: string): PosternError {
@@ -44,7 +44,11 @@ function refused(text: string, request: CommitRequest, models: BoundModels, s: s
     })
   }
   if (verdict.code !== undefined) {
-    const { operations } = verdict
+    const operations = verdict.operations?.map(({ index, model, ...rest }) => ({
+      index,
+      model: model ?? request.operations[index]?.model.name,
+      ...rest,
+    }))
     return new PosternError(verdict.code, undefined, {
       details: operations === undefined ? undefined : { operations },
     })
@@ -87,7 +91,7 @@ function objection(verdict: Verdict, request: CommitRequest, models: BoundModels
 }
 
 function messageOf(state: string, code: ErrorCode, frame: Frame | undefined): string | undefined {
-  if (state === 'PN409') return 'A trigger of the database suppressed the write.'
+  if (state === 'PN409') return 'A trigger or rule of the database suppressed the write.'
   if (frame === undefined || code !== 'source_adapter_misconfigured') return undefined
   return `The application's function ${frame.function} failed (SQLSTATE ${state}). The function is to be mended: postern and its tables are in order.`
 }

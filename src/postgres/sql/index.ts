@@ -1,4 +1,4 @@
-import { lockNamespace } from '../signals.ts'
+import { lockNamespace, locks, run } from '../signals.ts'
 import { embedded } from './embedded.ts'
 
 /** A page, of rows or of events, ends with the row that reaches this many bytes; the next page goes on from there. */
@@ -10,6 +10,8 @@ export function statements(file: keyof typeof embedded, schema: string): readonl
     schema,
     lockNamespace: String(lockNamespace(schema)),
     pageBytes: String(PAGE_BYTES),
+    ...locks.registry(schema),
+    run: run(schema),
   }
   return embedded[file].map((text) =>
     text.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => {
@@ -22,4 +24,6 @@ export function statements(file: keyof typeof embedded, schema: string): readonl
 
 /** The functions that no model changes. Each migration run replaces them. */
 export const sharedFunctions = (schema: string): readonly string[] =>
-  (['commit', 'feed', 'retention', 'values'] as const).flatMap((file) => statements(file, schema))
+  (['positions', 'staleness', 'commits', 'capture', 'feed', 'retention', 'values'] as const).flatMap((file) =>
+    statements(file, schema),
+  )

@@ -5,6 +5,7 @@ create table {{schema}}.relay (
   epoch text collate "C",
   position bigint not null default 0,
   base bigint not null default 0,
+  mark text not null default '',
   -- who delivers, until when, and the number that outdates those before
   holder text collate "C",
   fence bigint not null default 0,

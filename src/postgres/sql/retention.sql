@@ -1,9 +1,9 @@
--- One step of compaction: of each row with a change in the next _window positions, all older events go. The last
--- event of every row stays for good, so that every readAt stays decidable and a new follower still sees every row.
+-- One step of compaction: of each row with a change in the next _window positions, all older entries go. The last
+-- entry of every row stays for good, so that every readAt stays decidable and a new follower still sees every row.
 -- Never past the horizon, the retention time, or a named cursor that has not read so far.
--- Answers how many events went and whether there is more to do; call it until there is not, each in its own transaction.
-create or replace function {{schema}}.prune_outbox(_window int, out pruned bigint, out through bigint, out more boolean)
-language plpgsql volatile as $$
+-- Answers how many entries went and whether there is more to do; call it until there is not, each in its own transaction.
+create or replace function {{schema}}.prune_log(_window int, out pruned bigint, out through bigint, out more boolean)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare _mark bigint; _limit bigint; _young bigint; _since timestamptz; _gone bigint[];
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -13,16 +13,16 @@ begin
   -- one at a time; a second caller has nothing to do
   pruned := 0;
   more := false;
-  select m.pruned_through, now() - m.outbox_retention into _mark, _since from {{schema}}.meta m for update skip locked;
+  select m.pruned_through, now() - m.log_retention into _mark, _since from {{schema}}.meta m for update skip locked;
   if not found then return; end if;
   through := _mark;
   _limit := {{schema}}.horizon();
   select least(_limit, min(f.position)) into _limit from {{schema}}.follower f;
   if _limit <= _mark then return; end if;
 
-  -- the first event that is too young is looked for within the window: it may stand millions of events away
+  -- the first entry that is too young is looked for within the window: it may stand millions of entries away
   select max(w.position), min(w.position) filter (where w.at >= _since) into through, _young from (
-    select o.position, o.at from {{schema}}.outbox o where o.position > _mark and o.position <= _limit
+    select o.position, o.at from {{schema}}.log o where o.position > _mark and o.position <= _limit
     order by o.position limit greatest(_window, 1)) w;
   _limit := least(_limit, _young - 1);
   through := least(through, _limit);
@@ -30,25 +30,31 @@ begin
     through := _mark;
     return;
   end if;
-  -- row by row and by an array: a join would be planned for a log of unknown length, and read all of it
+  -- Row by row and by an array: a join would be planned for a log of unknown length, and read all of it.
+  -- Below the mark a row has one entry, its last: looking for all of them would walk what earlier steps deleted.
+  -- point: prune-below
   _gone := array(
     select e.position from (
-      select o.entity_id, o.model, o.tenant, max(o.position) as position from {{schema}}.outbox o
+      select o.key, o.rel, max(o.position) as position from {{schema}}.log o
       where o.position > _mark and o.position <= through
-      group by o.entity_id, o.model, o.tenant) l,
+      group by o.key, o.rel) l,
     lateral (
-      select o.position from {{schema}}.outbox o
-      where (o.entity_id, o.model) = (l.entity_id, l.model) and o.position < l.position
-        and o.tenant is not distinct from l.tenant
-      offset 0) e);
-  delete from {{schema}}.outbox o where o.position = any(_gone);
+      (select o.position from {{schema}}.log o
+      where (o.key, o.rel) = (l.key, l.rel) and o.position > _mark and o.position < l.position
+      offset 0)
+      union all
+      (select o.position from {{schema}}.log o
+      where (o.key, o.rel) = (l.key, l.rel) and o.position <= _mark
+      order by o.key desc, o.rel desc, o.position desc limit 1)) e);
+  delete from {{schema}}.log o where o.position = any(_gone);
   get diagnostics pruned = row_count;
   update {{schema}}.meta m set pruned_through = through;
   more := through < _limit;
 end $$;
 
 -- Deletes keys that are past twice their retention. Until then a replay of an expired key is told so.
-create or replace function {{schema}}.prune_ledger(_batch int) returns bigint language plpgsql volatile as $$
+create or replace function {{schema}}.prune_ledger(_batch int) returns bigint
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare _n bigint;
 begin
   delete from {{schema}}.ledger l where (l.key, l.tenant) in (

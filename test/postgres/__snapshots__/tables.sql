@@ -1,28 +1,52 @@
 create table postern.meta (
   -- one row
   one boolean primary key default true check (one),
-  -- names this log; a dump that is restored elsewhere is told apart by postern.epoch()
+  -- names this log: renew_log gives it another name, and every cursor ends
   incarnation uuid not null default gen_random_uuid(),
   -- superseded events up to here may be gone
   pruned_through bigint not null default 0,
   ledger_retention interval not null default '30 days',
-  outbox_retention interval not null default '30 days'
+  log_retention interval not null default '30 days',
+  -- of the functions that are installed: an older package does not replace them
+  engine int not null default 0
 );
 
 insert into postern.meta default values;
 
+-- 48 bits is the room that a lock key of the in-flight registry has for a position; CACHE above 1 would
+-- hand positions out of order, and followers would skip events: every commit checks it
 create sequence postern.position_seq as bigint maxvalue 281474976710655 no cycle cache 1;
 
-create table postern.outbox (
+-- which run of which server gives positions for which log, see postern.open_run. A sequence, for it must not wait for a commit
+create sequence postern.run_seq as bigint minvalue -9223372036854775808 start 0 cache 1;
+
+-- The tables that the log knows, by small numbers: an oid does not outlive a dump, a name does not outlive a renaming.
+create table postern.relation (
+  rel int primary key,
+  name text collate "C" not null unique,
+  -- the table's oid, and the database that it is one of
+  oid oid not null,
+  world text not null,
+  -- how the tenant of a row is found: 'none', 'column <attnum>', 'parent <attnum> <rel>'
+  scope text not null,
+  parent int,
+  capture boolean not null default false
+);
+
+create table postern.log (
   position bigint primary key,
-  -- '' for rows of nobody, which every tenant reads; null where the owner is not known, which only the feed of all reads
+  -- one row of the application: its table and its key's canonical text
+  rel int not null,
+  key text collate "C" not null,
+  -- who is told. '' everybody, null nobody that is known: only the feed of all reads it
   tenant text collate "C",
-  model text collate "C" not null,
-  entity_id text collate "C" not null,
+  -- BASE: whose row it was before it first moved; not told to followers
   type text collate "C" not null,
+  -- {"<attnum>": value as it travels}
   data text not null,
-  changed text[],
-  key text collate "C",
+  -- by attnum; null: not known, or the row came or went
+  changed int2[],
+  commit_key text collate "C",
   index int,
   transaction_id text,
   participant_id text,
@@ -32,7 +56,12 @@ create table postern.outbox (
   at timestamptz not null default clock_timestamp()
 );
 
-create index outbox_entity on postern.outbox (entity_id, model, position);
+create index log_row on postern.log
+  -- staleness, row stamps, telling and compaction: the log of one row, in order
+  (key, rel, position);
+
+-- compressing on the hot path costs more than the space is worth
+alter table postern.log alter data set storage external;
 
 create table postern.ledger (
   tenant text collate "C" not null,
@@ -46,15 +75,16 @@ create table postern.ledger (
 
 create index ledger_at on postern.ledger using brin (at);
 
-alter table postern.outbox alter data set storage external;
-
 alter table postern.ledger alter body set storage external;
 
 create table postern.model (
   -- which schema of which version of the library the compiled functions serve
   digest text collate "C" not null,
   name text collate "C" not null,
+  rel int not null,
   definition jsonb not null,
+  -- its words for what the log keeps by number
+  words jsonb not null,
   compiled_at timestamptz not null default now(),
   primary key (digest, name)
 );
@@ -67,8 +97,22 @@ create table postern.follower (
   seen_at timestamptz not null default now()
 );
 
+-- an entry on its way to a follower, behind what is told of the page
+create type postern.told as (
+  verdict text, epoch text, through bigint, base bigint, mark text,
+  position bigint, rel int, key text, type text, tenant text, data text, changed int2[],
+  commit_key text, index int, key_scope text, transaction_id text, occurred_at text
+);
+
+-- what a commit answers: applied, replayed or refused, and the text
+create type postern.answer as (kind text, body text);
+
+-- the last entry of a row
+create type postern.entry as (position bigint, type text, tenant text);
+
+-- one applied operation on its way to the log: `was` and `tenant`, whose row it was and is; `row`, as the caller reads it
 create type postern.applied as (
-  index int, model text, entity_id text, type text, tenant text, data text, changed text[]
+  index int, model text, rel int, key text, type text, was text, tenant text, gone text, data text, "row" text, changed int2[]
 );
 
 create table postern.relay (
@@ -78,6 +122,7 @@ create table postern.relay (
   epoch text collate "C",
   position bigint not null default 0,
   base bigint not null default 0,
+  mark text not null default '',
   -- who delivers, until when, and the number that outdates those before
   holder text collate "C",
   fence bigint not null default 0,
@@ -115,4 +160,16 @@ create index dead_letter_row on postern.dead_letter (relay, entity_id, model);
 
 create index dead_letter_queued on postern.dead_letter (relay, id) where queued_at is not null;
 
-create index outbox_tenant on postern.outbox ((tenant || ''), position);
+create index log_tenant on postern.log ((tenant || ''), position);
+
+-- names one walk over the log: message ids of one before are not taken for those of this one
+alter table postern.relay add column run text collate "C" not null default gen_random_uuid()::text;
+
+-- how many events the failing batch has
+alter table postern.relay add column batch_events int;
+
+-- sent so often since it was asked for, each time by a process that did not live to say how that went
+alter table postern.dead_letter add column tries int not null default 0;
+
+-- and not again before
+alter table postern.dead_letter add column retry_at timestamptz;

@@ -144,7 +144,7 @@ describe.each([
       await source.acknowledge('nightly', null)
     }
     if (prune) {
-      await owner.query(`update postern.outbox set at = '2020-01-01'`)
+      await owner.query(`update postern.log set at = '2020-01-01'`)
       await owner.query(`update postern.ledger set at = '2020-01-01'`)
       const { events, keys } = await source.prune()
       expect(Math.min(events, keys)).toBeGreaterThan(0)
@@ -179,8 +179,8 @@ describe.each([
   test('can with them neither rewrite the log nor move a row to another tenant, by no statement of its own', async () => {
     await give(grants(role, { tables: schema }))
     const refused = [
-      `update postern.outbox set data = ''`,
-      `delete from postern.outbox`,
+      `update postern.log set data = ''`,
+      `delete from postern.log`,
       `update postern.ledger set body = ''`,
       `delete from postern.ledger`,
       `update postern.meta set pruned_through = 0`,

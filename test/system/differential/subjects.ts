@@ -19,9 +19,9 @@ type Query = (text: string) => Promise<unknown>
 /** Everything that a program can have changed, as the database has it. The log comes first: memory has one too. */
 export const dumps = [
   `select jsonb_build_object('position', e.position, 'tenant', e.tenant, 'model', e.model, 'entityId', e.entity_id,
-    'type', e.type, 'data', e.data::jsonb, 'changed', e.changed, 'key', e.key, 'index', e.index,
+    'type', e.type, 'data', e.data, 'changed', e.changed, 'key', e.key, 'index', e.index,
     'transactionId', e.transaction_id, 'participantId', e.participant_id, 'participantKind', e.participant_kind, 'keyScope', e.key_scope) as row
-  from postern.outbox e order by e.position`,
+  from postern.changes e order by e.position`,
   `select jsonb_build_object('tenant', l.tenant, 'key', l.key, 'intent', l.intent, 'intentHash', l.intent_hash,
     'body', l.body) as row from postern.ledger l order by l.tenant, l.key`,
   ...['projects', 'tasks', 'comments', 'labels'].map(
@@ -32,7 +32,7 @@ export const dumps = [
 
 /** Empties what programs write; the countries stay. */
 export const emptyAll = `delete from comments; delete from tasks; delete from projects; delete from labels; delete from notes;
-  delete from postern.outbox; delete from postern.ledger; alter sequence postern.position_seq restart;`
+  delete from postern.log; delete from postern.ledger; alter sequence postern.position_seq restart;`
 
 function onPostgres(
   name: string,

@@ -167,7 +167,7 @@ describe('on a small server', () => {
       const traces = async () => {
         const { rows } = await pool.query(
           `select (select count(*) from entries where mark = $1)::int as rows,
-             (select count(*) from postern.outbox where key = $1)::int as events,
+             (select count(*) from postern.changes where key = $1)::int as events,
              (select count(*) from postern.ledger where key = $1)::int as keys`,
           [key],
         )
@@ -240,7 +240,7 @@ describe('what others do', () => {
       stamps.push(answer.stamps[0] as number)
       // the clock stood anywhere within two weeks when this was written
       const anytime = `now() + (random() - 0.5) * interval '14 days'`
-      await open.sql(`update postern.outbox set at = ${anytime} where position = $1`, [stamps.at(-1)])
+      await open.sql(`update postern.log set at = ${anytime} where position = $1`, [stamps.at(-1)])
       await open.sql(`update postern.ledger set at = ${anytime} where key = $1`, [`k${value}`])
     }
     const feed = await open.feed()

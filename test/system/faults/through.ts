@@ -51,7 +51,7 @@ export async function tracesOf(direct: OpenSource, key: string) {
   const [found] = await direct.sql(
     `select (select count(*) from entries where mark = $1)::int as rows,
        (select count(*) from postern.ledger where key = $1)::int as keys,
-       (select count(*) from postern.outbox where key = $1)::int as events,
+       (select count(*) from postern.changes where key = $1)::int as events,
        (select body from postern.ledger where key = $1) as body`,
     [key],
   )

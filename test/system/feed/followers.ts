@@ -48,7 +48,7 @@ export function followNaively(url: string, limit: number, ended: () => boolean):
   const poll: Poll = async (cursor = '0') => {
     const { rows } = await pool.query(
       `select o.position::float8, model || '/' || entity_id as row, type, (data::json ->> 'version')::int as version
-       from postern.outbox o where o.position > $1 order by o.position limit $2`,
+       from postern.changes o where o.position > $1 order by o.position limit $2`,
       [cursor, limit],
     )
     return { events: rows, cursor: String(rows.at(-1)?.position ?? cursor) }
@@ -106,7 +106,7 @@ function run(
 async function mustHold(pool: pg.Pool, cursor: string): Promise<boolean> {
   const position = JSON.parse(Buffer.from(cursor, 'base64url').toString())[3]
   const { rows } = await pool.query(
-    'select o.position::text from postern.outbox o where o.position > $1 order by o.position limit 1',
+    'select o.position::text from postern.log o where o.position > $1 order by o.position limit 1',
     [position],
   )
   if (rows.length === 0) return false

@@ -57,7 +57,7 @@ export async function runFeed(run: FeedRun): Promise<FeedReport> {
     )
     events = given.rows[0].n
     if (events >= run.events) {
-      const counted = await admin.query('select count(*)::int as n from postern.outbox')
+      const counted = await admin.query('select count(*)::int as n from postern.log')
       events = counted.rows[0].n
     }
     if (late && events > run.events / 2) {

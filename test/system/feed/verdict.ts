@@ -19,7 +19,7 @@ export interface Truth {
 export async function readTruth(client: pg.Client): Promise<Truth> {
   const { rows: log } = await client.query(
     `select o.position::float8, model || '/' || entity_id as row, type, (data::json ->> 'version')::int as version
-     from postern.outbox o order by o.position`,
+     from postern.changes o order by o.position`,
   )
   const { rows } = await client.query(
     `select 'parts/' || id as row, version from parts union all select 'notes/' || id, version from notes`,

@@ -24,11 +24,12 @@ create table witness (
 export const witness = `
 create function public.witness() returns trigger language plpgsql as $$
 begin
-  insert into public.witness values (new.position, new.tenant, new.model, new.entity_id, new.type, new.data::jsonb, new.changed, new.key, new.index, new.key_scope);
+  insert into public.witness select c.position, c.tenant, c.model, c.entity_id, c.type, c.data, c.changed, c.key, c.index, c.key_scope
+  from postern.changes c where c.position = new.position;
   return null;
 end $$;
-create trigger witness after insert on postern.outbox for each row execute function public.witness();
-update postern.meta set outbox_retention = '0';`
+create trigger witness after insert on postern.log for each row execute function public.witness();
+update postern.meta set log_retention = '0';`
 
 export type ModelName = 'items' | 'shared' | 'counters'
 export const tenants = ['north', 'south'] as const

@@ -133,7 +133,7 @@ test('the publication of docs/push.md carries every event to logical decoding, i
   await open.sql(sql)
   await using decoded = await slot(open, 'pgoutput')
   for (const id of ['a', 'b', 'a']) await write(open, id)
-  await open.sql(`update postern.outbox set at = now() - interval '1 year'`)
+  await open.sql(`update postern.log set at = now() - interval '1 year'`)
   expect((await open.source.prune()).events).toBe(1)
   const rows = await open.sql(
     `select encode(data, 'escape') as data from pg_logical_slot_get_binary_changes($1, null, null,
@@ -148,7 +148,7 @@ test('the publication of docs/push.md carries every event to logical decoding, i
   for (const [n, id] of ['a', 'b', 'a'].entries()) expect(inserts[n]).toContain(`"id":"${id}"`)
 })
 
-test('the columns that docs/push.md has Debezium read are those of the outbox', async () => {
+test('the columns that docs/push.md has Debezium read are those of the log', async () => {
   await using open = await openNotes()
   const [config = '{}'] = blocksOf('docs/push.md')
     .filter(({ language }) => language === 'json')
@@ -160,7 +160,7 @@ test('the columns that docs/push.md has Debezium read are those of the outbox', 
   })
   expect(columns.length).toBeGreaterThan(5)
   const known = await open.sql(
-    `select column_name as name from information_schema.columns where table_schema = 'postern' and table_name = 'outbox'`,
+    `select column_name as name from information_schema.columns where table_schema = 'postern' and table_name = 'log'`,
   )
   expect(known.map(({ name }) => name)).toEqual(expect.arrayContaining(columns))
 })

@@ -70,7 +70,7 @@ test('a holder whose heartbeats do not get through stops before its lease ends, 
   expect(await reason).toMatchObject({ name: 'LeaseLost' })
   expect(await running.relay.status()).toMatchObject({ position: 0, delivered: 0, attempt: 0 })
   // no older fence moves the cursor, buries or disables
-  const cursor = { epoch: 'x', position: 1, base: 0 }
+  const cursor = { epoch: 'x', position: 1, base: 0, mark: '' }
   const retry = { through: 1, attempt: 1, events: 1, waitMs: 0, error: 'x' }
   expect(await store.advance('1', 1000, cursor, { delivered: 1, buried: [] })).toBe(false)
   expect(await store.postpone('1', retry)).toBe(null)

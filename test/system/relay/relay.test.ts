@@ -38,7 +38,7 @@ describe.each(majors)('Postgres %i: a relay', (major) => {
     await until(() => first.got.length === 6)
     await first.stop()
     for (let n = 0; n < 6; n += 1) await write(open, 'n1')
-    await open.sql(`update postern.outbox set at = now() - interval '1 year'`)
+    await open.sql(`update postern.log set at = now() - interval '1 year'`)
     expect((await open.source.prune()).events).toBeLessThanOrEqual(6)
     const second = startRelay(open)
     await until(() => second.got.length === 6)
@@ -57,7 +57,7 @@ test('an event is handed on as the database wrote it, digit by digit', async () 
   await open.commit({ type: 'CREATE', model: 'notes', id: 'n', input: { text: 'x' } })
   // more digits than a double has, as a writer beside the endpoint may leave them
   await open.sql(
-    `update postern.outbox set data = '{"id":"n","text":"x","meta":{"exact":12345678901234567890.123}}'`,
+    `update postern.log set data = '{"id":"n","text":"x","meta":{"exact":12345678901234567890.123}}'`,
   )
   const bodies: string[] = []
   const running = startRelay(open, { sink: ({ body }) => void bodies.push(body) })

@@ -40,7 +40,7 @@ export async function audit(databaseUrl: string, work: Workload, follower: FeedF
       `select organization_id || ' ' || mark as name, count(*) as n from entries group by 1`,
     )
     const events = await counted(
-      `select tenant || ' ' || key as name, count(*) as n from postern.outbox group by 1`,
+      `select tenant || ' ' || key as name, count(*) as n from postern.changes group by 1`,
     )
 
     const raised = new Map<string, number>()
@@ -75,7 +75,7 @@ export async function audit(databaseUrl: string, work: Workload, follower: FeedF
     }
 
     type Event = { tenant: string; position: string }
-    const log = await rows<Event>('select tenant, position from postern.outbox order by position')
+    const log = await rows<Event>('select tenant, position from postern.changes order by position')
     for (const tenant of tenants) {
       const expected = log.filter((event) => event.tenant === tenant).map(({ position }) => Number(position))
       const seen = follower.positions(tenant)

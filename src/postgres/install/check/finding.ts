@@ -59,6 +59,16 @@ const observations = {
     message: `${schema}.position_seq has CACHE ${cache}: followers would skip events`,
     fix: `alter sequence ${schema}.position_seq cache 1`,
   }),
+  sequence_behind: (of: { schema: string; position: string; entry: string }): Words => ({
+    subject: of.schema,
+    message: `${of.schema}.position_seq is at ${of.position}, behind the log, whose last entry is ${of.entry}: commits are refused`,
+    fix: 'Run `npx postern renew-log`.',
+  }),
+  positions_half_used: (of: { schema: string; position: string }): Words => ({
+    subject: of.schema,
+    message: `${of.schema}.position_seq is at ${of.position}: half of the positions are used`,
+    fix: 'Plan a new log.',
+  }),
   tables_older: (of: { schema: string; version: number; wanted: number }): Words => ({
     subject: of.schema,
     message: `postern's tables are of version ${of.version}, this package needs ${of.wanted}`,

@@ -2,6 +2,7 @@ import type { Schema } from '../../../core/schema/define.ts'
 import { schemaDigest } from '../../../core/schema/digest.ts'
 import type { PostgresSession } from '../../connection.ts'
 import { compile, readTables } from '../migrate.ts'
+import { readInstalled } from '../relation.ts'
 import type { Statement } from '../statement.ts'
 import { migrations } from '../tables.ts'
 import { type Finding, finding } from './finding.ts'
@@ -29,7 +30,8 @@ const ours: readonly [table: string, privileges: readonly string[]][] = [
   ['meta', ['select']],
   ['model', ['select']],
   ['follower', ['select']],
-  ['outbox', ['select', 'insert']],
+  ['relation', ['select']],
+  ['log', ['select', 'insert']],
   ['ledger', ['select', 'insert']],
 ]
 
@@ -66,13 +68,23 @@ export async function checkInstallation(
 ): Promise<Finding[]> {
   const [at] = await session.query(
     `select (select q.seqcache::text from pg_sequence q where q.seqrelid = to_regclass('${s}.position_seq')) as cache,
-  has_table_privilege('${s}.migration', 'select')::text as readable`,
+  has_table_privilege('${s}.migration', 'select')::text as readable,
+  coalesce(pg_sequence_last_value(to_regclass('${s}.position_seq')), 0)::text as position,
+  (select coalesce(max(l.position), 0)::text from ${s}.log l) as entry`,
     [],
   )
   const findings: Finding[] = []
   if (at?.cache == null) findings.push(finding('error', 'sequence_missing', { schema: s }))
   else if (at.cache !== '1') {
     findings.push(finding('error', 'sequence_cached', { schema: s, cache: at.cache }))
+  }
+  if (at?.cache != null && BigInt(at.entry ?? 0) > BigInt(at.position ?? 0)) {
+    findings.push(
+      finding('error', 'sequence_behind', { schema: s, position: at.position ?? '', entry: at.entry ?? '' }),
+    )
+  }
+  if (BigInt(at?.position ?? 0) > 2n ** 47n) {
+    findings.push(finding('warning', 'positions_half_used', { schema: s, position: at?.position ?? '' }))
   }
   if (at?.readable === 'true') findings.push(...(await checkVersion(session, s)))
   return [...findings, ...(await checkFunctions(session, schema, s, path, changed))]
@@ -107,7 +119,12 @@ async function checkFunctions(
   if (compiled?.n === '0') return []
   let statements: readonly Statement[]
   try {
-    statements = compile(schema, await readTables(session, schema, s, path), { namespace: s })
+    statements = compile(
+      schema,
+      await readTables(session, schema, path),
+      { namespace: s },
+      await readInstalled(session, s, schemaDigest(schema)),
+    )
   } catch {
     // a model that does not fit its table has a finding of its own
     return []

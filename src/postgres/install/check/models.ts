@@ -2,9 +2,11 @@ import type { Model, Schema } from '../../../core/schema/define.ts'
 import { schemaDigest } from '../../../core/schema/digest.ts'
 import type { PostgresSession } from '../../connection.ts'
 import { bindTable } from '../../model/bind.ts'
-import type { BoundModel } from '../../model/bound-model.ts'
+import type { BoundModel, Definition } from '../../model/bound-model.ts'
+import { definitionOf } from '../../model/bound-model.ts'
 import { isMade, type Table } from '../../model/catalog.ts'
 import { MisfitError } from '../../model/fault.ts'
+import { captureTriggers } from '../compile-relation.ts'
 import { readTables } from '../migrate.ts'
 import { type Finding, finding, misfit } from './finding.ts'
 import { rights } from './rights.ts'
@@ -39,7 +41,7 @@ export async function checkModels(
   if (installed && kept.length === 0 && schema.models.size > 0) {
     findings.push(finding('error', 'schema_not_compiled', { schema: s, digest }))
   }
-  const tables = await readTables(session, schema, s, path)
+  const tables = await readTables(session, schema, path)
   for (const model of schema.models.values()) {
     const bound = bindOrTell(model, tables.get(model.name), findings)
     if (bound === undefined) continue
@@ -123,10 +125,10 @@ const isLocalTime = (sql: string | null): boolean =>
   sql !== null && localTimes.has(sql.replace(/\(\d\)$/, ''))
 
 async function isSame(session: PostgresSession, definition: string, bound: BoundModel): Promise<boolean> {
-  const { table, columns, triggers } = bound
   const [same] = await session.query(`select ($1::text::jsonb = $2::text::jsonb)::text as same`, [
     definition,
-    JSON.stringify({ table, columns, triggers }),
+    // the number is what the log calls the table, and no part of how it looks
+    JSON.stringify({ ...definitionOf(bound), rel: (JSON.parse(definition) as Definition).rel }),
   ])
   return same?.same === 'true'
 }
@@ -141,17 +143,18 @@ async function checkGuards(session: PostgresSession, bound: BoundModel, s: strin
   -- bits of tgtype: 2 before, 4 insert
   'fillsIn', exists (select from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal and g.tgtype & 6 = 6),
   'captures', (select coalesce(jsonb_agg(g.tgname), '[]') from pg_trigger g
-    where g.tgrelid = c.oid and g.tgname in ($2::text, $2::text || '_truncate') and g.tgenabled in ('O', 'A')))::text as guarded
+    where g.tgrelid = c.oid and g.tgname = any($2::text::text[]) and g.tgenabled in ('O', 'A')))::text as guarded
 from pg_class c join pg_namespace n on n.oid = c.relnamespace where format('%I.%I', n.nspname, c.relname) = $1::text`,
-    [table, `${s}_capture`],
+    [table, `{${captureTriggers(s).join(',')}}`],
   )
   const at = JSON.parse(row?.guarded as string) as Guarded
   const findings = checkColumns(bound, at.fillsIn)
   if (at.rowSecurity && at.passesBy) {
     findings.push(finding('error', 'row_security_bypassed', { model: model.name, table }))
   }
-  if (model.capture && at.captures.length < 2) {
-    findings.push(finding('error', 'capture_off', { model: model.name, table, trigger: `${s}_capture` }))
+  const off = captureTriggers(s).find((name) => !at.captures.includes(name))
+  if (model.capture && off !== undefined) {
+    findings.push(finding('error', 'capture_off', { model: model.name, table, trigger: off }))
   }
   return findings
 }

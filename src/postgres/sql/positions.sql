@@ -1,0 +1,142 @@
+-- Enters the in-flight registry and answers the position below which this transaction writes nothing: a shared
+-- advisory lock whose key carries the sequence's last value, held until the transaction ends, taken BEFORE nextval.
+-- A reader that finds it does not go past it. Once a transaction is enough, and needed: a lock for each row would
+-- fill the lock table. The first writer of a run of the server leaves a gap, see {{schema}}.open_run.
+create or replace function {{schema}}.register() returns bigint
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare _last bigint; _x text;
+begin
+  if current_setting('{{schema}}.registrant', true) = pg_current_xact_id()::text then
+    return current_setting('{{schema}}.registered', true)::bigint;
+  end if;
+  -- a commit lost in a crash would reuse positions that followers have seen
+  if current_setting('synchronous_commit') = 'off' then _x := set_config('synchronous_commit', 'on', true); end if;
+  -- point: open-run
+  if pg_sequence_last_value('{{schema}}.run_seq') is distinct from {{run}} then perform {{schema}}.open_run(); end if;
+  _last := coalesce(pg_sequence_last_value('{{schema}}.position_seq'), 0);
+  -- point: enter-registry
+  if pg_advisory_xact_lock_shared(({{lockNamespace}}::bigint << 48) | _last) is null then null; end if;
+  _x := set_config('{{schema}}.registered', _last::text, true);
+  _x := set_config('{{schema}}.registrant', pg_current_xact_id()::text, true);
+  return _last;
+end $$;
+
+-- The first writer after a server start, a promotion or a replacement of the log's file leaves a gap of 2^24 positions:
+-- what a lost time told lies in it. Neither step waits for a commit or is undone by a rollback; the jump comes first, so
+-- that whoever sees the run noted takes positions behind the gap. One at a time: a setval computed before another's
+-- jump would go back.
+create or replace function {{schema}}.open_run() returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare _top bigint;
+begin
+  perform pg_advisory_lock({{lockNamespace}}, 1);
+  begin
+    if pg_sequence_last_value('{{schema}}.run_seq') is distinct from {{run}} then
+      _top := greatest(coalesce(pg_sequence_last_value('{{schema}}.position_seq'), 0),
+        coalesce((select max(l.position) from {{schema}}.log l), 0));
+      if _top + (1 << 24) > 281474976710655 then
+        raise exception '{{schema}}: the positions of {{schema}}.log are at their end' using errcode = 'PN500';
+      end if;
+      -- point: gap
+      if _top > 0 then perform setval('{{schema}}.position_seq', _top + (1 << 24)); end if;
+      perform setval('{{schema}}.run_seq', {{run}});
+    end if;
+  exception when query_canceled or others then
+    perform pg_advisory_unlock({{lockNamespace}}, 1);
+    raise;
+  end;
+  perform pg_advisory_unlock({{lockNamespace}}, 1);
+end $$;
+
+-- After a restore: the log gets another name, so that every cursor ends, and the next writer jumps, so that stamps of the
+-- lost time lie in a gap.
+create or replace function {{schema}}.renew_log() returns text
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare _name uuid;
+begin
+  insert into {{schema}}.meta (pruned_through) select coalesce(max(l.position), 0) from {{schema}}.log l
+  on conflict (one) do update set incarnation = gen_random_uuid()
+  returning incarnation into _name;
+  perform setval('{{schema}}.run_seq', 0);
+  return left(md5(_name::text), 16);
+end $$;
+
+-- The position up to which the log is complete and may be told: the last visible entry at or below which nothing can
+-- still appear. Never the sequence's own value: the log of a transaction that aborted need not be on disk, and the
+-- position may be given again.
+-- First the end of the sequence, then who is in flight: a writer registers before it takes a position, so one that is
+-- not seen here takes positions above the end that was read. In one statement the two reads could come the other way.
+create or replace function {{schema}}.horizon() returns bigint
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare _end bigint; _oldest bigint;
+begin
+  if pg_is_in_recovery() then
+    raise exception '{{schema}}: the feed must be read on the primary, where the writers in flight are known' using errcode = 'PN500';
+  end if;
+  if (select q.seqcache from pg_sequence q where q.seqrelid = '{{schema}}.position_seq'::regclass) <> 1 then
+    raise exception '{{schema}}: {{schema}}.position_seq must have CACHE 1' using errcode = 'PN500';
+  end if;
+  _end := pg_sequence_last_value('{{schema}}.position_seq');
+  if _end is null then
+    if not has_sequence_privilege('{{schema}}.position_seq', 'USAGE, SELECT') then
+      raise exception '{{schema}}: no privilege on {{schema}}.position_seq' using errcode = '42501';
+    end if;
+    return 0;
+  end if;
+  select min({{registered}}) into _oldest from pg_locks l where {{ours}};
+  -- point: horizon
+  return coalesce((select max(l.position) from {{schema}}.log l where l.position <= least(_end, _oldest)), 0);
+end $$;
+
+-- The stamp of a set of rows that are read afterwards. A standby does not know who is in flight: 0, every change is later.
+create or replace function {{schema}}.set_stamp() returns bigint
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  if pg_is_in_recovery() then return 0; end if;
+  return {{schema}}.horizon();
+end $$;
+
+-- Names this log. Positions of another one say nothing here.
+create or replace function {{schema}}.epoch() returns text
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare _name uuid;
+begin
+  select m.incarnation into _name from {{schema}}.meta m;
+  if _name is null then
+    raise exception '{{schema}}: the row of {{schema}}.meta is missing; run `npx postern migrate`' using errcode = 'PN500';
+  end if;
+  return left(md5(_name::text), 16);
+end $$;
+
+-- Was this position told by this log? Whatever is told is the position of an entry. One that is neither there nor pruned
+-- was told by a log that is lost, also one below the end: a backup may lack an entry that was in flight while a later
+-- one was committed.
+create or replace function {{schema}}.known(_position bigint) returns boolean
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return _position = 0 or exists (select from {{schema}}.log l where l.position = _position)
+    or coalesce(_position <= (select m.pruned_through from {{schema}}.meta m), false);
+end $$;
+
+-- What a cursor carries beside its position: '' where there is no such entry.
+create or replace function {{schema}}.fingerprint(_position bigint) returns text
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return coalesce((select left(md5(concat_ws(' ', l.rel, l.key, l.type,
+      to_char(l.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), md5(l.data))), 12)
+    from {{schema}}.log l where l.position = _position), '');
+end $$;
+
+-- Who holds the feed back: transactions that have taken positions and not ended.
+create or replace function {{schema}}.blockers() returns table (
+  at_position bigint, pid int, prepared text, since timestamptz, state text, application text
+) language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  return query
+  select {{registered}}, l.pid,
+    case when l.pid is null then (select string_agg(p.gid, ', ') from pg_prepared_xacts p where p.database = current_database()) end,
+    a.xact_start, a.state, a.application_name
+  from pg_locks l left join pg_stat_activity a on a.pid = l.pid
+  where {{ours}}
+  order by 1;
+end $$;
