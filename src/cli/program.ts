@@ -6,6 +6,7 @@ import { addDeadLetters } from './commands/dead-letters.ts'
 import { addGenerate } from './commands/generate.ts'
 import { addGrants } from './commands/grants.ts'
 import { addInit } from './commands/init.ts'
+import { addKeys } from './commands/keys.ts'
 import { addMigrate } from './commands/migrate.ts'
 import { addPrune } from './commands/prune.ts'
 import { addPull } from './commands/pull.ts'
@@ -57,6 +58,7 @@ export function createProgram(): Command {
   addSend(program)
   addGenerate(program)
   addConform(program)
+  addKeys(program)
   return program
 }
 

@@ -72,6 +72,11 @@ export interface ListRequest extends RequestContext {
   readonly cursor?: string | undefined
   /** Position after which the page starts: the order field's value and the primary key, as they travel. */
   readonly after: { readonly value: unknown; readonly id: string } | undefined
+  /**
+   * The row after which the page starts, where its value is too long for a cursor. The endpoint looks the value up and
+   * gives it as `after`: an adapter never sees this.
+   */
+  readonly afterRow?: { readonly id: string; readonly sha256: string } | undefined
   /** Relations to embed in each row under their name. */
   readonly related: readonly { readonly name: string; readonly relation: Relation; readonly model: Model }[]
   /** Makes the opaque cursor that stands for the page after this row. */

@@ -1,6 +1,7 @@
 import type { Adapter, CommitAnswer, CommitRequest } from '../adapter.ts'
 import { settled } from '../callback.ts'
 import { PosternError } from '../errors.ts'
+import { startOfPage } from './page.ts'
 import type { Work } from './work.ts'
 
 /**
@@ -29,7 +30,7 @@ async function called(adapter: Adapter, work: Work, tx: unknown): Promise<Commit
   const answer: CommitAnswer =
     work.type === 'commit'
       ? await committed(adapter, work.request, tx)
-      : { body: await read(adapter, work), replayed: false }
+      : { body: await read(adapter, await startOfPage(adapter, work)), replayed: false }
   if (isObjectText(answer?.body) && typeof answer.replayed === 'boolean') return answer
   const expected =
     work.type === 'commit' ? '{ body, replayed } with a JSON object as body' : 'a text of a JSON object'
@@ -52,7 +53,7 @@ function committed(adapter: Adapter, request: CommitRequest, tx: unknown): Promi
 const isObjectText = (text: unknown): boolean =>
   typeof text === 'string' && /^\s*\{/.test(text) && text.trimEnd().endsWith('}')
 
-function read(adapter: Adapter, work: Exclude<Work, { type: 'commit' }>): Promise<string> {
+function read(adapter: Adapter, work: Work): Promise<string> {
   switch (work.type) {
     case 'load':
       return adapter.load(work.request)
@@ -60,5 +61,7 @@ function read(adapter: Adapter, work: Exclude<Work, { type: 'commit' }>): Promis
       return adapter.list(work.request)
     case 'events':
       return adapter.events(work.request)
+    case 'commit':
+      throw new TypeError('a commit is no read')
   }
 }

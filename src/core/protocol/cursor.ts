@@ -30,8 +30,22 @@ function open(cursor: unknown, kind: string, length: number): unknown[] {
   throw new PosternError('cursor_invalid')
 }
 
+/** Characters of a value that a cursor carries itself; of a longer one it has the hash, and names the row. */
+const MAX_VALUE = 1_024
+
+/** Stands in a cursor for a value that would make it too long to come back. */
+export interface LongValue {
+  readonly sha256: string
+}
+
+const isLong = (value: unknown): value is LongValue =>
+  typeof (value as LongValue | null)?.sha256 === 'string' && Object.keys(value as object).length === 1
+
+export const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64url')
+
 export function sealListCursor(binding: string, value: unknown, id: string): string {
-  return seal(['l', binding, value, id])
+  const long = typeof value === 'string' && value.length > MAX_VALUE
+  return seal(['l', binding, long ? { sha256: digestOf(value) } : value, id])
 }
 
 export function openListCursor(
@@ -39,16 +53,16 @@ export function openListCursor(
   binding: string,
   orderBy: Field,
   model: Model,
-): { value: unknown; id: string } {
+): { value: unknown; id: string; isLong: boolean } {
   const [, bound, value, id] = open(cursor, 'l', 4)
   const valid =
     bound === binding &&
     typeof id === 'string' &&
     canonicalKey(model, id) === id &&
     // a store may need its own spelling of where the page ended: a text
-    (value === null || typeof value === 'string' || refusal(orderBy, value) === null)
+    (value === null || typeof value === 'string' || isLong(value) || refusal(orderBy, value) === null)
   if (!valid) throw new PosternError('cursor_invalid')
-  return { value, id }
+  return { value, id, isLong: isLong(value) }
 }
 
 /** Where a follower of the feed stands. */

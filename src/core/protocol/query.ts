@@ -3,7 +3,7 @@ import type { Issue } from '../errors.ts'
 import { issuesError } from '../errors.ts'
 import type { Field, Model, Schema } from '../schema/define.ts'
 import { isOrdered, isText, refusal } from '../schema/kind.ts'
-import { cursorBinding, openListCursor, sealListCursor } from './cursor.ts'
+import { cursorBinding, type LongValue, openListCursor, sealListCursor } from './cursor.ts'
 import type { ListShape } from './request.ts'
 
 const operators: readonly Operator[] = [
@@ -74,10 +74,9 @@ export function parseQuery(
     order,
     limit,
     cursor,
-    after:
-      cursor === undefined || listCursors === 'own'
-        ? undefined
-        : openListCursor(cursor, binding, orderBy, model),
+    ...(cursor === undefined || listCursors === 'own'
+      ? { after: undefined }
+      : pageStart(openListCursor(cursor, binding, orderBy, model))),
     related,
     cursorAfter: (value, id) => sealListCursor(binding, value, id),
   }
@@ -170,6 +169,15 @@ function parseOrderBy(model: Model, orderBy: unknown, issues: Issue[]): Field {
     return model.primaryKey
   }
   return field
+}
+
+function pageStart({
+  value,
+  id,
+  isLong,
+}: ReturnType<typeof openListCursor>): Pick<ListRequest, 'after' | 'afterRow'> {
+  if (!isLong) return { after: { value, id } }
+  return { after: undefined, afterRow: { id, sha256: (value as LongValue).sha256 } }
 }
 
 function parseCursor(cursor: unknown, issues: Issue[]): string | undefined {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pgAdapter } from '../../../src/adapters/pg.ts'
@@ -195,4 +196,30 @@ test('a request that was cut off in the database leaves its connection usable', 
   expect((await door.ask(commit(update('p3')))).status).toBe(200)
   expect((await pool.query('select pg_backend_pid() as pid')).rows).toEqual(rows)
   await pool.end()
+})
+
+test('a list that is ordered by texts of 60 KB pages, and a cursor whose row changed says so', async () => {
+  await using long = await openSource({ schema, tables })
+  const text = (letter: string) => letter + randomBytes(30_000).toString('hex')
+  await long.sql('delete from pages')
+  for (const letter of ['a', 'b', 'c']) {
+    await long.sql(`insert into pages (id, organization_id, text) values ($1, 'org_1', $2)`, [
+      `long-${letter}`,
+      text(letter),
+    ])
+  }
+  const door = openEndpoint(long.source)
+  const page = (cursor?: string) => door.ask(list({ orderBy: 'text', limit: 1, cursor }))
+  const ids: string[] = []
+  let cursor: string | undefined
+  do {
+    const { body } = await page(cursor)
+    ids.push(...body.rows.map(({ id }: { id: string }) => id))
+    cursor = body.nextCursor
+    expect(cursor?.length ?? 0).toBeLessThan(1_000)
+  } while (cursor !== undefined)
+  expect(ids).toEqual(['long-a', 'long-b', 'long-c'])
+  const { nextCursor } = (await page()).body
+  await long.sql(`update pages set text = 'other' where id = 'long-a'`)
+  expect(await page(nextCursor)).toMatchObject({ status: 410, body: { error: 'cursor_expired' } })
 })
