@@ -67,4 +67,5 @@ export const back = (row: Tasks): Rows['tasks'] => row
     },
   )
   expect(tsc.stdout).toBe('')
-})
+  // seven processes, one of them a compiler
+}, 180_000)
