@@ -1,0 +1,247 @@
+import { generateKeyPairSync, sign } from 'node:crypto'
+import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import { createEndpoint, createKeyRing, defaultLimits, verifyRequest } from '../../../src/index.ts'
+import { ask, org, schema, signed, signingKey } from '../../support/source.ts'
+
+/** A bound, and what was measured when requests tried to exceed it. */
+export interface Bound {
+  readonly name: string
+  readonly limit: number
+  readonly unit: string
+  /** The largest that got through, or was seen. */
+  readonly measured: number
+}
+
+const adapter = memoryAdapter(schema)
+const endpoint = createEndpoint({ signingKey, adapter })
+const many = <T>(count: number, one: (index: number) => T): T[] =>
+  Array.from({ length: count }, (_, i) => one(i))
+
+/** The largest size of those around a limit whose request is answered 200. */
+async function largest(sizes: readonly number[], request: (size: number) => object): Promise<number> {
+  let accepted = 0
+  for (const size of sizes) if ((await ask(endpoint, request(size))).status === 200) accepted = size
+  return accepted
+}
+const around = (limit: number): number[] => [limit - 1, limit, limit + 1, limit * 2, limit * 10]
+
+const list = (query: object): object => ({ type: 'list', model: 'tasks', query, scope: org })
+let keys = 0
+const commit = (operations: readonly object[]): object => ({
+  type: 'commit',
+  correlationId: `limits-${keys++}`,
+  operations,
+  scope: org,
+})
+const create = (index: number): object => ({
+  type: 'CREATE',
+  model: 'tasks',
+  id: `t${keys}-${index}`,
+  input: { title: 'x' },
+})
+
+async function requestSizes(): Promise<Bound[]> {
+  const { bodyBytes, operations, listMax, inMembers, conditions, patternLength, eventsMax } = defaultLimits
+  const where = (size: number) => many(size, () => ['title', '!=', 'y'])
+  const titled = (size: number) => {
+    const bare = JSON.stringify(commit([{ ...create(0), input: { title: '' } }])).length
+    return commit([{ ...create(0), input: { title: 'x'.repeat(Math.max(1, size - bare)) } }])
+  }
+  return [
+    {
+      name: 'body',
+      unit: 'bytes',
+      limit: bodyBytes,
+      measured: await largest([1_000_000, bodyBytes + 10, bodyBytes * 3], titled),
+    },
+    {
+      name: 'operations of a commit',
+      unit: '',
+      limit: operations,
+      measured: await largest(around(operations), (size) => commit(many(size, create))),
+    },
+    {
+      name: 'rows of a page',
+      unit: '',
+      limit: listMax,
+      measured: await largest(around(listMax), (limit) => list({ limit })),
+    },
+    {
+      name: 'members of IN',
+      unit: '',
+      limit: inMembers,
+      measured: await largest(around(inMembers), (size) =>
+        list({ where: [['title', 'IN', many(size, String)]] }),
+      ),
+    },
+    {
+      name: 'conditions',
+      unit: '',
+      limit: conditions,
+      measured: await largest(around(conditions), (size) => list({ where: where(size) })),
+    },
+    {
+      name: 'characters of a pattern',
+      unit: '',
+      limit: patternLength,
+      measured: await largest(around(patternLength), (size) =>
+        list({ where: [['title', 'LIKE', 'a'.repeat(size)]] }),
+      ),
+    },
+    {
+      name: 'events of a page',
+      unit: '',
+      limit: eventsMax,
+      measured: await largest(around(eventsMax), (limit) => ({ type: 'events', limit, scope: org })),
+    },
+  ]
+}
+
+/** Refusals of the largest bodies there can be. */
+async function answerSizes(): Promise<Bound[]> {
+  const faults = many(6_000, (index) => ({ [`unknown${index}`]: 1 }))
+  const requests = [
+    commit(
+      many(1_000, (index) => ({
+        type: 'CREATE',
+        model: 'tasks',
+        id: `x${index}`,
+        input: Object.assign({}, ...faults.slice(0, 40)),
+      })),
+    ),
+    commit(many(1_000, () => ({ nothing: 1, at: 2, all: 3 }))),
+    list(Object.assign({}, ...faults)),
+    list({ where: many(50, () => ['x'.repeat(10_000), 1]) }),
+    { type: 'x'.repeat(900_000) },
+    { ...commit([]), ...Object.assign({}, ...faults) },
+  ]
+  let measured = 0
+  for (const request of requests) {
+    const { status, body } = await ask(endpoint, request)
+    if (status !== 400) throw new Error(`expected a refusal, got ${status}`)
+    measured = Math.max(measured, JSON.stringify(body).length)
+  }
+  return [{ name: 'answer to a megabyte of faults', unit: 'bytes', limit: 65_536, measured }]
+}
+
+async function cursors(): Promise<Bound[]> {
+  const own = memoryAdapter(schema, {
+    rows: {
+      tasks: many(3, (index) => ({
+        id: `c${index}`,
+        title: `${index}${'x'.repeat(60_000 * (index + 1))}`,
+        organizationId: 'org_1',
+      })),
+    },
+  })
+  const paged = createEndpoint({ signingKey, adapter: own })
+  let measured = 0
+  let cursor: string | undefined
+  let rows = 0
+  do {
+    const { body } = await ask(paged, list({ orderBy: 'title', limit: 1, cursor }))
+    rows += body.rows.length
+    cursor = body.nextCursor
+    measured = Math.max(measured, cursor?.length ?? 0)
+  } while (cursor !== undefined)
+  if (rows !== 3) throw new Error(`a list by long texts gave ${rows} of 3 rows`)
+  return [{ name: 'cursor of a list by texts of 180 KB', unit: 'characters', limit: 4_096, measured }]
+}
+
+/** Floods an endpoint whose adapter counts what runs at once. */
+async function places(): Promise<Bound[]> {
+  const running = new Map<string, number>()
+  const peak = new Map<string, number>()
+  const counted = async (names: readonly string[]): Promise<string> => {
+    for (const name of names) {
+      running.set(name, (running.get(name) ?? 0) + 1)
+      peak.set(name, Math.max(peak.get(name) ?? 0, running.get(name) ?? 0))
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    for (const name of names) running.set(name, (running.get(name) ?? 0) - 1)
+    return '{"row":null,"stamp":0}'
+  }
+  const flooded = createEndpoint({
+    keys: [
+      { id: 'k1', secret: 'sk_one' },
+      { id: 'k2', secret: 'sk_two' },
+    ],
+    adapter: {
+      ...adapter,
+      load: ({ tenant, keyId }) => counted(['all', `tenant ${tenant}`, `key ${keyId}`]),
+      list: ({ tenant, keyId }) => counted(['all', `tenant ${tenant}`, `key ${keyId}`, `lists ${tenant}`]),
+    },
+    limits: { inFlight: 20, inFlightPerTenant: 8, inFlightPerKey: 15, listsPerTenant: 3, queued: 1_000 },
+  })
+  const requests = many(400, (index) => {
+    const scope = { organizationId: `org_${Math.floor(index / 2) % 2}` }
+    const key = index % 3 === 0 ? 'sk_two' : 'sk_one'
+    const request =
+      index % 2 === 0
+        ? { type: 'load', model: 'tasks', id: 't', scope }
+        : { type: 'list', model: 'tasks', scope }
+    return ask(flooded, request, { key })
+  })
+  const statuses = (await Promise.all(requests)).map(({ status }) => status)
+  if (statuses.some((status) => status !== 200 && status !== 503)) throw new Error(`unexpected ${statuses}`)
+  const highest = (prefix: string): number =>
+    Math.max(0, ...[...peak].filter(([name]) => name.startsWith(prefix)).map(([, count]) => count))
+  return [
+    { name: 'requests at work', unit: '', limit: 20, measured: highest('all') },
+    { name: 'requests of a tenant at work', unit: '', limit: 8, measured: highest('tenant') },
+    { name: 'requests of a key at work', unit: '', limit: 15, measured: highest('key') },
+    { name: 'lists of a tenant at work', unit: '', limit: 3, measured: highest('lists') },
+  ]
+}
+
+/** What a forger gets checked, by counting the checks that a ring is asked for. */
+async function verification(publicKeys: number): Promise<Bound[]> {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const ring = createKeyRing(
+    many(publicKeys, () => {
+      const { x } = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })
+      return `whpk_${Buffer.from(x as string, 'base64url').toString('base64')}`
+    }),
+  )
+  let checks = 0
+  const counting = {
+    keys: ring.keys.map((key) => ({
+      ...key,
+      matches: (...given: Parameters<typeof key.matches>) => {
+        checks += 1
+        return key.matches(...given)
+      },
+    })),
+  }
+  const body = new Uint8Array(defaultLimits.bodyBytes)
+  const { headers } = await signed(body)
+  headers['webhook-signature'] = many(
+    16,
+    (index) => `v1a,${sign(null, Buffer.from(`${index}`), privateKey).toString('base64')}`,
+  ).join(' ')
+  const outcome = await verifyRequest(counting, new Headers(headers), body).catch(
+    (error: { code?: string }) => error.code,
+  )
+  if (outcome !== 'request_too_large' && outcome !== 'source_signature_invalid')
+    throw new Error(`accepted: ${outcome}`)
+  const hashed = (checks * defaultLimits.bodyBytes) / 1_048_576
+  return [
+    {
+      name: `hashed for a forgery against ${publicKeys} public keys`,
+      unit: 'MiB',
+      limit: 512,
+      measured: hashed,
+    },
+  ]
+}
+
+/** Tries to exceed each bound. */
+export async function measureBounds(publicKeys: number): Promise<Bound[]> {
+  return [
+    ...(await requestSizes()),
+    ...(await answerSizes()),
+    ...(await cursors()),
+    ...(await places()),
+    ...(await verification(publicKeys)),
+  ]
+}
