@@ -306,9 +306,12 @@ async function migrateTables(
   s: string,
   dryRun: boolean,
 ): Promise<number[]> {
+  // by the catalog's rows: after the wait for the lock, to_regclass may still answer from what this session knew before
   const [existing] = await session.query(
-    `select to_regclass('${s}.migration')::text as name, to_regclass('${s}.outbox')::text as old`,
-    [],
+    `select n.nspname as schema, (select c.relname from pg_class c where c.relnamespace = n.oid and c.relname = 'migration') as name,
+  (select c.relname from pg_class c where c.relnamespace = n.oid and c.relname = 'outbox') as old
+from pg_namespace n where n.nspname = $1::text`,
+    [s],
   )
   if (existing?.old != null) {
     throw new PosternError(
@@ -317,8 +320,7 @@ async function migrateTables(
     )
   }
   if (existing?.name == null) {
-    const [schema] = await session.query(`select to_regnamespace('${s}')::text as name`, [])
-    if (schema?.name == null) await run(statement('schema', s, `create schema ${s}`))
+    if (existing === undefined) await run(statement('schema', s, `create schema ${s}`))
     await run(migrationTable(s))
   }
   const done = await session.query(`select version::text as version from ${s}.migration`, [])

@@ -98,7 +98,7 @@ function isObjection(state: string | undefined): boolean {
  * one of our own tables: the operator's matter, never the caller's.
  */
 export function ownFault(error: unknown): unknown {
-  if (!sqlstateOf(error)?.startsWith('23')) return error
+  if (error instanceof PosternError || !sqlstateOf(error)?.startsWith('23')) return error
   return new PosternError(
     'source_adapter_misconfigured',
     'The log refused an entry: its sequence is behind it, or it was edited. Run `npx postern check`; after a restore `npx postern renew-log`.',
