@@ -22,7 +22,7 @@ export type {
   Target,
 } from './core/adapter.ts'
 export type { VerifiedContext } from './core/endpoint/context.ts'
-export { createEndpoint, type Endpoint } from './core/endpoint/endpoint.ts'
+export { createEndpoint, type Endpoint, type KeyUse } from './core/endpoint/endpoint.ts'
 export { defaultLimits, type Limits } from './core/endpoint/limits.ts'
 export type { Local, LocalCallOptions, LocalCommitOptions, LocalOperation } from './core/endpoint/local.ts'
 export type {

@@ -37,9 +37,22 @@ export interface Endpoint<S extends Schema = Schema, Tx = unknown> {
    * const { row, stamp } = await local.load('tasks', 't1')
    */
   local(scope?: Scope): Local<S, Tx>
+  /**
+   * When each key last signed a request that was verified, by its `id` (or the `kid` of a JWS): what is not in here
+   * since the start can be taken out of a rotation. Of the last 1,000 keys.
+   */
+  keyUses(): Readonly<Record<string, KeyUse>>
   /** Counters since the start. */
   metrics(): Metrics
 }
+
+/** How often and when a key signed. */
+export interface KeyUse {
+  readonly count: number
+  readonly lastUsedAt: Date
+}
+
+const MAX_KEY_USES = 1_000
 
 /**
  * Makes a Data Source endpoint: one route that answers signed `load`, `list`, `commit` and `events` requests on your
@@ -99,6 +112,15 @@ export function createEndpoint<S extends Schema, Auth = unknown, Tx = unknown>(
     }
   }
 
+  const uses = new Map<string, KeyUse>()
+  const noteUse = (keyId: string): void => {
+    const count = (uses.get(keyId)?.count ?? 0) + 1
+    // Set anew: the map keeps the order of use, oldest first.
+    uses.delete(keyId)
+    uses.set(keyId, { count, lastUsedAt: new Date() })
+    if (uses.size > MAX_KEY_USES) uses.delete(uses.keys().next().value as string)
+  }
+
   async function verify({ request, requestId, bytes }: Received) {
     const found = keys(request)
     const ring = found instanceof Promise ? await found : found
@@ -113,6 +135,7 @@ export function createEndpoint<S extends Schema, Auth = unknown, Tx = unknown>(
       now: options.now && clockOf('now', options.now),
       endpoint: options.url,
     })
+    if (keyId !== undefined) noteUse(keyId)
     const verified = { request, requestId, messageId: id, signedAt: timestamp, keyId }
     return { bytes, verified, boundTenant: organizationId, allTenants }
   }
@@ -166,7 +189,12 @@ export function createEndpoint<S extends Schema, Auth = unknown, Tx = unknown>(
       throw thrownLocally(error)
     }
   }
-  return { fetch, local: (scope = {}) => createLocal(askLocally, scope), metrics: observer.metrics }
+  return {
+    fetch,
+    local: (scope = {}) => createLocal(askLocally, scope),
+    keyUses: () => Object.fromEntries(uses),
+    metrics: observer.metrics,
+  }
 }
 
 function contextOf({ verified: { requestId, keyId }, scope }: Scoped): RequestContext {

@@ -53,6 +53,19 @@ test('the name of the key that signed reaches hooks', async () => {
   expect(authorize).toHaveBeenCalledWith(expect.objectContaining({ keyId: 'summer' }))
 })
 
+test('the last use of each key can be seen, and a refused signature is none', async () => {
+  const endpoint = make({
+    keys: [
+      { id: 'new', secret: 'sk_new' },
+      { id: 'old', secret: 'sk_old' },
+    ],
+  })
+  await ask(endpoint, load, { key: 'sk_new' })
+  await ask(endpoint, load, { key: 'sk_new' })
+  await ask(endpoint, load, { key: 'sk_other' })
+  expect(endpoint.keyUses()).toEqual({ new: { count: 2, lastUsedAt: expect.any(Date) } })
+})
+
 describe('resolveKeys', () => {
   const tenants: Record<string, KeyInput> = {
     a: 'sk_a',
