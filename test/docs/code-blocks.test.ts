@@ -10,7 +10,7 @@ const place = ({ page, line }: Block): string => `${page}:${line}`
 
 test('every block of code says its language, and one that is checked', () => {
   // `typescript` stands in the API reference alone: signatures, cut out of sources that compile.
-  const known = ['ts', 'tsx', 'json', 'sh', 'sql', 'http', 'text', 'diff', 'prisma', 'typescript']
+  const known = ['ts', 'tsx', 'json', 'sh', 'sql', 'http', 'text', 'diff', 'prisma', 'typescript', 'mermaid']
   const strange = blocks.filter(
     ({ language, file, page }) =>
       (!known.includes(language) && file !== '.env') ||

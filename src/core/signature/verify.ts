@@ -60,6 +60,7 @@ export interface VerifyOptions {
  *   `source_busy` when there is too much to be checked; TypeError for keys that cannot be used
  * @example
  * const ring = createKeyRing('sk_live_the_key')
+ * const request = new Request('https://app.example.com/api/source', { method: 'POST', body: '{}' })
  * const body = new Uint8Array(await request.arrayBuffer())
  * const { id } = await verifyRequest(ring, request.headers, body)
  */
