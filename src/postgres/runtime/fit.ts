@@ -58,10 +58,12 @@ export function fitTenant(models: BoundModels, tenant: string | null): string | 
     new PosternError('source_forbidden', 'organizationId is not a valid tenant id for this database.')
   const [kind] = strict
   if (kind === undefined) return tenant
-  if (strict.length === 1 && !wanted.includes(undefined)) {
+  if (strict.length === 1) {
     const canonical = canonicalId(kind, tenant)
-    if (canonical === null) throw forbidden()
-    return canonical
+    if (canonical !== null) return canonical
+    // a text column takes any text; that the other would read it as a tenant of another spelling must not be
+    if (!wanted.includes(undefined) || reads(kind, tenant)) throw forbidden()
+    return tenant
   }
   // columns of several types would take one spelling for several tenants: it must be the one of each that can hold it
   for (const one of strict) {

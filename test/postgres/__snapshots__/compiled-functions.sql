@@ -1,21 +1,419 @@
--- tasks: a commit of one CREATE
-create or replace function postern."tasks_create_digest"(
-  _tenant text, _key text, _intent text, _intent_hash text, _id text, _input jsonb, _read_at bigint,
-  _on_stale text, _transaction_id text, _participant_id text, _participant_kind text
-) returns text language plpgsql set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
+insert into postern.relation as r (rel, name, oid, world, scope, parent, capture)
+select 2, 'public.comments', 'public.comments'::regclass, (select c.system_identifier from pg_control_system() c) || ' ' ||
+  (select d.oid from pg_database d where d.datname = current_database()), 'parent 2 1', 1, true
+on conflict (rel) do update set name = excluded.name, oid = excluded.oid, world = excluded.world, scope = excluded.scope,
+  parent = excluded.parent, capture = true;
+
+-- public.comments: a row as the log keeps it
+create or replace function postern."r2_data"(_row public.comments) returns text
+language sql stable as $postern$
+  select '{"1":'::text || coalesce('"' || (_row).id::text || '"', 'null'::text)
+  || ',"2":'::text || coalesce(pg_catalog.to_json((_row).task_id)::text, 'null'::text)
+  || ',"3":'::text || coalesce(pg_catalog.to_json((_row).body)::text, 'null'::text) || '}'::text
+$postern$;
+
+-- public.comments: a row that is no longer there
+create or replace function postern."r2_gone"(_row public.comments) returns text
+language sql stable as $postern$
+  select '{"1":'::text || coalesce('"' || (_row).id::text || '"', 'null'::text)
+  || ',"2":'::text || coalesce(pg_catalog.to_json((_row).task_id)::text, 'null'::text)
+  || ',"3":'::text || coalesce(pg_catalog.to_json((_row).body)::text, 'null'::text) || '}'::text
+$postern$;
+
+-- public.comments: whose row it is
+create or replace function postern."r2_tenant"(_row public.comments) returns text
+language sql stable as $postern$
+  select (select p.organization_id::text from public.tasks p where p.id = (_row).task_id)
+$postern$;
+
+-- public.comments: the columns whose text differs
+create or replace function postern."r2_changed"(_old public.comments, _new public.comments) returns int2[]
+language sql stable as $postern$
+  select pg_catalog.array_remove(array[
+    case when (_old).id is distinct from (_new).id then 1::int2 end,
+    case when (_old).task_id collate "C" is distinct from (_new).task_id collate "C" then 2::int2 end,
+    case when (_old).body collate "C" is distinct from (_new).body collate "C" then 3::int2 end], null)
+$postern$;
+
+-- public.comments: what an update is called
+create or replace function postern."r2_type"(_old public.comments, _new public.comments) returns text
+language sql stable as $postern$
+  select 'UPDATE'::text
+$postern$;
+
+-- public.comments: locks the rows that a row's tenant comes from
+create or replace function postern."r2_ancestors"(_id text) returns void
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $postern$
+begin
+  perform 1 from public.tasks p where p.id = _id for key share;
+end $postern$;
+
+-- public.comments: tells a row: appends what leads from the last entry to the row as it is now
+create or replace function postern."r2_tell"(_key text, _old public.comments, _had boolean) returns bigint
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $postern$
 #variable_conflict use_variable
-declare _new public.tasks; _now public.tasks; _type text := 'CREATE'; _answer text; _stale jsonb; _x text;
+declare
+  _now public.comments; _found boolean; _was boolean; _wt text; _nt text; _type text; _p bigint; _data text; _gone text := '{}';
+  _changed int2[]; _entry postern.entry;
+begin
+  perform postern.register();
+  select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_key, 2)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+  _was := coalesce(_entry.type <> 'DELETE', false);
+  _wt := _entry.tenant;
+  if not _was and _had then
+    _was := true;
+    _wt := coalesce(postern."r2_tenant"(_old), postern.last_tenant(1, (_old).task_id::text));
+  end if;
+  if _had and current_setting('transaction_isolation') <> 'read committed' then
+    perform postern."r2_ancestors"(_old.task_id);
+  end if;
+  if current_setting('transaction_isolation') = 'read committed' then
+    select t.* into _now from public.comments t where t.id = (_key)::uuid;
+  else
+    -- a row that another has deleted since the snapshot is still seen, beside the one inserted in its place
+    select t.* into _now from public.comments t where t.id = (_key)::uuid order by age(t.xmin) limit 1;
+  end if;
+  _found := found;
+  if _found and current_setting('transaction_isolation') <> 'read committed' then
+    perform postern."r2_ancestors"(_now.task_id);
+  end if;
+  if _found then _nt := postern."r2_tenant"(_now); end if;
+  -- a block that writes nothing takes no transaction id
+  begin
+    _type := 'UPDATE';
+    if _found then
+      _data := postern."r2_data"(_now);
+      if _was and _had then
+        _changed := postern."r2_changed"(_old, _now);
+        _type := postern."r2_type"(_old, _now);
+      end if;
+    end if;
+    if _had and (not _found or _wt is distinct from _nt) then _gone := postern."r2_gone"(_old); end if;
+  exception when undefined_column or undefined_function or datatype_mismatch then
+    -- the table was changed, and nobody has migrated since: by the catalogue, which columns changed is not known
+    _data := postern.encode_row('public.comments', to_jsonb(_now), '{1,2,3}'::int2[]);
+    if _had then _gone := postern.encode_row('public.comments', to_jsonb(_old), '{1,2,3}'::int2[]); end if;
+    _changed := null;
+  end;
+  -- point: tell-moved
+  if _was and (not _found or _wt is distinct from _nt) then
+    _p := nextval('postern.position_seq');
+    insert into postern.log (position, rel, key, tenant, type, data) values (_p, 2, _key, _wt, 'DELETE', _gone);
+    _was := false;
+  end if;
+  if _found then
+    _p := nextval('postern.position_seq');
+    insert into postern.log (position, rel, key, tenant, type, data, changed)
+    values (_p, 2, _key, _nt, case when _was then _type else 'CREATE' end, _data, case when _was then _changed end);
+  end if;
+  return _p;
+end $postern$;
+
+-- public.comments: tells what a commit of another row wrote beneath
+create or replace function postern."r2_row"() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off as $postern$
+#variable_conflict use_variable
+declare _old public.comments;
+begin
+  if tg_op = 'INSERT' then
+    if '2:' || new.id::text <> current_setting('postern.own', true) then perform postern."r2_tell"(new.id::text, null, false); end if;
+    return null;
+  end if;
+  _old := old;
+  if '2:' || old.id::text <> current_setting('postern.own', true) then perform postern."r2_tell"(old.id::text, _old, true); end if;
+  if tg_op = 'UPDATE' then
+    if old.id::text <> new.id::text and '2:' || new.id::text <> current_setting('postern.own', true) then perform postern."r2_tell"(new.id::text, null, false); end if;
+  end if;
+  return null;
+end $postern$;
+
+-- public.comments: tells what a statement wrote
+create or replace function postern."r2_statement"() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off as $postern$
+#variable_conflict use_variable
+declare _n int; _t record; _own text[] := '{}'; _plain boolean;
+begin
+  -- point: own-rows
+  if current_setting('postern.own', true) = '*' then
+    _own := array(select jsonb_array_elements_text(current_setting('postern.own_rows', true)::jsonb -> '2'));
+  end if;
+  -- most statements write one row, and the set's plan costs more than one row's
+  if tg_op = 'INSERT' then
+    select count(*) into _n from (select from new_rows limit 2) x;
+  else
+    select count(*) into _n from (select from old_rows limit 2) x;
+  end if;
+  if _n = 0 then return null; end if;
+  _plain := _n > 1 and current_setting('transaction_isolation') = 'read committed';
+  if not _plain then
+    if tg_op = 'INSERT' then
+      for _t in select * from (select x.id::text as key, null::public.comments as old, false as had from new_rows x) k where k.key <> all(_own) loop
+        perform postern."r2_tell"(_t.key, _t.old, _t.had);
+      end loop;
+    elsif tg_op = 'DELETE' then
+      for _t in select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x) k where k.key <> all(_own) loop
+        perform postern."r2_tell"(_t.key, _t.old, _t.had);
+      end loop;
+    else
+      for _t in select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x union all select x.id::text as key, null::public.comments as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where k.key <> all(_own) loop
+        perform postern."r2_tell"(_t.key, _t.old, _t.had);
+      end loop;
+    end if;
+    return null;
+  end if;
+  perform postern.register();
+  begin
+    if tg_op = 'INSERT' then
+      insert into postern.log (position, rel, key, tenant, type, data, changed)
+      select nextval('postern.position_seq'), 2, e.* from (
+        select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, null::public.comments as old, false as had from new_rows x) k where k.key <> all(_own)) k
+        left join lateral (
+          select l.tenant, l.type <> 'DELETE' as told from postern.log l where (l.key, l.rel) = (k.key, 2)
+          order by l.key desc, l.rel desc, l.position desc limit 1) l on true
+        left join lateral (select "the row" as r from public.comments "the row" where "the row".id = (k.key)::uuid limit 1) t on true
+        cross join lateral (
+          select coalesce(l.told, false) or k.had as was, (t.r).id::text is not null as found,
+            case when l.told then l.tenant when k.had then coalesce(postern."r2_tenant"(k.old), postern.last_tenant(1, (k.old).task_id::text)) end as wt,
+            case when (t.r).id::text is not null then postern."r2_tenant"(t.r) end as nt
+          offset 0) w
+        cross join lateral (
+          select w.wt as tenant, 'DELETE'::text as type, case when k.had then postern."r2_gone"(k.old) else '{}'::text end as data, null::int2[] as changed
+          where w.was and (not w.found or w.wt is distinct from w.nt)
+          union all
+          select w.nt, case when not w.was or w.wt is distinct from w.nt then 'CREATE'::text when k.had then postern."r2_type"(k.old, t.r) else 'UPDATE'::text end,
+            postern."r2_data"(t.r), case when k.had and w.was and w.wt is not distinct from w.nt then postern."r2_changed"(k.old, t.r) end
+          where w.found) e) e;
+    elsif tg_op = 'DELETE' then
+      insert into postern.log (position, rel, key, tenant, type, data, changed)
+      select nextval('postern.position_seq'), 2, e.* from (
+        select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x) k where k.key <> all(_own)) k
+        left join lateral (
+          select l.tenant, l.type <> 'DELETE' as told from postern.log l where (l.key, l.rel) = (k.key, 2)
+          order by l.key desc, l.rel desc, l.position desc limit 1) l on true
+        left join lateral (select "the row" as r from public.comments "the row" where "the row".id = (k.key)::uuid limit 1) t on true
+        cross join lateral (
+          select coalesce(l.told, false) or k.had as was, (t.r).id::text is not null as found,
+            case when l.told then l.tenant when k.had then coalesce(postern."r2_tenant"(k.old), postern.last_tenant(1, (k.old).task_id::text)) end as wt,
+            case when (t.r).id::text is not null then postern."r2_tenant"(t.r) end as nt
+          offset 0) w
+        cross join lateral (
+          select w.wt as tenant, 'DELETE'::text as type, case when k.had then postern."r2_gone"(k.old) else '{}'::text end as data, null::int2[] as changed
+          where w.was and (not w.found or w.wt is distinct from w.nt)
+          union all
+          select w.nt, case when not w.was or w.wt is distinct from w.nt then 'CREATE'::text when k.had then postern."r2_type"(k.old, t.r) else 'UPDATE'::text end,
+            postern."r2_data"(t.r), case when k.had and w.was and w.wt is not distinct from w.nt then postern."r2_changed"(k.old, t.r) end
+          where w.found) e) e;
+    else
+      insert into postern.log (position, rel, key, tenant, type, data, changed)
+      select nextval('postern.position_seq'), 2, e.* from (
+        select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x union all select x.id::text as key, null::public.comments as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where k.key <> all(_own)) k
+        left join lateral (
+          select l.tenant, l.type <> 'DELETE' as told from postern.log l where (l.key, l.rel) = (k.key, 2)
+          order by l.key desc, l.rel desc, l.position desc limit 1) l on true
+        left join lateral (select "the row" as r from public.comments "the row" where "the row".id = (k.key)::uuid limit 1) t on true
+        cross join lateral (
+          select coalesce(l.told, false) or k.had as was, (t.r).id::text is not null as found,
+            case when l.told then l.tenant when k.had then coalesce(postern."r2_tenant"(k.old), postern.last_tenant(1, (k.old).task_id::text)) end as wt,
+            case when (t.r).id::text is not null then postern."r2_tenant"(t.r) end as nt
+          offset 0) w
+        cross join lateral (
+          select w.wt as tenant, 'DELETE'::text as type, case when k.had then postern."r2_gone"(k.old) else '{}'::text end as data, null::int2[] as changed
+          where w.was and (not w.found or w.wt is distinct from w.nt)
+          union all
+          select w.nt, case when not w.was or w.wt is distinct from w.nt then 'CREATE'::text when k.had then postern."r2_type"(k.old, t.r) else 'UPDATE'::text end,
+            postern."r2_data"(t.r), case when k.had and w.was and w.wt is not distinct from w.nt then postern."r2_changed"(k.old, t.r) end
+          where w.found) e) e;
+    end if;
+  exception when undefined_column or undefined_function or datatype_mismatch then
+    if tg_op = 'INSERT' then
+      for _t in select * from (select x.id::text as key, null::public.comments as old, false as had from new_rows x) k where k.key <> all(_own) loop
+        perform postern."r2_tell"(_t.key, _t.old, _t.had);
+      end loop;
+    elsif tg_op = 'DELETE' then
+      for _t in select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x) k where k.key <> all(_own) loop
+        perform postern."r2_tell"(_t.key, _t.old, _t.had);
+      end loop;
+    else
+      for _t in select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x union all select x.id::text as key, null::public.comments as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where k.key <> all(_own) loop
+        perform postern."r2_tell"(_t.key, _t.old, _t.had);
+      end loop;
+    end if;
+  end;
+  return null;
+end $postern$;
+
+-- public.comments: a TRUNCATE deletes every row
+create or replace function postern."r2_truncate"() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off as $postern$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'postern: TRUNCATE of % must run under READ COMMITTED: an older snapshot does not show every row that goes', tg_relid::regclass
+      using errcode = '0A000';
+  end if;
+  perform postern.register();
+  -- from the partition that is emptied, whatever the statement named
+  execute format($e$insert into postern.log (position, rel, key, tenant, type, data)
+    select nextval('postern.position_seq'), 2, k.key, case when l.told then l.tenant else coalesce(postern."r2_tenant"(k.old), postern.last_tenant(1, (k.old).task_id::text)) end, 'DELETE',
+      postern."r2_gone"(k.old)
+    from (select k.id::text as key, row(k.*)::public.comments as old from only %s k) k
+    left join lateral (select l.tenant, l.type <> 'DELETE' as told from postern.log l where (l.key, l.rel) = (k.key, 2)
+      order by l.key desc, l.rel desc, l.position desc limit 1) l on true$e$, tg_relid::regclass);
+  return null;
+end $postern$;
+
+-- public.comments: notes whose row it was before it moves
+create or replace function postern."r2_base"() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off as $postern$
+#variable_conflict use_variable
+declare _old public.comments := old; _entry postern.entry;
+begin
+  select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_old.id::text, 2)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+  if _entry.position is null then
+    perform postern.register();
+    insert into postern.log (position, rel, key, tenant, type, data)
+    values (nextval('postern.position_seq'), 2, _old.id::text, coalesce(postern."r2_tenant"(_old), postern.last_tenant(1, (_old).task_id::text)), 'BASE', '{}');
+  end if;
+  return new;
+end $postern$;
+
+-- public.comments: the rows below a parent that moves
+create or replace function postern."r2_moved"(_parent text) returns void
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $postern$
+#variable_conflict use_variable
+declare _c public.comments; _n int := 0; _g int; _entry postern.entry;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'postern: a row that others get their tenant from must be moved under READ COMMITTED' using errcode = '0A000';
+  end if;
+  for _c in select x.* from public.comments x where x.task_id = _parent order by x.id for update loop
+    _n := _n + 1;
+    if _n > 10000 then
+      raise exception 'postern: more than 10000 rows of public.comments would move with one row: move them first, in steps' using errcode = '54000';
+    end if;
+    perform postern."r2_tell"(_c.id::text, _c, true);
+    for _g in select r.rel from postern.relation r where r.parent = 2 and r.capture loop
+      execute format('select postern."r%s_moved"($1)', _g) using _c.id;
+    end loop;
+  end loop;
+end $postern$;
+
+-- public.comments: the rows below a parent that moves
+create or replace function postern."r2_bases"(_parent text) returns void
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $postern$
+#variable_conflict use_variable
+declare _c public.comments; _n int := 0; _g int; _entry postern.entry;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'postern: a row that others get their tenant from must be moved under READ COMMITTED' using errcode = '0A000';
+  end if;
+  for _c in select x.* from public.comments x where x.task_id = _parent order by x.id for update loop
+    _n := _n + 1;
+    if _n > 10000 then
+      raise exception 'postern: more than 10000 rows of public.comments would move with one row: move them first, in steps' using errcode = '54000';
+    end if;
+    select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_c.id::text, 2)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+    if _entry.position is null then
+      perform postern.register();
+      insert into postern.log (position, rel, key, tenant, type, data)
+      values (nextval('postern.position_seq'), 2, _c.id::text, postern."r2_tenant"(_c), 'BASE', '{}');
+    end if;
+    for _g in select r.rel from postern.relation r where r.parent = 2 and r.capture loop
+      execute format('select postern."r%s_bases"($1)', _g) using _c.id;
+    end loop;
+  end loop;
+end $postern$;
+
+-- public.comments: its parent moves, goes or comes
+create or replace function postern."r2_parent"() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off as $postern$
+begin
+  if tg_when = 'BEFORE' then
+    if tg_op = 'UPDATE' then perform 1 from public.tasks p where p.id = old.id for update; end if;
+    perform postern."r2_bases"(old.id);
+    if tg_op = 'DELETE' then return old; end if;
+    return new;
+  end if;
+  perform postern."r2_moved"(new.id);
+  return null;
+end $postern$;
+
+create or replace trigger postern_capture_insert after insert on public.comments referencing new table as new_rows for each statement
+  when (coalesce(current_setting('postern.own', true), '') in ('', '*')) execute function postern."r2_statement"();
+
+create or replace trigger postern_capture_update after update on public.comments referencing old table as old_rows new table as new_rows for each statement
+  when (coalesce(current_setting('postern.own', true), '') in ('', '*')) execute function postern."r2_statement"();
+
+create or replace trigger postern_capture_delete after delete on public.comments referencing old table as old_rows for each statement
+  when (coalesce(current_setting('postern.own', true), '') in ('', '*')) execute function postern."r2_statement"();
+
+create or replace trigger postern_capture_truncate before truncate on public.comments for each statement execute function postern."r2_truncate"();
+
+create or replace trigger postern_capture_insert_row after insert on public.comments for each row
+  when (coalesce(current_setting('postern.own', true), '') not in ('', '*') and coalesce(current_setting('postern.own', true), '') <> '2:' || new.id::text) execute function postern."r2_row"();
+
+create or replace trigger postern_capture_update_row after update on public.comments for each row
+  when (coalesce(current_setting('postern.own', true), '') not in ('', '*') and (coalesce(current_setting('postern.own', true), '') <> '2:' || old.id::text or coalesce(current_setting('postern.own', true), '') <> '2:' || new.id::text)) execute function postern."r2_row"();
+
+create or replace trigger postern_capture_delete_row after delete on public.comments for each row
+  when (coalesce(current_setting('postern.own', true), '') not in ('', '*') and coalesce(current_setting('postern.own', true), '') <> '2:' || old.id::text) execute function postern."r2_row"();
+
+create or replace trigger zzzz_postern_base before update on public.comments for each row when (old.task_id is distinct from new.task_id) execute function postern."r2_base"();
+
+-- public.comments: tells a change that the application made by itself; answers its stamp, null when there is no such row
+create or replace function postern."r2_record"(_type text, _key text, _changed int2[]) returns bigint
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $postern$
+#variable_conflict use_variable
+declare _now public.comments; _entry postern.entry; _p bigint; _was boolean; _wt text; _nt text;
+begin
+  -- the lock makes the order of positions the order of changes, also for a caller who did not just write the row
+  select t.* into _now from public.comments t where t.id = (_key)::uuid for no key update;
+  if not found then return null; end if;
+  perform postern.register();
+  select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_key, 2)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+  _nt := postern."r2_tenant"(_now);
+  _was := coalesce(_entry.type <> 'DELETE', _type <> 'CREATE');
+  _wt := case when _entry.type <> 'DELETE' then _entry.tenant else _nt end;
+  if _was and _wt is distinct from _nt then
+    _p := nextval('postern.position_seq');
+    insert into postern.log (position, rel, key, tenant, type, data) values (_p, 2, _key, _wt, 'DELETE', '{}');
+    _type := case when _type = 'DELETE' then _type else 'CREATE' end;
+    _changed := null;
+  end if;
+  _p := nextval('postern.position_seq');
+  insert into postern.log (position, rel, key, tenant, type, data, changed)
+  values (_p, 2, _key, _nt, _type, postern."r2_data"(_now), _changed);
+  return _p;
+end $postern$;
+
+-- tasks: a commit of one CREATE
+create or replace function postern."tasks_create_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
+#variable_conflict use_variable
+declare
+  _new public.tasks; _now public.tasks; _type text := 'CREATE'; _answer postern.answer; _stale jsonb; _x text; _found boolean;
+  _entry postern.entry; _new_id text; _row_key text; _nt text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer is not null then return _answer; end if;
+  if _answer.kind is not null then return _answer; end if;
   if _read_at is not null and _on_stale <> 'overwrite' and _id is not null then
     select t.* into _new from public.tasks t where t.id = _id
-      and t.organization_id = _tenant;
-    _stale := postern.judge('tasks', _id, _tenant, _read_at, found);
+    and t.organization_id = _tenant;
+    _found := found;
+    _stale := postern.judge(1, _id, _tenant, _read_at, _found);
     if _stale is not null then
       -- decided on its absence: whatever happened to it since, it was created
-      if _stale ->> 'reason' = 'changed' then _stale := _stale || '{"reason":"created"}'; end if;
-      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _new.id is not null then
+      if _stale ->> 'reason' = 'changed' then _stale := _stale || '{"reason":"created"}'::jsonb; end if;
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
+        case when _found then
         '{"id":' || pg_catalog.to_json(_new.id)::text
       || ',"title":' || pg_catalog.to_json(_new.title)::text
       || ',"status":' || pg_catalog.to_json(_new.status)::text
@@ -25,80 +423,85 @@ begin
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-      return 'E{"code":"stale_context","operations":[' || _x || ']}';
+      if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
     end if;
   end if;
-  if (_input ? 'estimate' and (((_input ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((_input ->> 'estimate')::numeric))) then
+  if (_input ? 'estimate' and (((_input ->> 'estimate'::text)::numeric)::numeric(8,2) is distinct from ((_input ->> 'estimate'::text)::numeric))) then
     raise exception 'postern: a value has more digits than its column keeps' using errcode = '22003';
   end if;
 
-  _x := set_config('postern.commit', pg_trigger_depth()::text, true);
-  _x := set_config('postern.tenant', _tenant, true);
+  _new_id := coalesce(_id, (gen_random_uuid())::text);
+  -- point: own
+  _x := set_config('postern.own', '1:' || coalesce(_new_id::text, ''), true);
+  _x := set_config('search_path', _path, true);
   insert into public.tasks as t (id, organization_id, title, status, estimate, updated_at, archived_at)
   values (
-      coalesce(_id, (gen_random_uuid())::text),
+      _new_id,
       _tenant,
-      case when _input ? 'title' then _input ->> 'title' else null end,
-      case when _input ? 'status' then _input ->> 'status' else 'todo'::text end,
-      case when _input ? 'estimate' then (_input ->> 'estimate')::numeric else null end,
-      case when _input ? 'updatedAt' then (_input ->> 'updatedAt')::timestamp with time zone else now() end,
-      case when _input ? 'archivedAt' then (_input ->> 'archivedAt')::timestamp with time zone else null end)
+      case when _input ? 'title'::text then _input ->> 'title'::text else null end,
+      case when _input ? 'status'::text then _input ->> 'status'::text else 'todo'::text end,
+      case when _input ? 'estimate'::text then (_input ->> 'estimate'::text)::numeric else null end,
+      case when _input ? 'updatedAt'::text then (_input ->> 'updatedAt'::text)::timestamp with time zone else pg_catalog.now() end,
+      case when _input ? 'archivedAt'::text then (_input ->> 'archivedAt'::text)::timestamp with time zone else null end)
   returning t.* into _new;
+  get diagnostics _rows = row_count;
+  if _rows = 0 then raise exception 'postern: a trigger or rule suppressed the write' using errcode = 'PN409'; end if;
+  _x := set_config('search_path', 'pg_catalog, pg_temp', true);
+  _x := set_config('postern.own', '', true);
+  _row_key := _new.id::text;
+  select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_row_key, 1)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+  select t.* into _now from public.tasks t where t.id = _new.id;
   if not found then
-    raise exception 'postern: a trigger suppressed the write' using errcode = 'PN409';
+    _type := 'DELETE';
+    _now := _new;
+    _nt := coalesce(postern."r1_tenant"(_new), _tenant);
+  else
+    _nt := postern."r1_tenant"(_now);
   end if;
-  _x := set_config('postern.commit', '', true);
-  if current_setting('postern.side', true) = '1' then
-    select t.* into _now from public.tasks t where t.id = _new.id;
-    if not found then
-      _type := 'DELETE';
-    else
-      _new := _now;
-      if _type = 'DELETE' then _type := 'UPDATE'; end if;
-    end if;
-  end if;
-  return postern.record_one(_tenant, _key, _intent, _intent_hash, 'tasks', _new.id::text, _type, _tenant,
-      '{"id":' || pg_catalog.to_json(_new.id)::text
-      || ',"title":' || pg_catalog.to_json(_new.title)::text
-      || ',"status":' || pg_catalog.to_json(_new.status)::text
-      || ',"estimate":' || coalesce('"' || _new.estimate::text || '"', 'null')
-      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.updated_at) then _new.updated_at::text when _new.updated_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
-      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-      null,
-      _transaction_id, _participant_id, _participant_kind);
+  return postern.record_one(_tenant, _key, _intent, _intent_hash, 1, _row_key, _type,
+    case when _entry.type <> 'DELETE' then _entry.tenant else _nt end, _nt, '{}', postern."r1_data"(_now),
+    '{"id":' || pg_catalog.to_json(_now.id)::text
+      || ',"title":' || pg_catalog.to_json(_now.title)::text
+      || ',"status":' || pg_catalog.to_json(_now.status)::text
+      || ',"estimate":' || coalesce('"' || _now.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_now.updated_at) then _now.updated_at::text when _now.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_now.archived_at) then _now.archived_at::text when _now.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
+    null, _transaction_id, _participant_id, _participant_kind);
 end $postern$;
 
 -- tasks: a commit of one UPDATE
-create or replace function postern."tasks_update_digest"(
-  _tenant text, _key text, _intent text, _intent_hash text, _id text, _input jsonb, _read_at bigint,
-  _on_stale text, _transaction_id text, _participant_id text, _participant_kind text
-) returns text language plpgsql set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
+create or replace function postern."tasks_update_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
   _old public.tasks; _new public.tasks; _now public.tasks;
-  _type text := 'UPDATE'; _found boolean; _answer text; _stale jsonb; _x text;
+  _type text := 'UPDATE'; _found boolean; _answer postern.answer; _stale jsonb; _x text; _entry postern.entry;
+  _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer is not null then return _answer; end if;
+  if _answer.kind is not null then return _answer; end if;
 
-  select t.* into _old from public.tasks t
+  -- a look before any lock: what is stale stays stale, and a refusal here has no transaction id and flushes nothing
+  -- point: look
+  if _read_at is not null and _on_stale = 'reject' then
+    select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 1)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+    if _entry.position > _read_at then
+      select t.* into _old from public.tasks t
   where t.id = _id
-    and t.organization_id = _tenant
-  for no key update;
-  _found := found;
-  if _read_at is not null and _on_stale <> 'overwrite' then
-    _x := case when _found then _old.id::text else _id end;
-    perform 1 from postern.outbox e
-    where (e.entity_id, e.model, e.position) > (_x, 'tasks', _read_at)
-      and (e.entity_id, e.model, e.position) < (_x, 'tasks', 9223372036854775807)
-      and e.tenant = _tenant
-    order by e.entity_id, e.model, e.position limit 1;
-    if found or _read_at > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then
-      _stale := postern.judge('tasks', _x, _tenant, _read_at, _found);
-      if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array(select jsonb_object_keys(_input))) then
-        _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
+    and t.organization_id = _tenant;
+      _stale := postern.judge(1, _id, _tenant, _read_at, found);
+      if _stale is not null then
+        select t.* into _old from public.tasks t
+  where t.id = _id
+    and t.organization_id = _tenant;
+        _found := found;
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
+        case when _found then
         '{"id":' || pg_catalog.to_json(_old.id)::text
       || ',"title":' || pg_catalog.to_json(_old.title)::text
       || ',"status":' || pg_catalog.to_json(_old.status)::text
@@ -107,42 +510,70 @@ begin
       then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
-        if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-        return 'E{"code":"stale_context","operations":[' || _x || ']}';
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
       end if;
     end if;
   end if;
-  if not _found then
-    return 'E{"code":"entity_not_found","operations":[{"index":0,"model":"tasks","id":' || to_json(_id)::text || '}]}';
+
+  -- point: lock
+  select t.* into _old from public.tasks t
+  where t.id = _id
+    and t.organization_id = _tenant
+  for no key update;
+  _found := found;
+  select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 1)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+  -- point: judge-one
+  if _read_at is not null and _on_stale <> 'overwrite' and coalesce(_entry.position, 0) <> _read_at then
+    _stale := postern.judge(1, _id, _tenant, _read_at, _found);
+    if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array'
+      and not postern.named('{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb, _stale -> 'changed') ?| array(select jsonb_object_keys(_input))) then
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
+        case when _found then
+        '{"id":' || pg_catalog.to_json(_old.id)::text
+      || ',"title":' || pg_catalog.to_json(_old.title)::text
+      || ',"status":' || pg_catalog.to_json(_old.status)::text
+      || ',"estimate":' || coalesce('"' || _old.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.updated_at) then _old.updated_at::text when _old.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+    end if;
   end if;
-  if (_input ? 'estimate' and (((_input ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((_input ->> 'estimate')::numeric))) then
+  if not _found then
+    if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}')::postern.answer;
+  end if;
+  if (_input ? 'estimate' and (((_input ->> 'estimate'::text)::numeric)::numeric(8,2) is distinct from ((_input ->> 'estimate'::text)::numeric))) then
     raise exception 'postern: a value has more digits than its column keeps' using errcode = '22003';
   end if;
 
-  _x := set_config('postern.commit', pg_trigger_depth()::text, true);
-  _x := set_config('postern.tenant', _tenant, true);
+  -- point: own
+  _x := set_config('postern.own', '1:' || _id, true);
+  _x := set_config('search_path', _path, true);
   update public.tasks t set
-      title = case when _input ? 'title' then _input ->> 'title' else t.title end,
-      status = case when _input ? 'status' then _input ->> 'status' else t.status end,
-      estimate = case when _input ? 'estimate' then (_input ->> 'estimate')::numeric else t.estimate end,
-      updated_at = case when _input ? 'updatedAt' then (_input ->> 'updatedAt')::timestamp with time zone else now() end,
-      archived_at = case when _input ? 'archivedAt' then (_input ->> 'archivedAt')::timestamp with time zone else t.archived_at end
+      title = case when _input ? 'title'::text then _input ->> 'title'::text else t.title end,
+      status = case when _input ? 'status'::text then _input ->> 'status'::text else t.status end,
+      estimate = case when _input ? 'estimate'::text then (_input ->> 'estimate'::text)::numeric else t.estimate end,
+      updated_at = case when _input ? 'updatedAt'::text then (_input ->> 'updatedAt'::text)::timestamp with time zone else pg_catalog.now() end,
+      archived_at = case when _input ? 'archivedAt'::text then (_input ->> 'archivedAt'::text)::timestamp with time zone else t.archived_at end
   where t.id = _old.id
   returning t.* into _new;
+  get diagnostics _rows = row_count;
+  if _rows = 0 then raise exception 'postern: a trigger or rule suppressed the write' using errcode = 'PN409'; end if;
+  _x := set_config('search_path', 'pg_catalog, pg_temp', true);
+  _x := set_config('postern.own', '', true);
+  _was := case when _entry.type <> 'DELETE' then _entry.tenant else postern."r1_tenant"(_old) end;
+  -- what triggers, rules and cascades did to the row beneath our statement is in it by now
+  select t.* into _now from public.tasks t where t.id = _old.id;
   if not found then
-    raise exception 'postern: a trigger suppressed the write' using errcode = 'PN409';
-  end if;
-  _x := set_config('postern.commit', '', true);
-  if current_setting('postern.side', true) = '1' then
-    select t.* into _now from public.tasks t where t.id = _new.id;
-    if not found then
-      _type := 'DELETE';
-    else
-      _new := _now;
-      if _type = 'DELETE' then _type := 'UPDATE'; end if;
-    end if;
-  end if;
-  return postern.record_one(_tenant, _key, _intent, _intent_hash, 'tasks', _new.id::text, _type, _tenant,
+    return postern.record_one(_tenant, _key, _intent, _intent_hash, 1, _id, 'DELETE', _was, _was, null,
+      postern."r1_data"(_old),
       '{"id":' || pg_catalog.to_json(_new.id)::text
       || ',"title":' || pg_catalog.to_json(_new.title)::text
       || ',"status":' || pg_catalog.to_json(_new.status)::text
@@ -151,44 +582,81 @@ begin
       then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-      array_remove(array[case when not (_old.archived_at is not distinct from _new.archived_at) then 'archivedAt' end,
-      case when not ('"' || _old.estimate::text || '"' is not distinct from '"' || _new.estimate::text || '"') then 'estimate' end,
-      case when not (_old.id is not distinct from _new.id) then 'id' end,
-      case when not (_old.status is not distinct from _new.status) then 'status' end,
-      case when not (_old.title is not distinct from _new.title) then 'title' end,
-      case when not (_old.updated_at is not distinct from _new.updated_at) then 'updatedAt' end], null),
-      _transaction_id, _participant_id, _participant_kind);
+      null, _transaction_id, _participant_id, _participant_kind);
+  end if;
+  _nt := postern."r1_tenant"(_now);
+  return postern.record_one(_tenant, _key, _intent, _intent_hash, 1, _id, 'UPDATE', _was, _nt,
+    case when _was is distinct from _nt then postern."r1_data"(_old) end,
+    postern."r1_data"(_now),
+    '{"id":' || pg_catalog.to_json(_now.id)::text
+      || ',"title":' || pg_catalog.to_json(_now.title)::text
+      || ',"status":' || pg_catalog.to_json(_now.status)::text
+      || ',"estimate":' || coalesce('"' || _now.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_now.updated_at) then _now.updated_at::text when _now.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_now.archived_at) then _now.archived_at::text when _now.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
+    postern."r1_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind);
 end $postern$;
 
 -- tasks: a commit of one DELETE
-create or replace function postern."tasks_delete_digest"(
-  _tenant text, _key text, _intent text, _intent_hash text, _id text, _input jsonb, _read_at bigint,
-  _on_stale text, _transaction_id text, _participant_id text, _participant_kind text
-) returns text language plpgsql set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
+create or replace function postern."tasks_delete_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
   _old public.tasks; _new public.tasks; _now public.tasks;
-  _type text := 'DELETE'; _found boolean; _answer text; _stale jsonb; _x text;
+  _type text := 'DELETE'; _found boolean; _answer postern.answer; _stale jsonb; _x text; _entry postern.entry;
+  _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer is not null then return _answer; end if;
+  if _answer.kind is not null then return _answer; end if;
 
+  -- a look before any lock: what is stale stays stale, and a refusal here has no transaction id and flushes nothing
+  -- point: look
+  if _read_at is not null and _on_stale = 'reject' then
+    select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 1)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+    if _entry.position > _read_at then
+      select t.* into _old from public.tasks t
+  where t.id = _id
+    and t.organization_id = _tenant;
+      _stale := postern.judge(1, _id, _tenant, _read_at, found);
+      if _stale is not null then
+        select t.* into _old from public.tasks t
+  where t.id = _id
+    and t.organization_id = _tenant;
+        _found := found;
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
+        case when _found then
+        '{"id":' || pg_catalog.to_json(_old.id)::text
+      || ',"title":' || pg_catalog.to_json(_old.title)::text
+      || ',"status":' || pg_catalog.to_json(_old.status)::text
+      || ',"estimate":' || coalesce('"' || _old.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.updated_at) then _old.updated_at::text when _old.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      end if;
+    end if;
+  end if;
+
+  -- point: lock
   select t.* into _old from public.tasks t
   where t.id = _id
     and t.organization_id = _tenant
   for update;
   _found := found;
-  if _read_at is not null and _on_stale <> 'overwrite' then
-    _x := case when _found then _old.id::text else _id end;
-    perform 1 from postern.outbox e
-    where (e.entity_id, e.model, e.position) > (_x, 'tasks', _read_at)
-      and (e.entity_id, e.model, e.position) < (_x, 'tasks', 9223372036854775807)
-      and e.tenant = _tenant
-    order by e.entity_id, e.model, e.position limit 1;
-    if found or _read_at > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then
-      _stale := postern.judge('tasks', _x, _tenant, _read_at, _found);
-      if _stale is not null and not (false) then
-        _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
+  select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 1)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+  -- point: judge-one
+  if _read_at is not null and _on_stale <> 'overwrite' and coalesce(_entry.position, 0) <> _read_at then
+    _stale := postern.judge(1, _id, _tenant, _read_at, _found);
+    if _stale is not null and not (false) then
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
+        case when _found then
         '{"id":' || pg_catalog.to_json(_old.id)::text
       || ',"title":' || pg_catalog.to_json(_old.title)::text
       || ',"status":' || pg_catalog.to_json(_old.status)::text
@@ -197,75 +665,86 @@ begin
       then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
-        if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-        return 'E{"code":"stale_context","operations":[' || _x || ']}';
-      end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
     end if;
   end if;
   if not _found then
-    return 'E{"code":"entity_not_found","operations":[{"index":0,"model":"tasks","id":' || to_json(_id)::text || '}]}';
+    if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}')::postern.answer;
   end if;
 
-  _x := set_config('postern.commit', pg_trigger_depth()::text, true);
-  _x := set_config('postern.tenant', _tenant, true);
+  -- point: own
+  _x := set_config('postern.own', '1:' || _id, true);
+  _x := set_config('search_path', _path, true);
   delete from public.tasks t
   where t.id = _old.id
   returning t.* into _new;
+  get diagnostics _rows = row_count;
+  if _rows = 0 then raise exception 'postern: a trigger or rule suppressed the write' using errcode = 'PN409'; end if;
+  _x := set_config('search_path', 'pg_catalog, pg_temp', true);
+  _x := set_config('postern.own', '', true);
+  _was := case when _entry.type <> 'DELETE' then _entry.tenant else postern."r1_tenant"(_old) end;
+  -- what triggers, rules and cascades did to the row beneath our statement is in it by now
+  select t.* into _now from public.tasks t where t.id = _old.id;
   if not found then
-    raise exception 'postern: a trigger suppressed the write' using errcode = 'PN409';
+    return postern.record_one(_tenant, _key, _intent, _intent_hash, 1, _id, 'DELETE', _was, _was, null,
+      postern."r1_data"(_old),
+      '{"id":' || pg_catalog.to_json(_old.id)::text
+      || ',"title":' || pg_catalog.to_json(_old.title)::text
+      || ',"status":' || pg_catalog.to_json(_old.status)::text
+      || ',"estimate":' || coalesce('"' || _old.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.updated_at) then _old.updated_at::text when _old.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
+      null, _transaction_id, _participant_id, _participant_kind);
   end if;
-  _x := set_config('postern.commit', '', true);
-  if current_setting('postern.side', true) = '1' then
-    select t.* into _now from public.tasks t where t.id = _new.id;
-    if not found then
-      _type := 'DELETE';
-    else
-      _new := _now;
-      if _type = 'DELETE' then _type := 'UPDATE'; end if;
-    end if;
-  end if;
-  return postern.record_one(_tenant, _key, _intent, _intent_hash, 'tasks', _new.id::text, _type, _tenant,
-      '{"id":' || pg_catalog.to_json(_new.id)::text
-      || ',"title":' || pg_catalog.to_json(_new.title)::text
-      || ',"status":' || pg_catalog.to_json(_new.status)::text
-      || ',"estimate":' || coalesce('"' || _new.estimate::text || '"', 'null')
-      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.updated_at) then _new.updated_at::text when _new.updated_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
-      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-      null,
-      _transaction_id, _participant_id, _participant_kind);
+  _nt := postern."r1_tenant"(_now);
+  return postern.record_one(_tenant, _key, _intent, _intent_hash, 1, _id, 'UPDATE', _was, _nt,
+    case when _was is distinct from _nt then postern."r1_data"(_old) end,
+    postern."r1_data"(_now),
+    '{"id":' || pg_catalog.to_json(_now.id)::text
+      || ',"title":' || pg_catalog.to_json(_now.title)::text
+      || ',"status":' || pg_catalog.to_json(_now.status)::text
+      || ',"estimate":' || coalesce('"' || _now.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_now.updated_at) then _now.updated_at::text when _now.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_now.archived_at) then _now.archived_at::text when _now.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
+    postern."r1_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind);
 end $postern$;
 
 -- tasks: a commit of one ARCHIVE
-create or replace function postern."tasks_archive_digest"(
-  _tenant text, _key text, _intent text, _intent_hash text, _id text, _input jsonb, _read_at bigint,
-  _on_stale text, _transaction_id text, _participant_id text, _participant_kind text
-) returns text language plpgsql set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
+create or replace function postern."tasks_archive_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
   _old public.tasks; _new public.tasks; _now public.tasks;
-  _type text := 'ARCHIVE'; _found boolean; _answer text; _stale jsonb; _x text;
+  _type text := 'ARCHIVE'; _found boolean; _answer postern.answer; _stale jsonb; _x text; _entry postern.entry;
+  _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer is not null then return _answer; end if;
+  if _answer.kind is not null then return _answer; end if;
 
-  select t.* into _old from public.tasks t
+  -- a look before any lock: what is stale stays stale, and a refusal here has no transaction id and flushes nothing
+  -- point: look
+  if _read_at is not null and _on_stale = 'reject' then
+    select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 1)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+    if _entry.position > _read_at then
+      select t.* into _old from public.tasks t
   where t.id = _id
-    and t.organization_id = _tenant
-  for no key update;
-  _found := found;
-  if _read_at is not null and _on_stale <> 'overwrite' then
-    _x := case when _found then _old.id::text else _id end;
-    perform 1 from postern.outbox e
-    where (e.entity_id, e.model, e.position) > (_x, 'tasks', _read_at)
-      and (e.entity_id, e.model, e.position) < (_x, 'tasks', 9223372036854775807)
-      and e.tenant = _tenant
-    order by e.entity_id, e.model, e.position limit 1;
-    if found or _read_at > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then
-      _stale := postern.judge('tasks', _x, _tenant, _read_at, _found);
-      if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array['archivedAt']) then
-        _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
+    and t.organization_id = _tenant;
+      _stale := postern.judge(1, _id, _tenant, _read_at, found);
+      if _stale is not null then
+        select t.* into _old from public.tasks t
+  where t.id = _id
+    and t.organization_id = _tenant;
+        _found := found;
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
+        case when _found then
         '{"id":' || pg_catalog.to_json(_old.id)::text
       || ',"title":' || pg_catalog.to_json(_old.title)::text
       || ',"status":' || pg_catalog.to_json(_old.status)::text
@@ -274,35 +753,63 @@ begin
       then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
-        if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-        return 'E{"code":"stale_context","operations":[' || _x || ']}';
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
       end if;
     end if;
   end if;
-  if not _found then
-    return 'E{"code":"entity_not_found","operations":[{"index":0,"model":"tasks","id":' || to_json(_id)::text || '}]}';
-  end if;
 
-  _x := set_config('postern.commit', pg_trigger_depth()::text, true);
-  _x := set_config('postern.tenant', _tenant, true);
-  update public.tasks t set
-      archived_at = coalesce(t.archived_at, now())
-  where t.id = _old.id
-  returning t.* into _new;
-  if not found then
-    raise exception 'postern: a trigger suppressed the write' using errcode = 'PN409';
-  end if;
-  _x := set_config('postern.commit', '', true);
-  if current_setting('postern.side', true) = '1' then
-    select t.* into _now from public.tasks t where t.id = _new.id;
-    if not found then
-      _type := 'DELETE';
-    else
-      _new := _now;
-      if _type = 'DELETE' then _type := 'UPDATE'; end if;
+  -- point: lock
+  select t.* into _old from public.tasks t
+  where t.id = _id
+    and t.organization_id = _tenant
+  for no key update;
+  _found := found;
+  select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 1)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+  -- point: judge-one
+  if _read_at is not null and _on_stale <> 'overwrite' and coalesce(_entry.position, 0) <> _read_at then
+    _stale := postern.judge(1, _id, _tenant, _read_at, _found);
+    if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array'
+      and not postern.named('{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb, _stale -> 'changed') ?| array['archivedAt'::text]) then
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
+        case when _found then
+        '{"id":' || pg_catalog.to_json(_old.id)::text
+      || ',"title":' || pg_catalog.to_json(_old.title)::text
+      || ',"status":' || pg_catalog.to_json(_old.status)::text
+      || ',"estimate":' || coalesce('"' || _old.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.updated_at) then _old.updated_at::text when _old.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
     end if;
   end if;
-  return postern.record_one(_tenant, _key, _intent, _intent_hash, 'tasks', _new.id::text, _type, _tenant,
+  if not _found then
+    if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}')::postern.answer;
+  end if;
+
+  -- point: own
+  _x := set_config('postern.own', '1:' || _id, true);
+  _x := set_config('search_path', _path, true);
+  update public.tasks t set
+      archived_at = coalesce(t.archived_at, pg_catalog.now())
+  where t.id = _old.id
+  returning t.* into _new;
+  get diagnostics _rows = row_count;
+  if _rows = 0 then raise exception 'postern: a trigger or rule suppressed the write' using errcode = 'PN409'; end if;
+  _x := set_config('search_path', 'pg_catalog, pg_temp', true);
+  _x := set_config('postern.own', '', true);
+  _was := case when _entry.type <> 'DELETE' then _entry.tenant else postern."r1_tenant"(_old) end;
+  -- what triggers, rules and cascades did to the row beneath our statement is in it by now
+  select t.* into _now from public.tasks t where t.id = _old.id;
+  if not found then
+    return postern.record_one(_tenant, _key, _intent, _intent_hash, 1, _id, 'DELETE', _was, _was, null,
+      postern."r1_data"(_old),
       '{"id":' || pg_catalog.to_json(_new.id)::text
       || ',"title":' || pg_catalog.to_json(_new.title)::text
       || ',"status":' || pg_catalog.to_json(_new.status)::text
@@ -311,44 +818,52 @@ begin
       then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-      array_remove(array[case when not (_old.archived_at is not distinct from _new.archived_at) then 'archivedAt' end,
-      case when not ('"' || _old.estimate::text || '"' is not distinct from '"' || _new.estimate::text || '"') then 'estimate' end,
-      case when not (_old.id is not distinct from _new.id) then 'id' end,
-      case when not (_old.status is not distinct from _new.status) then 'status' end,
-      case when not (_old.title is not distinct from _new.title) then 'title' end,
-      case when not (_old.updated_at is not distinct from _new.updated_at) then 'updatedAt' end], null),
-      _transaction_id, _participant_id, _participant_kind);
+      null, _transaction_id, _participant_id, _participant_kind);
+  end if;
+  _nt := postern."r1_tenant"(_now);
+  return postern.record_one(_tenant, _key, _intent, _intent_hash, 1, _id, 'ARCHIVE', _was, _nt,
+    case when _was is distinct from _nt then postern."r1_data"(_old) end,
+    postern."r1_data"(_now),
+    '{"id":' || pg_catalog.to_json(_now.id)::text
+      || ',"title":' || pg_catalog.to_json(_now.title)::text
+      || ',"status":' || pg_catalog.to_json(_now.status)::text
+      || ',"estimate":' || coalesce('"' || _now.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_now.updated_at) then _now.updated_at::text when _now.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_now.archived_at) then _now.archived_at::text when _now.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
+    postern."r1_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind);
 end $postern$;
 
 -- tasks: a commit of one UNARCHIVE
-create or replace function postern."tasks_unarchive_digest"(
-  _tenant text, _key text, _intent text, _intent_hash text, _id text, _input jsonb, _read_at bigint,
-  _on_stale text, _transaction_id text, _participant_id text, _participant_kind text
-) returns text language plpgsql set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
+create or replace function postern."tasks_unarchive_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
   _old public.tasks; _new public.tasks; _now public.tasks;
-  _type text := 'UNARCHIVE'; _found boolean; _answer text; _stale jsonb; _x text;
+  _type text := 'UNARCHIVE'; _found boolean; _answer postern.answer; _stale jsonb; _x text; _entry postern.entry;
+  _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer is not null then return _answer; end if;
+  if _answer.kind is not null then return _answer; end if;
 
-  select t.* into _old from public.tasks t
+  -- a look before any lock: what is stale stays stale, and a refusal here has no transaction id and flushes nothing
+  -- point: look
+  if _read_at is not null and _on_stale = 'reject' then
+    select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 1)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+    if _entry.position > _read_at then
+      select t.* into _old from public.tasks t
   where t.id = _id
-    and t.organization_id = _tenant
-  for no key update;
-  _found := found;
-  if _read_at is not null and _on_stale <> 'overwrite' then
-    _x := case when _found then _old.id::text else _id end;
-    perform 1 from postern.outbox e
-    where (e.entity_id, e.model, e.position) > (_x, 'tasks', _read_at)
-      and (e.entity_id, e.model, e.position) < (_x, 'tasks', 9223372036854775807)
-      and e.tenant = _tenant
-    order by e.entity_id, e.model, e.position limit 1;
-    if found or _read_at > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then
-      _stale := postern.judge('tasks', _x, _tenant, _read_at, _found);
-      if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array['archivedAt']) then
-        _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, case when _found then
+    and t.organization_id = _tenant;
+      _stale := postern.judge(1, _id, _tenant, _read_at, found);
+      if _stale is not null then
+        select t.* into _old from public.tasks t
+  where t.id = _id
+    and t.organization_id = _tenant;
+        _found := found;
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
+        case when _found then
         '{"id":' || pg_catalog.to_json(_old.id)::text
       || ',"title":' || pg_catalog.to_json(_old.title)::text
       || ',"status":' || pg_catalog.to_json(_old.status)::text
@@ -357,35 +872,63 @@ begin
       then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
-        if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-        return 'E{"code":"stale_context","operations":[' || _x || ']}';
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
       end if;
     end if;
   end if;
+
+  -- point: lock
+  select t.* into _old from public.tasks t
+  where t.id = _id
+    and t.organization_id = _tenant
+  for no key update;
+  _found := found;
+  select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 1)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+  -- point: judge-one
+  if _read_at is not null and _on_stale <> 'overwrite' and coalesce(_entry.position, 0) <> _read_at then
+    _stale := postern.judge(1, _id, _tenant, _read_at, _found);
+    if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array'
+      and not postern.named('{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb, _stale -> 'changed') ?| array['archivedAt'::text]) then
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
+        case when _found then
+        '{"id":' || pg_catalog.to_json(_old.id)::text
+      || ',"title":' || pg_catalog.to_json(_old.title)::text
+      || ',"status":' || pg_catalog.to_json(_old.status)::text
+      || ',"estimate":' || coalesce('"' || _old.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.updated_at) then _old.updated_at::text when _old.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+    end if;
+  end if;
   if not _found then
-    return 'E{"code":"entity_not_found","operations":[{"index":0,"model":"tasks","id":' || to_json(_id)::text || '}]}';
+    if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}')::postern.answer;
   end if;
 
-  _x := set_config('postern.commit', pg_trigger_depth()::text, true);
-  _x := set_config('postern.tenant', _tenant, true);
+  -- point: own
+  _x := set_config('postern.own', '1:' || _id, true);
+  _x := set_config('search_path', _path, true);
   update public.tasks t set
       archived_at = null
   where t.id = _old.id
   returning t.* into _new;
+  get diagnostics _rows = row_count;
+  if _rows = 0 then raise exception 'postern: a trigger or rule suppressed the write' using errcode = 'PN409'; end if;
+  _x := set_config('search_path', 'pg_catalog, pg_temp', true);
+  _x := set_config('postern.own', '', true);
+  _was := case when _entry.type <> 'DELETE' then _entry.tenant else postern."r1_tenant"(_old) end;
+  -- what triggers, rules and cascades did to the row beneath our statement is in it by now
+  select t.* into _now from public.tasks t where t.id = _old.id;
   if not found then
-    raise exception 'postern: a trigger suppressed the write' using errcode = 'PN409';
-  end if;
-  _x := set_config('postern.commit', '', true);
-  if current_setting('postern.side', true) = '1' then
-    select t.* into _now from public.tasks t where t.id = _new.id;
-    if not found then
-      _type := 'DELETE';
-    else
-      _new := _now;
-      if _type = 'DELETE' then _type := 'UPDATE'; end if;
-    end if;
-  end if;
-  return postern.record_one(_tenant, _key, _intent, _intent_hash, 'tasks', _new.id::text, _type, _tenant,
+    return postern.record_one(_tenant, _key, _intent, _intent_hash, 1, _id, 'DELETE', _was, _was, null,
+      postern."r1_data"(_old),
       '{"id":' || pg_catalog.to_json(_new.id)::text
       || ',"title":' || pg_catalog.to_json(_new.title)::text
       || ',"status":' || pg_catalog.to_json(_new.status)::text
@@ -394,18 +937,26 @@ begin
       then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-      array_remove(array[case when not (_old.archived_at is not distinct from _new.archived_at) then 'archivedAt' end,
-      case when not ('"' || _old.estimate::text || '"' is not distinct from '"' || _new.estimate::text || '"') then 'estimate' end,
-      case when not (_old.id is not distinct from _new.id) then 'id' end,
-      case when not (_old.status is not distinct from _new.status) then 'status' end,
-      case when not (_old.title is not distinct from _new.title) then 'title' end,
-      case when not (_old.updated_at is not distinct from _new.updated_at) then 'updatedAt' end], null),
-      _transaction_id, _participant_id, _participant_kind);
+      null, _transaction_id, _participant_id, _participant_kind);
+  end if;
+  _nt := postern."r1_tenant"(_now);
+  return postern.record_one(_tenant, _key, _intent, _intent_hash, 1, _id, 'UNARCHIVE', _was, _nt,
+    case when _was is distinct from _nt then postern."r1_data"(_old) end,
+    postern."r1_data"(_now),
+    '{"id":' || pg_catalog.to_json(_now.id)::text
+      || ',"title":' || pg_catalog.to_json(_now.title)::text
+      || ',"status":' || pg_catalog.to_json(_now.status)::text
+      || ',"estimate":' || coalesce('"' || _now.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_now.updated_at) then _now.updated_at::text when _now.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_now.archived_at) then _now.archived_at::text when _now.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
+    postern."r1_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind);
 end $postern$;
 
 -- tasks: locks rows in key order, so that two commits cannot deadlock; answers those that exist
 create or replace function postern."tasks_lock_digest"(_tenant text, _ids text[], _delete boolean) returns text[]
-language plpgsql as $postern$
+language plpgsql set search_path = pg_catalog, pg_temp as $postern$
 #variable_conflict use_variable
 begin
   if _delete then
@@ -421,7 +972,8 @@ begin
 end $postern$;
 
 -- tasks: a row as it is now, as JSON text
-create or replace function postern."tasks_row_digest"(_tenant text, _id text) returns text language plpgsql as $postern$
+create or replace function postern."tasks_row_digest"(_tenant text, _id text) returns text
+language plpgsql set search_path = pg_catalog, pg_temp as $postern$
 #variable_conflict use_variable
 begin
   return (select '{"id":' || pg_catalog.to_json(t.id)::text
@@ -436,54 +988,65 @@ begin
 end $postern$;
 
 -- tasks: applies operations of one type on distinct rows
-create or replace function postern."tasks_apply_digest"(
-  _type text, _tenant text, _index int[], _ids text[], _inputs jsonb[]
-) returns postern.applied[] language plpgsql as $postern$
+create or replace function postern."tasks_apply_digest"(_type text, _tenant text, _path text, _index int[], _ids text[], _inputs jsonb[]) returns postern.applied[]
+language plpgsql set search_path = pg_catalog, pg_temp as $postern$
 #variable_conflict use_variable
-declare _done postern.applied[];
+declare
+  _done postern.applied[]; _x text; _old public.tasks; _new public.tasks; _input jsonb; _fields text; _rows int;
 begin
+  _x := set_config('search_path', _path, true);
   case _type
   when 'CREATE' then
-    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where (op.d ? 'estimate' and (((op.d ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((op.d ->> 'estimate')::numeric)))) then
+    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where (op.d ? 'estimate' and (((op.d ->> 'estimate'::text)::numeric)::numeric(8,2) is distinct from ((op.d ->> 'estimate'::text)::numeric)))) then
       raise exception 'postern: a value has more digits than its column keeps' using errcode = '22003';
     end if;
+    if array_position(_ids, null) is not null then
+      -- ids that the database makes: they are the commit's own rows, too
+      _ids := array(select coalesce(op.id, (coalesce(null, (gen_random_uuid())::text))::text) from unnest(_index, _ids, _inputs) as op(i, id, d) order by op.i);
+      _x := set_config('postern.own_rows', jsonb_set(current_setting('postern.own_rows')::jsonb, '{1}',
+        coalesce(current_setting('postern.own_rows')::jsonb -> '1'::text, '[]'::jsonb) || to_jsonb(_ids))::text, true);
+    end if;
     with op as materialized (
-      select op.i, coalesce(op.id, (gen_random_uuid())::text) as id, op.d
+      select op.i, op.id as id, op.d
       from unnest(_index, _ids, _inputs) as op(i, id, d)),
     written as (
       insert into public.tasks as t (id, organization_id, title, status, estimate, updated_at, archived_at)
       select op.id,
       _tenant,
-      case when op.d ? 'title' then op.d ->> 'title' else null end,
-      case when op.d ? 'status' then op.d ->> 'status' else 'todo'::text end,
-      case when op.d ? 'estimate' then (op.d ->> 'estimate')::numeric else null end,
-      case when op.d ? 'updatedAt' then (op.d ->> 'updatedAt')::timestamp with time zone else now() end,
-      case when op.d ? 'archivedAt' then (op.d ->> 'archivedAt')::timestamp with time zone else null end
+      case when op.d ? 'title'::text then op.d ->> 'title'::text else null end,
+      case when op.d ? 'status'::text then op.d ->> 'status'::text else 'todo'::text end,
+      case when op.d ? 'estimate'::text then (op.d ->> 'estimate'::text)::numeric else null end,
+      case when op.d ? 'updatedAt'::text then (op.d ->> 'updatedAt'::text)::timestamp with time zone else pg_catalog.now() end,
+      case when op.d ? 'archivedAt'::text then (op.d ->> 'archivedAt'::text)::timestamp with time zone else null end
       from op order by op.i
-      returning t.id as id, t.id::text as entity_id, '{"id":' || pg_catalog.to_json(t.id)::text
+      returning t.id as id, row(0, 'tasks', 1, t.id::text, 'CREATE', _tenant, _tenant, null,
+        postern."r1_data"(t.*),
+        '{"id":' || pg_catalog.to_json(t.id)::text
       || ',"title":' || pg_catalog.to_json(t.title)::text
       || ',"status":' || pg_catalog.to_json(t.status)::text
       || ',"estimate":' || coalesce('"' || t.estimate::text || '"', 'null')
       || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.updated_at) then t.updated_at::text when t.updated_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' as data)
-    select array_agg(row(op.i, 'tasks', w.entity_id, 'CREATE', _tenant, w.data, null)::postern.applied)
+      then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
+        null::int2[])::postern.applied as a)
+    select pg_catalog.array_agg(row(op.i, (w.a).model, (w.a).rel, (w.a).key, (w.a).type, (w.a).was, (w.a).tenant, (w.a).gone, (w.a).data, (w.a)."row", (w.a).changed)::postern.applied)
     into _done from written w join op on op.id = w.id;
   when 'UPDATE' then
-    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where (op.d ? 'estimate' and (((op.d ->> 'estimate')::numeric)::numeric(8,2) is distinct from ((op.d ->> 'estimate')::numeric)))) then
+    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where (op.d ? 'estimate' and (((op.d ->> 'estimate'::text)::numeric)::numeric(8,2) is distinct from ((op.d ->> 'estimate'::text)::numeric)))) then
       raise exception 'postern: a value has more digits than its column keeps' using errcode = '22003';
     end if;
     with written as (
       update public.tasks t set
-      title = case when op.d ? 'title' then op.d ->> 'title' else t.title end,
-      status = case when op.d ? 'status' then op.d ->> 'status' else t.status end,
-      estimate = case when op.d ? 'estimate' then (op.d ->> 'estimate')::numeric else t.estimate end,
-      updated_at = case when op.d ? 'updatedAt' then (op.d ->> 'updatedAt')::timestamp with time zone else now() end,
-      archived_at = case when op.d ? 'archivedAt' then (op.d ->> 'archivedAt')::timestamp with time zone else t.archived_at end
+      title = case when op.d ? 'title'::text then op.d ->> 'title'::text else t.title end,
+      status = case when op.d ? 'status'::text then op.d ->> 'status'::text else t.status end,
+      estimate = case when op.d ? 'estimate'::text then (op.d ->> 'estimate'::text)::numeric else t.estimate end,
+      updated_at = case when op.d ? 'updatedAt'::text then (op.d ->> 'updatedAt'::text)::timestamp with time zone else pg_catalog.now() end,
+      archived_at = case when op.d ? 'archivedAt'::text then (op.d ->> 'archivedAt'::text)::timestamp with time zone else t.archived_at end
       from unnest(_index, _ids, _inputs) as op(i, id, d) join public.tasks o on o.id = op.id
       where t.id = o.id and t.organization_id = _tenant
-      returning row(op.i, 'tasks', t.id::text, 'UPDATE', _tenant,
+      returning row(op.i, 'tasks', 1, t.id::text, 'UPDATE', _tenant, _tenant, null,
+        postern."r1_data"(t.*),
         '{"id":' || pg_catalog.to_json(t.id)::text
       || ',"title":' || pg_catalog.to_json(t.title)::text
       || ',"status":' || pg_catalog.to_json(t.status)::text
@@ -492,18 +1055,14 @@ begin
       then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-        array_remove(array[case when not (o.archived_at is not distinct from t.archived_at) then 'archivedAt' end,
-      case when not ('"' || o.estimate::text || '"' is not distinct from '"' || t.estimate::text || '"') then 'estimate' end,
-      case when not (o.id is not distinct from t.id) then 'id' end,
-      case when not (o.status is not distinct from t.status) then 'status' end,
-      case when not (o.title is not distinct from t.title) then 'title' end,
-      case when not (o.updated_at is not distinct from t.updated_at) then 'updatedAt' end], null))::postern.applied as a)
-    select array_agg(w.a) into _done from written w;
+        postern."r1_changed"(o.*, t.*))::postern.applied as a)
+    select pg_catalog.array_agg(w.a) into _done from written w;
   when 'DELETE' then
     with written as (
       delete from public.tasks t using unnest(_index, _ids, _inputs) as op(i, id, d)
       where t.id = op.id and t.organization_id = _tenant
-      returning row(op.i, 'tasks', t.id::text, 'DELETE', _tenant,
+      returning row(op.i, 'tasks', 1, t.id::text, 'DELETE', _tenant, _tenant, null,
+        postern."r1_data"(t.*),
         '{"id":' || pg_catalog.to_json(t.id)::text
       || ',"title":' || pg_catalog.to_json(t.title)::text
       || ',"status":' || pg_catalog.to_json(t.status)::text
@@ -512,14 +1071,15 @@ begin
       then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-        null::text[])::postern.applied as a)
-    select array_agg(w.a) into _done from written w;
+        null::int2[])::postern.applied as a)
+    select pg_catalog.array_agg(w.a) into _done from written w;
   when 'ARCHIVE' then
     with written as (
-      update public.tasks t set archived_at = coalesce(t.archived_at, now())
+      update public.tasks t set archived_at = coalesce(t.archived_at, pg_catalog.now())
       from unnest(_index, _ids, _inputs) as op(i, id, d) join public.tasks o on o.id = op.id
       where t.id = o.id and t.organization_id = _tenant
-      returning row(op.i, 'tasks', t.id::text, 'ARCHIVE', _tenant,
+      returning row(op.i, 'tasks', 1, t.id::text, 'ARCHIVE', _tenant, _tenant, null,
+        postern."r1_data"(t.*),
         '{"id":' || pg_catalog.to_json(t.id)::text
       || ',"title":' || pg_catalog.to_json(t.title)::text
       || ',"status":' || pg_catalog.to_json(t.status)::text
@@ -528,19 +1088,15 @@ begin
       then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-        array_remove(array[case when not (o.archived_at is not distinct from t.archived_at) then 'archivedAt' end,
-      case when not ('"' || o.estimate::text || '"' is not distinct from '"' || t.estimate::text || '"') then 'estimate' end,
-      case when not (o.id is not distinct from t.id) then 'id' end,
-      case when not (o.status is not distinct from t.status) then 'status' end,
-      case when not (o.title is not distinct from t.title) then 'title' end,
-      case when not (o.updated_at is not distinct from t.updated_at) then 'updatedAt' end], null))::postern.applied as a)
-    select array_agg(w.a) into _done from written w;
+        postern."r1_changed"(o.*, t.*))::postern.applied as a)
+    select pg_catalog.array_agg(w.a) into _done from written w;
   when 'UNARCHIVE' then
     with written as (
       update public.tasks t set archived_at = null
       from unnest(_index, _ids, _inputs) as op(i, id, d) join public.tasks o on o.id = op.id
       where t.id = o.id and t.organization_id = _tenant
-      returning row(op.i, 'tasks', t.id::text, 'UNARCHIVE', _tenant,
+      returning row(op.i, 'tasks', 1, t.id::text, 'UNARCHIVE', _tenant, _tenant, null,
+        postern."r1_data"(t.*),
         '{"id":' || pg_catalog.to_json(t.id)::text
       || ',"title":' || pg_catalog.to_json(t.title)::text
       || ',"status":' || pg_catalog.to_json(t.status)::text
@@ -549,246 +1105,330 @@ begin
       then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-        array_remove(array[case when not (o.archived_at is not distinct from t.archived_at) then 'archivedAt' end,
-      case when not ('"' || o.estimate::text || '"' is not distinct from '"' || t.estimate::text || '"') then 'estimate' end,
-      case when not (o.id is not distinct from t.id) then 'id' end,
-      case when not (o.status is not distinct from t.status) then 'status' end,
-      case when not (o.title is not distinct from t.title) then 'title' end,
-      case when not (o.updated_at is not distinct from t.updated_at) then 'updatedAt' end], null))::postern.applied as a)
-    select array_agg(w.a) into _done from written w;
+        postern."r1_changed"(o.*, t.*))::postern.applied as a)
+    select pg_catalog.array_agg(w.a) into _done from written w;
   end case;
+  _x := set_config('search_path', 'pg_catalog, pg_temp', true);
   if cardinality(_done) is distinct from cardinality(_index) then
     -- fewer than were asked: gone through an earlier operation of this commit, or kept from us by a trigger
     if _type = 'CREATE' or exists (
       select from public.tasks t where t.id = any(_ids::text[]) and t.organization_id = _tenant) then
-      raise exception 'postern: a trigger suppressed the write' using errcode = 'PN409';
+      raise exception 'postern: a trigger or rule suppressed the write' using errcode = 'PN409';
     end if;
     raise exception 'postern: no such row' using errcode = 'PN404';
   end if;
   return _done;
 end $postern$;
 
--- tasks: logs a change that the application made by itself; answers its stamp, null when there is no such row
-create or replace function postern."tasks_record_digest"(_type text, _id text, _changed text[]) returns bigint
-language plpgsql as $postern$
-#variable_conflict use_variable
+-- tasks: what is told of its rows when everything was applied
+create or replace function postern."tasks_settle_digest"(_done postern.applied[], _tenant text) returns postern.applied[]
+language plpgsql set search_path = pg_catalog, pg_temp as $postern$
+#variable_conflict use_column
 begin
-  -- the lock makes the order of positions the order of changes, also for a caller who did not just write the row
-  perform 1 from public.tasks t where t.id = _id::text for no key update;
-  return (select postern.append('tasks', t.id::text, _type, t.organization_id::text,
-      '{"id":' || pg_catalog.to_json(t.id)::text
-      || ',"title":' || pg_catalog.to_json(t.title)::text
-      || ',"status":' || pg_catalog.to_json(t.status)::text
-      || ',"estimate":' || coalesce('"' || t.estimate::text || '"', 'null')
-      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.updated_at) then t.updated_at::text when t.updated_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
-      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}', _changed)
-    from public.tasks t where t.id = _id::text);
+  return array(
+    select row(d.index, d.model, d.rel, d.key, e.type, e.was, e.tenant, case when e.was is distinct from e.tenant then d.data end,
+      e.data, e."row",
+      case when e.type in ('CREATE', 'DELETE') then null when e.data = d.data then d.changed else array(
+        select n.key::int2 from jsonb_each(e.data::jsonb) n
+        where n.value is distinct from d.data::jsonb -> n.key or n.key::int2 = any(d.changed) order by 1) end)::postern.applied
+    from (
+      select u.*, row_number() over (partition by u.rel, u.key order by u.index) = 1 as first,
+        row_number() over (partition by u.rel, u.key order by u.index desc) = 1 as last
+      from unnest(_done) u) d
+    left join lateral (
+      select l.tenant, l.type <> 'DELETE' as told from postern.log l where d.first and (l.key, l.rel) = (d.key, 1)
+      order by l.key desc, l.rel desc, l.position desc limit 1) l on true
+    left join lateral (select "the row" as r from public.tasks "the row" where d.last and "the row".id = d.key limit 1) t on true
+    cross join lateral (
+      select case when l.told then l.tenant else d.was end as was,
+        case when not d.last then d.tenant when (t.r).id is not null then postern."r1_tenant"(t.r)
+          when l.told then l.tenant else d.was end as tenant,
+        case when not d.last then d.type when (t.r).id is null then 'DELETE'::text
+          when d.type = 'DELETE' then 'UPDATE'::text else d.type end as type,
+        case when d.last and (t.r).id is not null then postern."r1_data"(t.r) else d.data end as data,
+        case when d.last and (t.r).id is not null then '{"id":' || pg_catalog.to_json((t.r).id)::text
+      || ',"title":' || pg_catalog.to_json((t.r).title)::text
+      || ',"status":' || pg_catalog.to_json((t.r).status)::text
+      || ',"estimate":' || coalesce('"' || (t.r).estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite((t.r).updated_at) then (t.r).updated_at::text when (t.r).updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char((t.r).updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char((t.r).updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite((t.r).archived_at) then (t.r).archived_at::text when (t.r).archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char((t.r).archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char((t.r).archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' else d."row" end as "row"
+      offset 0) e
+    where d.model = 'tasks'
+    order by d.index);
 end $postern$;
 
 -- comments: a commit of one CREATE
-create or replace function postern."comments_create_digest"(
-  _tenant text, _key text, _intent text, _intent_hash text, _id text, _input jsonb, _read_at bigint,
-  _on_stale text, _transaction_id text, _participant_id text, _participant_kind text
-) returns text language plpgsql set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
+create or replace function postern."comments_create_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
-declare _new public.comments; _now public.comments; _type text := 'CREATE'; _answer text; _stale jsonb; _x text;
+declare
+  _new public.comments; _now public.comments; _type text := 'CREATE'; _answer postern.answer; _stale jsonb; _x text; _found boolean;
+  _entry postern.entry; _new_id uuid; _row_key text; _nt text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer is not null then return _answer; end if;
+  if _answer.kind is not null then return _answer; end if;
   if _read_at is not null and _on_stale <> 'overwrite' and _id is not null then
     select t.* into _new from public.comments t where t.id = (_id)::uuid
-      and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant);
-    _stale := postern.judge('comments', _id, _tenant, _read_at, found);
+    and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant);
+    _found := found;
+    _stale := postern.judge(2, _id, _tenant, _read_at, _found);
     if _stale is not null then
       -- decided on its absence: whatever happened to it since, it was created
-      if _stale ->> 'reason' = 'changed' then _stale := _stale || '{"reason":"created"}'; end if;
-      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, case when _new.id is not null then
+      if _stale ->> 'reason' = 'changed' then _stale := _stale || '{"reason":"created"}'::jsonb; end if;
+      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, '{"1":"id","2":"taskId","3":"body"}'::jsonb,
+        case when _found then
         '{"id":' || '"' || _new.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
       || ',"body":' || pg_catalog.to_json(_new.body)::text || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-      return 'E{"code":"stale_context","operations":[' || _x || ']}';
+      if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
     end if;
   end if;
-  if not exists (select from public.tasks p where p.id = _input ->> 'taskId' and p.organization_id = _tenant) then
-    return 'E{"code":"entity_not_found","operations":[{"index":0,"model":"tasks"}]}';
+  if not exists (select from public.tasks p where p.id = _input ->> 'taskId'::text and p.organization_id = _tenant) then
+    if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"model":"tasks"}]}')::postern.answer;
   end if;
 
-  _x := set_config('postern.commit', pg_trigger_depth()::text, true);
-  _x := set_config('postern.tenant', _tenant, true);
+  _new_id := coalesce((_id)::uuid, gen_random_uuid());
+  -- point: own
+  _x := set_config('postern.own', '2:' || coalesce(_new_id::text, ''), true);
+  _x := set_config('search_path', _path, true);
   insert into public.comments as t (id, task_id, body)
   values (
-      coalesce((_id)::uuid, gen_random_uuid()),
-      case when _input ? 'taskId' then _input ->> 'taskId' else null end,
-      case when _input ? 'body' then _input ->> 'body' else null end)
+      _new_id,
+      case when _input ? 'taskId'::text then _input ->> 'taskId'::text else null end,
+      case when _input ? 'body'::text then _input ->> 'body'::text else null end)
   returning t.* into _new;
+  get diagnostics _rows = row_count;
+  if _rows = 0 then raise exception 'postern: a trigger or rule suppressed the write' using errcode = 'PN409'; end if;
+  _x := set_config('search_path', 'pg_catalog, pg_temp', true);
+  _x := set_config('postern.own', '', true);
+  _row_key := _new.id::text;
+  select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_row_key, 2)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+  select t.* into _now from public.comments t where t.id = _new.id;
   if not found then
-    raise exception 'postern: a trigger suppressed the write' using errcode = 'PN409';
+    _type := 'DELETE';
+    _now := _new;
+    _nt := coalesce(coalesce(postern."r2_tenant"(_new), postern.last_tenant(1, (_new).task_id::text)), _tenant);
+  else
+    _nt := postern."r2_tenant"(_now);
   end if;
-  _x := set_config('postern.commit', '', true);
-  if current_setting('postern.side', true) = '1' then
-    select t.* into _now from public.comments t where t.id = _new.id;
-    if not found then
-      _type := 'DELETE';
-    else
-      _new := _now;
-      if _type = 'DELETE' then _type := 'UPDATE'; end if;
-    end if;
-  end if;
-  return postern.record_one(_tenant, _key, _intent, _intent_hash, 'comments', _new.id::text, _type, _tenant,
-      '{"id":' || '"' || _new.id::text || '"'
-      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
-      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}',
-      null,
-      _transaction_id, _participant_id, _participant_kind);
+  return postern.record_one(_tenant, _key, _intent, _intent_hash, 2, _row_key, _type,
+    case when _entry.type <> 'DELETE' then _entry.tenant else _nt end, _nt, '{}', postern."r2_data"(_now),
+    '{"id":' || '"' || _now.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_now.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_now.body)::text || '}',
+    null, _transaction_id, _participant_id, _participant_kind);
 end $postern$;
 
 -- comments: a commit of one UPDATE
-create or replace function postern."comments_update_digest"(
-  _tenant text, _key text, _intent text, _intent_hash text, _id text, _input jsonb, _read_at bigint,
-  _on_stale text, _transaction_id text, _participant_id text, _participant_kind text
-) returns text language plpgsql set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
+create or replace function postern."comments_update_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
   _old public.comments; _new public.comments; _now public.comments;
-  _type text := 'UPDATE'; _found boolean; _answer text; _stale jsonb; _x text;
+  _type text := 'UPDATE'; _found boolean; _answer postern.answer; _stale jsonb; _x text; _entry postern.entry;
+  _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer is not null then return _answer; end if;
+  if _answer.kind is not null then return _answer; end if;
 
+  -- a look before any lock: what is stale stays stale, and a refusal here has no transaction id and flushes nothing
+  -- point: look
+  if _read_at is not null and _on_stale = 'reject' then
+    select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 2)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+    if _entry.position > _read_at then
+      select t.* into _old from public.comments t
+  where t.id = (_id)::uuid
+    and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant);
+      _stale := postern.judge(2, _id, _tenant, _read_at, found);
+      if _stale is not null then
+        select t.* into _old from public.comments t
+  where t.id = (_id)::uuid
+    and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant);
+        _found := found;
+      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, '{"1":"id","2":"taskId","3":"body"}'::jsonb,
+        case when _found then
+        '{"id":' || '"' || _old.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      end if;
+    end if;
+  end if;
+
+  -- point: lock
   select t.* into _old from public.comments t
   where t.id = (_id)::uuid
     and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant)
   for no key update;
   _found := found;
-  if _read_at is not null and _on_stale <> 'overwrite' then
-    _x := case when _found then _old.id::text else _id end;
-    perform 1 from postern.outbox e
-    where (e.entity_id, e.model, e.position) > (_x, 'comments', _read_at)
-      and (e.entity_id, e.model, e.position) < (_x, 'comments', 9223372036854775807)
-      and e.tenant = _tenant
-    order by e.entity_id, e.model, e.position limit 1;
-    if found or _read_at > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then
-      _stale := postern.judge('comments', _x, _tenant, _read_at, _found);
-      if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array' and not _stale -> 'changed' ?| array(select jsonb_object_keys(_input))) then
-        _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, case when _found then
+  select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 2)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+  -- point: judge-one
+  if _read_at is not null and _on_stale <> 'overwrite' and coalesce(_entry.position, 0) <> _read_at then
+    _stale := postern.judge(2, _id, _tenant, _read_at, _found);
+    if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array'
+      and not postern.named('{"1":"id","2":"taskId","3":"body"}'::jsonb, _stale -> 'changed') ?| array(select jsonb_object_keys(_input))) then
+      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, '{"1":"id","2":"taskId","3":"body"}'::jsonb,
+        case when _found then
         '{"id":' || '"' || _old.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
-        if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-        return 'E{"code":"stale_context","operations":[' || _x || ']}';
-      end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
     end if;
   end if;
   if not _found then
-    return 'E{"code":"entity_not_found","operations":[{"index":0,"model":"comments","id":' || to_json(_id)::text || '}]}';
+    if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}')::postern.answer;
   end if;
-  if _input ? 'taskId' and not exists (select from public.tasks p where p.id = _input ->> 'taskId' and p.organization_id = _tenant) then
-    return 'E{"code":"entity_not_found","operations":[{"index":0,"model":"tasks"}]}';
+  if _input ? 'taskId'::text and not exists (select from public.tasks p where p.id = _input ->> 'taskId'::text and p.organization_id = _tenant) then
+    if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"model":"tasks"}]}')::postern.answer;
   end if;
 
-  _x := set_config('postern.commit', pg_trigger_depth()::text, true);
-  _x := set_config('postern.tenant', _tenant, true);
+  -- point: own
+  _x := set_config('postern.own', '2:' || _id, true);
+  _x := set_config('search_path', _path, true);
   update public.comments t set
-      task_id = case when _input ? 'taskId' then _input ->> 'taskId' else t.task_id end,
-      body = case when _input ? 'body' then _input ->> 'body' else t.body end
+      task_id = case when _input ? 'taskId'::text then _input ->> 'taskId'::text else t.task_id end,
+      body = case when _input ? 'body'::text then _input ->> 'body'::text else t.body end
   where t.id = _old.id
   returning t.* into _new;
+  get diagnostics _rows = row_count;
+  if _rows = 0 then raise exception 'postern: a trigger or rule suppressed the write' using errcode = 'PN409'; end if;
+  _x := set_config('search_path', 'pg_catalog, pg_temp', true);
+  _x := set_config('postern.own', '', true);
+  _was := case when _entry.type <> 'DELETE' then _entry.tenant else coalesce(postern."r2_tenant"(_old), postern.last_tenant(1, (_old).task_id::text)) end;
+  -- what triggers, rules and cascades did to the row beneath our statement is in it by now
+  select t.* into _now from public.comments t where t.id = _old.id;
   if not found then
-    raise exception 'postern: a trigger suppressed the write' using errcode = 'PN409';
-  end if;
-  _x := set_config('postern.commit', '', true);
-  if current_setting('postern.side', true) = '1' then
-    select t.* into _now from public.comments t where t.id = _new.id;
-    if not found then
-      _type := 'DELETE';
-    else
-      _new := _now;
-      if _type = 'DELETE' then _type := 'UPDATE'; end if;
-    end if;
-  end if;
-  return postern.record_one(_tenant, _key, _intent, _intent_hash, 'comments', _new.id::text, _type, _tenant,
+    return postern.record_one(_tenant, _key, _intent, _intent_hash, 2, _id, 'DELETE', _was, _was, null,
+      postern."r2_data"(_old),
       '{"id":' || '"' || _new.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
       || ',"body":' || pg_catalog.to_json(_new.body)::text || '}',
-      array_remove(array[case when not (_old.body is not distinct from _new.body) then 'body' end,
-      case when not (_old.id is not distinct from _new.id) then 'id' end,
-      case when not (_old.task_id is not distinct from _new.task_id) then 'taskId' end], null),
-      _transaction_id, _participant_id, _participant_kind);
+      null, _transaction_id, _participant_id, _participant_kind);
+  end if;
+  _nt := postern."r2_tenant"(_now);
+  return postern.record_one(_tenant, _key, _intent, _intent_hash, 2, _id, 'UPDATE', _was, _nt,
+    case when _was is distinct from _nt then postern."r2_data"(_old) end,
+    postern."r2_data"(_now),
+    '{"id":' || '"' || _now.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_now.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_now.body)::text || '}',
+    postern."r2_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind);
 end $postern$;
 
 -- comments: a commit of one DELETE
-create or replace function postern."comments_delete_digest"(
-  _tenant text, _key text, _intent text, _intent_hash text, _id text, _input jsonb, _read_at bigint,
-  _on_stale text, _transaction_id text, _participant_id text, _participant_kind text
-) returns text language plpgsql set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
+create or replace function postern."comments_delete_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
   _old public.comments; _new public.comments; _now public.comments;
-  _type text := 'DELETE'; _found boolean; _answer text; _stale jsonb; _x text;
+  _type text := 'DELETE'; _found boolean; _answer postern.answer; _stale jsonb; _x text; _entry postern.entry;
+  _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer is not null then return _answer; end if;
+  if _answer.kind is not null then return _answer; end if;
 
+  -- a look before any lock: what is stale stays stale, and a refusal here has no transaction id and flushes nothing
+  -- point: look
+  if _read_at is not null and _on_stale = 'reject' then
+    select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 2)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+    if _entry.position > _read_at then
+      select t.* into _old from public.comments t
+  where t.id = (_id)::uuid
+    and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant);
+      _stale := postern.judge(2, _id, _tenant, _read_at, found);
+      if _stale is not null then
+        select t.* into _old from public.comments t
+  where t.id = (_id)::uuid
+    and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant);
+        _found := found;
+      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, '{"1":"id","2":"taskId","3":"body"}'::jsonb,
+        case when _found then
+        '{"id":' || '"' || _old.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      end if;
+    end if;
+  end if;
+
+  -- point: lock
   select t.* into _old from public.comments t
   where t.id = (_id)::uuid
     and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant)
   for update;
   _found := found;
-  if _read_at is not null and _on_stale <> 'overwrite' then
-    _x := case when _found then _old.id::text else _id end;
-    perform 1 from postern.outbox e
-    where (e.entity_id, e.model, e.position) > (_x, 'comments', _read_at)
-      and (e.entity_id, e.model, e.position) < (_x, 'comments', 9223372036854775807)
-      and e.tenant = _tenant
-    order by e.entity_id, e.model, e.position limit 1;
-    if found or _read_at > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then
-      _stale := postern.judge('comments', _x, _tenant, _read_at, _found);
-      if _stale is not null and not (false) then
-        _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, case when _found then
+  select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 2)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+  -- point: judge-one
+  if _read_at is not null and _on_stale <> 'overwrite' and coalesce(_entry.position, 0) <> _read_at then
+    _stale := postern.judge(2, _id, _tenant, _read_at, _found);
+    if _stale is not null and not (false) then
+      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, '{"1":"id","2":"taskId","3":"body"}'::jsonb,
+        case when _found then
         '{"id":' || '"' || _old.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
-        if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
-        return 'E{"code":"stale_context","operations":[' || _x || ']}';
-      end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
     end if;
   end if;
   if not _found then
-    return 'E{"code":"entity_not_found","operations":[{"index":0,"model":"comments","id":' || to_json(_id)::text || '}]}';
+    if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}')::postern.answer;
   end if;
 
-  _x := set_config('postern.commit', pg_trigger_depth()::text, true);
-  _x := set_config('postern.tenant', _tenant, true);
+  -- point: own
+  _x := set_config('postern.own', '2:' || _id, true);
+  _x := set_config('search_path', _path, true);
   delete from public.comments t
   where t.id = _old.id
   returning t.* into _new;
+  get diagnostics _rows = row_count;
+  if _rows = 0 then raise exception 'postern: a trigger or rule suppressed the write' using errcode = 'PN409'; end if;
+  _x := set_config('search_path', 'pg_catalog, pg_temp', true);
+  _x := set_config('postern.own', '', true);
+  _was := case when _entry.type <> 'DELETE' then _entry.tenant else coalesce(postern."r2_tenant"(_old), postern.last_tenant(1, (_old).task_id::text)) end;
+  -- what triggers, rules and cascades did to the row beneath our statement is in it by now
+  select t.* into _now from public.comments t where t.id = _old.id;
   if not found then
-    raise exception 'postern: a trigger suppressed the write' using errcode = 'PN409';
+    return postern.record_one(_tenant, _key, _intent, _intent_hash, 2, _id, 'DELETE', _was, _was, null,
+      postern."r2_data"(_old),
+      '{"id":' || '"' || _old.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_old.body)::text || '}',
+      null, _transaction_id, _participant_id, _participant_kind);
   end if;
-  _x := set_config('postern.commit', '', true);
-  if current_setting('postern.side', true) = '1' then
-    select t.* into _now from public.comments t where t.id = _new.id;
-    if not found then
-      _type := 'DELETE';
-    else
-      _new := _now;
-      if _type = 'DELETE' then _type := 'UPDATE'; end if;
-    end if;
-  end if;
-  return postern.record_one(_tenant, _key, _intent, _intent_hash, 'comments', _new.id::text, _type, _tenant,
-      '{"id":' || '"' || _new.id::text || '"'
-      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
-      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}',
-      null,
-      _transaction_id, _participant_id, _participant_kind);
+  _nt := postern."r2_tenant"(_now);
+  return postern.record_one(_tenant, _key, _intent, _intent_hash, 2, _id, 'UPDATE', _was, _nt,
+    case when _was is distinct from _nt then postern."r2_data"(_old) end,
+    postern."r2_data"(_now),
+    '{"id":' || '"' || _now.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(_now.task_id)::text
+      || ',"body":' || pg_catalog.to_json(_now.body)::text || '}',
+    postern."r2_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind);
 end $postern$;
 
 -- comments: locks rows in key order, so that two commits cannot deadlock; answers those that exist
 create or replace function postern."comments_lock_digest"(_tenant text, _ids text[], _delete boolean) returns text[]
-language plpgsql as $postern$
+language plpgsql set search_path = pg_catalog, pg_temp as $postern$
 #variable_conflict use_variable
 begin
   if _delete then
@@ -804,7 +1444,8 @@ begin
 end $postern$;
 
 -- comments: a row as it is now, as JSON text
-create or replace function postern."comments_row_digest"(_tenant text, _id text) returns text language plpgsql as $postern$
+create or replace function postern."comments_row_digest"(_tenant text, _id text) returns text
+language plpgsql set search_path = pg_catalog, pg_temp as $postern$
 #variable_conflict use_variable
 begin
   return (select '{"id":' || '"' || t.id::text || '"'
@@ -814,258 +1455,160 @@ begin
 end $postern$;
 
 -- comments: applies operations of one type on distinct rows
-create or replace function postern."comments_apply_digest"(
-  _type text, _tenant text, _index int[], _ids text[], _inputs jsonb[]
-) returns postern.applied[] language plpgsql as $postern$
+create or replace function postern."comments_apply_digest"(_type text, _tenant text, _path text, _index int[], _ids text[], _inputs jsonb[]) returns postern.applied[]
+language plpgsql set search_path = pg_catalog, pg_temp as $postern$
 #variable_conflict use_variable
-declare _done postern.applied[];
+declare
+  _done postern.applied[]; _x text; _old public.comments; _new public.comments; _input jsonb; _fields text; _rows int;
 begin
+  _x := set_config('search_path', _path, true);
   case _type
   when 'CREATE' then
-    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where not exists (select from public.tasks p where p.id = op.d ->> 'taskId' and p.organization_id = _tenant)) then
+    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where not exists (select from public.tasks p where p.id = op.d ->> 'taskId'::text and p.organization_id = _tenant)) then
       raise exception 'postern: no such parent' using errcode = 'PN405', table = 'tasks';
     end if;
+    if array_position(_ids, null) is not null then
+      -- ids that the database makes: they are the commit's own rows, too
+      _ids := array(select coalesce(op.id, (coalesce(null, gen_random_uuid()))::text) from unnest(_index, _ids, _inputs) as op(i, id, d) order by op.i);
+      _x := set_config('postern.own_rows', jsonb_set(current_setting('postern.own_rows')::jsonb, '{2}',
+        coalesce(current_setting('postern.own_rows')::jsonb -> '2'::text, '[]'::jsonb) || to_jsonb(_ids))::text, true);
+    end if;
     with op as materialized (
-      select op.i, coalesce((op.id)::uuid, gen_random_uuid()) as id, op.d
+      select op.i, (op.id)::uuid as id, op.d
       from unnest(_index, _ids, _inputs) as op(i, id, d)),
     written as (
       insert into public.comments as t (id, task_id, body)
       select op.id,
-      case when op.d ? 'taskId' then op.d ->> 'taskId' else null end,
-      case when op.d ? 'body' then op.d ->> 'body' else null end
+      case when op.d ? 'taskId'::text then op.d ->> 'taskId'::text else null end,
+      case when op.d ? 'body'::text then op.d ->> 'body'::text else null end
       from op order by op.i
-      returning t.id as id, t.id::text as entity_id, '{"id":' || '"' || t.id::text || '"'
+      returning t.id as id, row(0, 'comments', 2, t.id::text, 'CREATE', _tenant, _tenant, null,
+        postern."r2_data"(t.*),
+        '{"id":' || '"' || t.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(t.task_id)::text
-      || ',"body":' || pg_catalog.to_json(t.body)::text || '}' as data)
-    select array_agg(row(op.i, 'comments', w.entity_id, 'CREATE', _tenant, w.data, null)::postern.applied)
+      || ',"body":' || pg_catalog.to_json(t.body)::text || '}',
+        null::int2[])::postern.applied as a)
+    select pg_catalog.array_agg(row(op.i, (w.a).model, (w.a).rel, (w.a).key, (w.a).type, (w.a).was, (w.a).tenant, (w.a).gone, (w.a).data, (w.a)."row", (w.a).changed)::postern.applied)
     into _done from written w join op on op.id = w.id;
   when 'UPDATE' then
-    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where op.d ? 'taskId' and not exists (select from public.tasks p where p.id = op.d ->> 'taskId' and p.organization_id = _tenant)) then
+    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where op.d ? 'taskId'::text and not exists (select from public.tasks p where p.id = op.d ->> 'taskId'::text and p.organization_id = _tenant)) then
       raise exception 'postern: no such parent' using errcode = 'PN405', table = 'tasks';
     end if;
     with written as (
       update public.comments t set
-      task_id = case when op.d ? 'taskId' then op.d ->> 'taskId' else t.task_id end,
-      body = case when op.d ? 'body' then op.d ->> 'body' else t.body end
+      task_id = case when op.d ? 'taskId'::text then op.d ->> 'taskId'::text else t.task_id end,
+      body = case when op.d ? 'body'::text then op.d ->> 'body'::text else t.body end
       from unnest(_index, _ids, _inputs) as op(i, id, d) join public.comments o on o.id = (op.id)::uuid
       where t.id = o.id and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant)
-      returning row(op.i, 'comments', t.id::text, 'UPDATE', _tenant,
+      returning row(op.i, 'comments', 2, t.id::text, 'UPDATE', _tenant, _tenant, null,
+        postern."r2_data"(t.*),
         '{"id":' || '"' || t.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(t.task_id)::text
       || ',"body":' || pg_catalog.to_json(t.body)::text || '}',
-        array_remove(array[case when not (o.body is not distinct from t.body) then 'body' end,
-      case when not (o.id is not distinct from t.id) then 'id' end,
-      case when not (o.task_id is not distinct from t.task_id) then 'taskId' end], null))::postern.applied as a)
-    select array_agg(w.a) into _done from written w;
+        postern."r2_changed"(o.*, t.*))::postern.applied as a)
+    select pg_catalog.array_agg(w.a) into _done from written w;
   when 'DELETE' then
     with written as (
       delete from public.comments t using unnest(_index, _ids, _inputs) as op(i, id, d)
       where t.id = (op.id)::uuid and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant)
-      returning row(op.i, 'comments', t.id::text, 'DELETE', _tenant,
+      returning row(op.i, 'comments', 2, t.id::text, 'DELETE', _tenant, _tenant, null,
+        postern."r2_data"(t.*),
         '{"id":' || '"' || t.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(t.task_id)::text
       || ',"body":' || pg_catalog.to_json(t.body)::text || '}',
-        null::text[])::postern.applied as a)
-    select array_agg(w.a) into _done from written w;
+        null::int2[])::postern.applied as a)
+    select pg_catalog.array_agg(w.a) into _done from written w;
   end case;
+  _x := set_config('search_path', 'pg_catalog, pg_temp', true);
   if cardinality(_done) is distinct from cardinality(_index) then
     -- fewer than were asked: gone through an earlier operation of this commit, or kept from us by a trigger
     if _type = 'CREATE' or exists (
       select from public.comments t where t.id = any(_ids::uuid[]) and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant)) then
-      raise exception 'postern: a trigger suppressed the write' using errcode = 'PN409';
+      raise exception 'postern: a trigger or rule suppressed the write' using errcode = 'PN409';
     end if;
     raise exception 'postern: no such row' using errcode = 'PN404';
   end if;
   return _done;
 end $postern$;
 
--- comments: logs a change that the application made by itself; answers its stamp, null when there is no such row
-create or replace function postern."comments_record_digest"(_type text, _id text, _changed text[]) returns bigint
-language plpgsql as $postern$
-#variable_conflict use_variable
+-- comments: what is told of its rows when everything was applied
+create or replace function postern."comments_settle_digest"(_done postern.applied[], _tenant text) returns postern.applied[]
+language plpgsql set search_path = pg_catalog, pg_temp as $postern$
+#variable_conflict use_column
 begin
-  -- the lock makes the order of positions the order of changes, also for a caller who did not just write the row
-  perform 1 from public.comments t where t.id = _id::uuid for no key update;
-  return (select postern.append('comments', t.id::text, _type, coalesce((select tp.organization_id::text from public.tasks tp where tp.id = t.task_id),
-      postern.last_tenant('comments', t.id::text),
-      postern.last_tenant('tasks', t.task_id::text),
-      nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || t.id::text || '"'
-      || ',"taskId":' || pg_catalog.to_json(t.task_id)::text
-      || ',"body":' || pg_catalog.to_json(t.body)::text || '}', _changed)
-    from public.comments t where t.id = _id::uuid);
+  return array(
+    select row(d.index, d.model, d.rel, d.key, e.type, e.was, e.tenant, case when e.was is distinct from e.tenant then d.data end,
+      e.data, e."row",
+      case when e.type in ('CREATE', 'DELETE') then null when e.data = d.data then d.changed else array(
+        select n.key::int2 from jsonb_each(e.data::jsonb) n
+        where n.value is distinct from d.data::jsonb -> n.key or n.key::int2 = any(d.changed) order by 1) end)::postern.applied
+    from (
+      select u.*, row_number() over (partition by u.rel, u.key order by u.index) = 1 as first,
+        row_number() over (partition by u.rel, u.key order by u.index desc) = 1 as last
+      from unnest(_done) u) d
+    left join lateral (
+      select l.tenant, l.type <> 'DELETE' as told from postern.log l where d.first and (l.key, l.rel) = (d.key, 2)
+      order by l.key desc, l.rel desc, l.position desc limit 1) l on true
+    left join lateral (select "the row" as r from public.comments "the row" where d.last and "the row".id = (d.key)::uuid limit 1) t on true
+    cross join lateral (
+      select case when l.told then l.tenant else d.was end as was,
+        case when not d.last then d.tenant when (t.r).id is not null then postern."r2_tenant"(t.r)
+          when l.told then l.tenant else d.was end as tenant,
+        case when not d.last then d.type when (t.r).id is null then 'DELETE'::text
+          when d.type = 'DELETE' then 'UPDATE'::text else d.type end as type,
+        case when d.last and (t.r).id is not null then postern."r2_data"(t.r) else d.data end as data,
+        case when d.last and (t.r).id is not null then '{"id":' || '"' || (t.r).id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json((t.r).task_id)::text
+      || ',"body":' || pg_catalog.to_json((t.r).body)::text || '}' else d."row" end as "row"
+      offset 0) e
+    where d.model = 'comments'
+    order by d.index);
 end $postern$;
-
--- comments: logs what was written around the endpoint
-create or replace function postern."comments_capture"() returns trigger language plpgsql
-security definer set search_path = pg_catalog, pg_temp as $postern$
-#variable_conflict use_variable
-declare _new public.comments; _side boolean; _x text;
-begin
-  -- a write beneath a trigger may overtake the one that fired it: from here on, events tell the row as it is by now
-  if pg_trigger_depth() > 1 and current_setting('postern.side', true) is distinct from '1' then
-    _x := set_config('postern.side', '1', true);
-  end if;
-  _side := current_setting('postern.side', true) = '1';
-  if tg_op = 'DELETE' then
-    _new := old;
-    if _side then
-      select t.* into _new from public.comments t where t.id = old.id;
-      if found then
-        perform postern.append('comments', _new.id::text, 'UPDATE', coalesce((select _newp.organization_id::text from public.tasks _newp where _newp.id = _new.task_id),
-      postern.last_tenant('comments', _new.id::text),
-      postern.last_tenant('tasks', _new.task_id::text),
-      nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || _new.id::text || '"'
-      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
-      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}', array_remove(array[case when not (old.body is not distinct from _new.body) then 'body' end,
-      case when not (old.id is not distinct from _new.id) then 'id' end,
-      case when not (old.task_id is not distinct from _new.task_id) then 'taskId' end], null));
-        return null;
-      end if;
-      _new := old;
-    end if;
-    perform postern.append('comments', _new.id::text, 'DELETE', coalesce((select _newp.organization_id::text from public.tasks _newp where _newp.id = _new.task_id),
-      postern.last_tenant('comments', _new.id::text),
-      postern.last_tenant('tasks', _new.task_id::text),
-      nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || _new.id::text || '"'
-      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
-      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}', null);
-    return null;
-  end if;
-
-  _new := new;
-  if _side then
-    select t.* into _new from public.comments t where t.id = new.id;
-    if not found then
-      _new := new;
-      perform postern.append('comments', _new.id::text, 'DELETE', coalesce((select _newp.organization_id::text from public.tasks _newp where _newp.id = _new.task_id),
-      postern.last_tenant('comments', _new.id::text),
-      postern.last_tenant('tasks', _new.task_id::text),
-      nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || _new.id::text || '"'
-      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
-      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}', null);
-      return null;
-    end if;
-  end if;
-  if tg_op = 'UPDATE' and (old.id is distinct from new.id or old.task_id is distinct from new.task_id
-    and coalesce((select oldp.organization_id::text from public.tasks oldp where oldp.id = old.task_id),
-      postern.last_tenant('comments', old.id::text),
-      postern.last_tenant('tasks', old.task_id::text),
-      nullif(current_setting('postern.tenant', true), '')) is distinct from coalesce((select newp.organization_id::text from public.tasks newp where newp.id = new.task_id),
-      postern.last_tenant('comments', new.id::text),
-      postern.last_tenant('tasks', new.task_id::text),
-      nullif(current_setting('postern.tenant', true), ''))) then
-    -- another id, or another tenant's by now: to those who followed the row it is gone
-    perform postern.append('comments', old.id::text, 'DELETE', coalesce((select oldp.organization_id::text from public.tasks oldp where oldp.id = old.task_id),
-      postern.last_tenant('comments', old.id::text),
-      postern.last_tenant('tasks', old.task_id::text),
-      nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || old.id::text || '"'
-      || ',"taskId":' || pg_catalog.to_json(old.task_id)::text
-      || ',"body":' || pg_catalog.to_json(old.body)::text || '}', null);
-    perform postern.append('comments', _new.id::text, 'CREATE', coalesce((select _newp.organization_id::text from public.tasks _newp where _newp.id = _new.task_id),
-      postern.last_tenant('comments', _new.id::text),
-      postern.last_tenant('tasks', _new.task_id::text),
-      nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || _new.id::text || '"'
-      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
-      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}', null);
-    return null;
-  end if;
-  if tg_op = 'INSERT' then
-    perform postern.append('comments', _new.id::text, 'CREATE', coalesce((select _newp.organization_id::text from public.tasks _newp where _newp.id = _new.task_id),
-      postern.last_tenant('comments', _new.id::text),
-      postern.last_tenant('tasks', _new.task_id::text),
-      nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || _new.id::text || '"'
-      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
-      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}', null);
-  else
-    perform postern.append('comments', _new.id::text, 'UPDATE', coalesce((select _newp.organization_id::text from public.tasks _newp where _newp.id = _new.task_id),
-      postern.last_tenant('comments', _new.id::text),
-      postern.last_tenant('tasks', _new.task_id::text),
-      nullif(current_setting('postern.tenant', true), '')),
-      '{"id":' || '"' || _new.id::text || '"'
-      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
-      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}', array_remove(array[case when not (old.body is not distinct from _new.body) then 'body' end,
-      case when not (old.id is not distinct from _new.id) then 'id' end,
-      case when not (old.task_id is not distinct from _new.task_id) then 'taskId' end], null));
-  end if;
-  return null;
-end $postern$;
-
-create or replace trigger postern_capture after insert or update or delete on public.comments for each row
-  when (current_setting('postern.commit', true) is distinct from pg_trigger_depth()::text)
-  execute function postern."comments_capture"();
-
--- comments: a TRUNCATE deletes every row
-create or replace function postern."comments_capture_truncate"() returns trigger language plpgsql
-security definer set search_path = pg_catalog, pg_temp as $postern$
-#variable_conflict use_variable
-begin
-  perform postern.append('comments', t.id::text, 'DELETE', coalesce((select tp.organization_id::text from public.tasks tp where tp.id = t.task_id),
-      postern.last_tenant('comments', t.id::text),
-      postern.last_tenant('tasks', t.task_id::text),
-      nullif(current_setting('postern.tenant', true), '')),
-    '{"id":' || '"' || t.id::text || '"'
-      || ',"taskId":' || pg_catalog.to_json(t.task_id)::text
-      || ',"body":' || pg_catalog.to_json(t.body)::text || '}', null)
-  from public.comments t order by t.id;
-  return null;
-end $postern$;
-
-create or replace trigger postern_capture_truncate before truncate on public.comments for each statement
-  execute function postern."comments_capture_truncate"();
 
 -- A commit of several operations, or of one whose refusal is to be explained (_strict)
-create or replace function postern."commit_digest"(
-  _tenant text, _key text, _intent text, _intent_hash text, _locks jsonb, _reads jsonb, _groups jsonb, _count int,
-  _transactions jsonb, _participant_id text, _participant_kind text, _strict boolean
-) returns text language plpgsql set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
+create or replace function postern."commit_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _locks jsonb, _reads jsonb, _groups jsonb, _own text, _count int, _transactions jsonb, _strict boolean) returns postern.answer
+language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
-  _answer text; _x text; _state text; _constraint text; _column text; _table text; _message text;
+  _answer postern.answer; _x text; _state text; _constraint text; _column text; _table text; _message text; _context text; _hint text;
   _g jsonb; _op record; _model text; _present text[]; _index int[]; _missing text;
   _stale jsonb; _current text; _entry text; _held int[] := '{}'; _notes text; _rejected text;
-  _some postern.applied[]; _done postern.applied[]; _last bigint; _low bigint; _failed int; _explain boolean := _strict;
-  _event postern.applied; _scope text;
+  _some postern.applied[]; _done postern.applied[]; _told postern.applied[] := '{}'; _failed int; _explain boolean := _strict;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer is not null then return _answer; end if;
+  if _answer.kind is not null then return _answer; end if;
 
-  -- lock, models by name and rows by key
+  -- lock, tables by number and rows by key
+  -- point: lock
   for _g in select g from jsonb_array_elements(_locks) g loop
-    _model := _g ->> 'm';
+    _model := _g ->> 'model';
     case _model
-      when 'tasks' then _present := postern."tasks_lock_digest"(_tenant, array(select jsonb_array_elements_text(_g -> 'id')), (_g -> 'del')::boolean);
-      when 'comments' then _present := postern."comments_lock_digest"(_tenant, array(select jsonb_array_elements_text(_g -> 'id')), (_g -> 'del')::boolean);
+      when 'tasks' then _present := postern."tasks_lock_digest"(_tenant, array(select jsonb_array_elements_text(_g -> 'ids')), (_g -> 'delete')::boolean);
+      when 'comments' then _present := postern."comments_lock_digest"(_tenant, array(select jsonb_array_elements_text(_g -> 'ids')), (_g -> 'delete')::boolean);
       end case;
-    if cardinality(_present) < (_g -> 'n')::int then
+    if cardinality(_present) < (_g -> 'count')::int then
       -- a row that is locked for its judgement alone has no operation here, and may be missing
-      select nullif(concat_ws(',', _missing, string_agg('{"i":' || r.i || ',"m":"' || _model || '","id":' || to_json(r.id)::text || '}', ',')), '')
+      select nullif(concat_ws(',', _missing, string_agg('{"index":' || r.i || ',"id":' || to_json(r.id)::text || '}', ',')), '')
       into _missing
-      from rows from (jsonb_array_elements_text(_g -> 'id'), jsonb_array_elements_text(_g -> 'op')) as r(id, i)
-      where r.id <> all(_present);
+      from rows from (jsonb_array_elements_text(_g -> 'ids'), jsonb_array_elements_text(_g -> 'operations')) as r(id, i)
+      where r.i is not null and r.id <> all(_present);
     end if;
   end loop;
 
-  -- judge, in a fresh snapshot: one statement finds the stale ones, only they are looked at closer
-  _last := coalesce(pg_sequence_last_value('postern.position_seq'), 0);
+  -- judge, in a fresh snapshot: one statement finds those with a later entry or a stamp of no entry, only they are looked at closer
+  -- point: judge-many
   for _op in
-    select o.i::int as index, g.m as model, o.id, o.r::bigint as read_at, g.s as mode, g.t as type, g.w as tenant, g.f as fields
+    select o.i::int as index, g.model, g.rel::int as rel, o.id, o.r::bigint as read_at, g.mode, g.type, g.fields
     from (
-      select x ->> 'm' as m, x ->> 's' as s, x ->> 't' as t, x ->> 'w' as w, x -> 'f' as f, x -> 'i' as i, x -> 'id' as id, x -> 'r' as r
+      select x ->> 'model' as model, x ->> 'rel' as rel, x ->> 'mode' as mode, x ->> 'type' as type, x -> 'fields' as fields,
+        x -> 'indexes' as i, x -> 'ids' as id, x -> 'stamps' as r
       from jsonb_array_elements(_reads) x offset 0) g,
       rows from (jsonb_array_elements_text(g.i), jsonb_array_elements_text(g.id), jsonb_array_elements_text(g.r)) as o(i, id, r)
-    where o.r::bigint > _last
-      or (select true from postern.outbox e
-        where (e.entity_id, e.model, e.position) > (o.id, g.m, o.r::bigint)
-          and (e.entity_id, e.model, e.position) < (o.id, g.m, 9223372036854775807)
-          and e.tenant = g.w
-        order by e.entity_id, e.model, e.position limit 1)
+    where exists (select 1 from postern.log l
+    where (l.key, l.rel, l.position) > (o.id, g.rel::int, o.r::bigint)
+      and (l.key, l.rel, l.position) < (o.id, g.rel::int, 9223372036854775807)
+    order by l.key, l.rel, l.position limit 1 offset 0)
+      or not (o.r = '0' or exists (select from postern.log l where l.position = o.r::bigint))
     order by 1
   loop
     _model := _op.model;
@@ -1073,13 +1616,13 @@ begin
       when 'tasks' then _current := postern."tasks_row_digest"(_tenant, _op.id);
       when 'comments' then _current := postern."comments_row_digest"(_tenant, _op.id);
       end case;
-    _stale := postern.judge(_op.model, _op.id, _op.tenant, _op.read_at, _current is not null);
+    _stale := postern.judge(_op.rel, _op.id, _tenant, _op.read_at, _current is not null);
     continue when _stale is null;
     continue when _op.mode = 'merge' and _op.fields is not null and _current is not null
       and jsonb_typeof(_stale -> 'changed') = 'array'
-      and not _stale -> 'changed' ?| array(select jsonb_array_elements_text(_op.fields));
-    if _op.type = 'CREATE' and _stale ->> 'reason' = 'changed' then _stale := _stale || '{"reason":"created"}'; end if;
-    _entry := postern.stale_entry(_op.index, _op.model, _op.id, _op.read_at, _stale, _current);
+      and not postern.named(case _model when 'tasks' then '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb when 'comments' then '{"1":"id","2":"taskId","3":"body"}'::jsonb end, _stale -> 'changed') ?| array(select jsonb_array_elements_text(_op.fields));
+    if _op.type = 'CREATE' and _stale ->> 'reason' = 'changed' then _stale := _stale || '{"reason":"created"}'::jsonb; end if;
+    _entry := postern.stale_entry(_op.index, _op.model, _op.id, _op.read_at, _stale, case _model when 'tasks' then '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb when 'comments' then '{"1":"id","2":"taskId","3":"body"}'::jsonb end, _current);
     if _op.mode = 'notify' then
       _held := _held || _op.index;
       _notes := concat_ws(',', _notes, _entry);
@@ -1087,34 +1630,41 @@ begin
       _rejected := concat_ws(',', _rejected, _entry);
     end if;
   end loop;
-  if _rejected is not null then return 'E{"code":"stale_context","operations":[' || _rejected || ']}'; end if;
+  if _rejected is not null then
+    if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+    return row('refused', '{"code":"stale_context","operations":[' || _rejected || ']}')::postern.answer;
+  end if;
   if _missing is not null then
-    select string_agg('{"index":' || (m ->> 'i') || ',"model":"' || (m ->> 'm') || '","id":' || (m -> 'id')::text || '}', ',' order by (m ->> 'i')::int)
+    select string_agg('{"index":' || (m ->> 'index') || ',"id":' || (m -> 'id')::text || '}', ',' order by (m ->> 'index')::int)
     into _missing
-    from jsonb_array_elements(('[' || _missing || ']')::jsonb) m where (m ->> 'i')::int <> all(_held);
-    if _missing is not null then return 'E{"code":"entity_not_found","operations":[' || _missing || ']}'; end if;
+    from jsonb_array_elements(('[' || _missing || ']')::jsonb) m where (m ->> 'index')::int <> all(_held);
+    if _missing is not null then
+      if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+      return row('refused', '{"code":"entity_not_found","operations":[' || _missing || ']}')::postern.answer;
+    end if;
   end if;
 
-  _x := set_config('postern.commit', pg_trigger_depth()::text, true);
-  _x := set_config('postern.tenant', _tenant, true);
+  -- point: own
+  _x := set_config('postern.own_rows', _own, true);
+  _x := set_config('postern.own', '*', true);
   if not _strict then
     begin
       for _g in select g from jsonb_array_elements(_groups) g loop
-        _model := _g ->> 'm';
+        _model := _g ->> 'model';
         if _held <> '{}' then
           -- what is held back leaves its set
-          select jsonb_build_object('m', _model, 't', _g -> 't', 'i', coalesce(jsonb_agg(i.x order by i.n), '[]'),
-            'id', coalesce(jsonb_agg(_g -> 'id' -> (i.n - 1)::int order by i.n), '[]'),
-            'd', coalesce(jsonb_agg(_g -> 'd' -> (i.n - 1)::int order by i.n), '[]'))
-          into _g from jsonb_array_elements(_g -> 'i') with ordinality i(x, n) where (i.x)::int <> all(_held);
+          select jsonb_build_object('model', _model, 'type', _g -> 'type', 'indexes', coalesce(jsonb_agg(i.x order by i.n), '[]'),
+            'ids', coalesce(jsonb_agg(_g -> 'ids' -> (i.n - 1)::int order by i.n), '[]'),
+            'inputs', coalesce(jsonb_agg(_g -> 'inputs' -> (i.n - 1)::int order by i.n), '[]'))
+          into _g from jsonb_array_elements(_g -> 'indexes') with ordinality i(x, n) where (i.x)::int <> all(_held);
         end if;
-        continue when jsonb_array_length(_g -> 'i') = 0;
-        _index := array(select x::int from jsonb_array_elements_text(_g -> 'i') x);
+        continue when jsonb_array_length(_g -> 'indexes') = 0;
+        _index := array(select x::int from jsonb_array_elements_text(_g -> 'indexes') x);
         case _model
-      when 'tasks' then _some := postern."tasks_apply_digest"(_g ->> 't', _tenant, _index, array(select jsonb_array_elements_text(_g -> 'id')),
-          array(select jsonb_array_elements(_g -> 'd')));
-      when 'comments' then _some := postern."comments_apply_digest"(_g ->> 't', _tenant, _index, array(select jsonb_array_elements_text(_g -> 'id')),
-          array(select jsonb_array_elements(_g -> 'd')));
+      when 'tasks' then _some := postern."tasks_apply_digest"(_g ->> 'type', _tenant, _path, _index, array(select jsonb_array_elements_text(_g -> 'ids')),
+          array(select jsonb_array_elements(_g -> 'inputs')));
+      when 'comments' then _some := postern."comments_apply_digest"(_g ->> 'type', _tenant, _path, _index, array(select jsonb_array_elements_text(_g -> 'ids')),
+          array(select jsonb_array_elements(_g -> 'inputs')));
       end case;
         _done := _done || _some;
       end loop;
@@ -1128,15 +1678,15 @@ begin
     _done := null;
     begin
       for _op in
-        select (i.x)::int as index, g ->> 'm' as model, g ->> 't' as type, g -> 'id' ->> (i.n - 1)::int as id, g -> 'd' -> (i.n - 1)::int as input
-        from jsonb_array_elements(_groups) g, jsonb_array_elements(g -> 'i') with ordinality i(x, n)
+        select (i.x)::int as index, g ->> 'model' as model, g ->> 'type' as type, g -> 'ids' ->> (i.n - 1)::int as id, g -> 'inputs' -> (i.n - 1)::int as input
+        from jsonb_array_elements(_groups) g, jsonb_array_elements(g -> 'indexes') with ordinality i(x, n)
         where (i.x)::int <> all(_held) order by 1
       loop
         _model := _op.model;
         _failed := _op.index;
         case _model
-      when 'tasks' then _some := postern."tasks_apply_digest"(_op.type, _tenant, array[_op.index], array[_op.id], array[_op.input]);
-      when 'comments' then _some := postern."comments_apply_digest"(_op.type, _tenant, array[_op.index], array[_op.id], array[_op.input]);
+      when 'tasks' then _some := postern."tasks_apply_digest"(_op.type, _tenant, _path, array[_op.index], array[_op.id], array[_op.input]);
+      when 'comments' then _some := postern."comments_apply_digest"(_op.type, _tenant, _path, array[_op.index], array[_op.id], array[_op.input]);
       end case;
         _done := _done || _some;
       end loop;
@@ -1150,68 +1700,24 @@ begin
       when others then
         -- a verdict is a value: some client libraries drop everything of an error but its text
         get stacked diagnostics _state = returned_sqlstate, _constraint = constraint_name, _column = column_name,
-          _table = table_name, _message = message_text;
+          _table = table_name, _message = message_text, _context = pg_exception_context, _hint = pg_exception_hint;
+        -- a rule that does something else instead
+        if _state = '0A000' then _state := 'PN409'; end if;
         if _state = '42501' and (case _model when 'tasks' then row_security_active('public.tasks') and has_any_column_privilege('public.tasks', 'insert') and has_any_column_privilege('public.tasks', 'update') when 'comments' then row_security_active('public.comments') and has_any_column_privilege('public.comments', 'insert') and has_any_column_privilege('public.comments', 'update') else false end) then _state := 'PN403'; end if;
-        return 'E' || json_build_object('sqlstate', _state, 'index', _failed, 'model', _model,
+        return row('refused', json_build_object('sqlstate', _state, 'index', _failed, 'model', _model,
           'constraint', nullif(_constraint, ''), 'column', nullif(_column, ''), 'table', nullif(_table, ''),
-          'message', _message);
+          'message', _message, 'context', _context, 'hint', nullif(_hint, ''))::text)::postern.answer;
     end;
   end if;
-  _x := set_config('postern.commit', '', true);
-  if current_setting('postern.side', true) = '1' then
-    -- a trigger of the customer may have written these rows meanwhile: tell them as they are by now
-    for _i in 1 .. coalesce(cardinality(_done), 0) loop
-      _event := _done[_i];
-      _model := _event.model;
-      case _model
-      when 'tasks' then _current := postern."tasks_row_digest"(_tenant, _event.entity_id);
-      when 'comments' then _current := postern."comments_row_digest"(_tenant, _event.entity_id);
-      end case;
-      if _current is null then
-        _event.type := 'DELETE';
-        _event.changed := null;
-      else
-        if _event.changed is not null and _current <> _event.data then
-          _event.changed := array(
-            select n.key collate "C" from jsonb_each(_current::jsonb) n
-            where n.value is distinct from _event.data::jsonb -> n.key or n.key = any(_event.changed) order by 1);
-        end if;
-        _event.data := _current;
-        if _event.type = 'DELETE' then _event.type := 'UPDATE'; end if;
-      end if;
-      _done[_i] := _event;
-    end loop;
-  end if;
-
-  -- positions under the locks, events, answer: registering comes last, see postern.record_one
-  _last := coalesce(pg_sequence_last_value('postern.position_seq'), 0);
-  if pg_advisory_xact_lock_shared((26330::bigint << 48) | _last) is null then null; end if;
-  with event as (
-    insert into postern.outbox (position, tenant, model, entity_id, type, data, changed, key, index, transaction_id,
-      participant_id, participant_kind, key_scope)
-    select nextval('postern.position_seq'), u.tenant, u.model, u.entity_id, u.type, u.data, u.changed, _key, u.index,
-      _transactions ->> u.index, _participant_id, _participant_kind, null
-    from (select d.* from unnest(_done) d order by d.index) u
-    returning position, index, data),
-  answer as (
-    select min(e.position) as low,
-      '{"rows":[' || string_agg(coalesce(e.data, 'null'), ',' order by n) || '],"stamps":['
-      || string_agg(coalesce(e.position::text, 'null'), ',' order by n) || ']'
-      || coalesce(',"notifications":[' || _notes || ']', '') || '}' as body
-    from generate_series(0, _count - 1) n left join event e on e.index = n),
-  kept as (
-    insert into postern.ledger (tenant, key, intent, intent_hash, body)
-    select _tenant, _key, _intent, _intent_hash, a.body from answer a)
-  select a.low, a.body into _low, _answer from answer a;
-  if _low <= _last then
-    raise exception 'postern: position % was given out of order; postern.position_seq must have CACHE 1', _low
-      using errcode = 'PN500';
-  end if;
-  return 'A' || _answer;
+  _x := set_config('postern.own', '', true);
+  -- point: settle
+  if exists (select from unnest(_done) d where d.model = 'tasks') then _told := _told || postern."tasks_settle_digest"(_done, _tenant); end if;
+  if exists (select from unnest(_done) d where d.model = 'comments') then _told := _told || postern."comments_settle_digest"(_done, _tenant); end if;
+  return postern.record_many(_tenant, _key, _intent, _intent_hash, _told, _count, _notes, _transactions, _participant_id, _participant_kind);
 end $postern$;
 
 delete from postern.model where digest = 'digest';
 
-insert into postern.model (digest, name, definition) values ('digest', 'tasks', '{"table":"public.tasks","columns":[{"sql":"id","base":"text","name":"id","type":"text","isEnum":false,"default":"(gen_random_uuid())::text","isArray":false,"isLoose":false,"notNull":true,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false},{"sql":"organization_id","base":"text","name":"organization_id","type":"text","isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":true,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false},{"sql":"title","base":"text","name":"title","type":"text","isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":true,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false},{"sql":"status","base":"text","name":"status","type":"text","isEnum":false,"default":"''todo''::text","isArray":false,"isLoose":false,"notNull":true,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false},{"sql":"estimate","base":"numeric","name":"estimate","type":"numeric","isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":false,"declared":"numeric(8,2)","fullType":"numeric(8,2)","generated":false,"dimensions":1,"elementType":"numeric","identityAlways":false},{"sql":"updated_at","base":"timestamptz","name":"updated_at","type":"timestamp with time zone","isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":false,"declared":"timestamp with time zone","fullType":"timestamp with time zone","generated":false,"dimensions":1,"elementType":"timestamp with time zone","identityAlways":false},{"sql":"archived_at","base":"timestamptz","name":"archived_at","type":"timestamp with time zone","isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":false,"declared":"timestamp with time zone","fullType":"timestamp with time zone","generated":false,"dimensions":1,"elementType":"timestamp with time zone","identityAlways":false}],"triggers":false}');
+insert into postern.model (digest, name, rel, definition, words) values ('digest', 'tasks', 1, '{"table":"public.tasks","rel":1,"columns":[{"sql":"id","base":"text","name":"id","type":"text","attnum":1,"isEnum":false,"default":"(gen_random_uuid())::text","isArray":false,"isLoose":false,"notNull":true,"virtual":null,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false},{"sql":"organization_id","base":"text","name":"organization_id","type":"text","attnum":2,"isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":true,"virtual":null,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false},{"sql":"title","base":"text","name":"title","type":"text","attnum":3,"isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":true,"virtual":null,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false},{"sql":"status","base":"text","name":"status","type":"text","attnum":4,"isEnum":false,"default":"''todo''::text","isArray":false,"isLoose":false,"notNull":true,"virtual":null,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false},{"sql":"estimate","base":"numeric","name":"estimate","type":"numeric","attnum":5,"isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":false,"virtual":null,"declared":"numeric(8,2)","fullType":"numeric(8,2)","generated":false,"dimensions":1,"elementType":"numeric","identityAlways":false},{"sql":"updated_at","base":"timestamptz","name":"updated_at","type":"timestamp with time zone","attnum":6,"isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":false,"virtual":null,"declared":"timestamp with time zone","fullType":"timestamp with time zone","generated":false,"dimensions":1,"elementType":"timestamp with time zone","identityAlways":false},{"sql":"archived_at","base":"timestamptz","name":"archived_at","type":"timestamp with time zone","attnum":7,"isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":false,"virtual":null,"declared":"timestamp with time zone","fullType":"timestamp with time zone","generated":false,"dimensions":1,"elementType":"timestamp with time zone","identityAlways":false}],"columnTriggers":false,"rules":false}', '{"fields":[["id",1],["title",3],["status",4],["estimate",5],["updatedAt",6],["archivedAt",7]],"key":[1],"archive":7}');
 
-insert into postern.model (digest, name, definition) values ('digest', 'comments', '{"table":"public.comments","columns":[{"sql":"id","base":"uuid","name":"id","type":"uuid","isEnum":false,"default":"gen_random_uuid()","isArray":false,"isLoose":false,"notNull":true,"declared":"uuid","fullType":"uuid","generated":false,"dimensions":1,"elementType":"uuid","identityAlways":false},{"sql":"task_id","base":"text","name":"task_id","type":"text","isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":true,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false},{"sql":"body","base":"text","name":"body","type":"text","isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":true,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false}],"triggers":false}');
+insert into postern.model (digest, name, rel, definition, words) values ('digest', 'comments', 2, '{"table":"public.comments","rel":2,"columns":[{"sql":"id","base":"uuid","name":"id","type":"uuid","attnum":1,"isEnum":false,"default":"gen_random_uuid()","isArray":false,"isLoose":false,"notNull":true,"virtual":null,"declared":"uuid","fullType":"uuid","generated":false,"dimensions":1,"elementType":"uuid","identityAlways":false},{"sql":"task_id","base":"text","name":"task_id","type":"text","attnum":2,"isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":true,"virtual":null,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false},{"sql":"body","base":"text","name":"body","type":"text","attnum":3,"isEnum":false,"default":null,"isArray":false,"isLoose":false,"notNull":true,"virtual":null,"declared":"text","fullType":"text","generated":false,"dimensions":1,"elementType":"text","identityAlways":false}],"columnTriggers":false,"rules":false}', '{"fields":[["id",1],["taskId",2],["body",3]],"key":[1],"archive":null}');
