@@ -126,7 +126,7 @@ interface Emitter {
  * a connection is lost: a pool tells of its idle clients, and of those that are lent out nobody does. The statement
  * under way fails all the same.
  */
-export function surviveLostConnections(client: object): void {
+function surviveLostConnections(client: object): void {
   if (listenedTo.has(client) || !isEmitter(client)) return
   listenedTo.add(client)
   client.on('error', () => {})

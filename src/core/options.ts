@@ -62,7 +62,7 @@ export function unknownName(
 }
 
 /** The name that was probably meant; undefined when none is near. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
+function nearest(name: string, known: readonly string[]): string | undefined {
   let best: { readonly name: string; readonly edits: number } | undefined
   for (const candidate of known) {
     const edits = distance(name.toLowerCase(), candidate.toLowerCase())

@@ -34,7 +34,7 @@ export function compiledName(digest: string, model: Model | null, verb: string):
 const NAME_BYTES = 50
 
 /** Postgres cuts names over 63 bytes in silence, and two long names would become one: a hash tells them apart. */
-export function shortened(name: string): string {
+function shortened(name: string): string {
   if (name.length <= NAME_BYTES) return name
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 8)
   return `${name.slice(0, NAME_BYTES - 9)}_${hash}`

@@ -44,7 +44,7 @@ const texts = new Set(['text', 'varchar', 'bpchar', 'bytea', 'json', 'jsonb', 'u
 const about =
   /(^|_)(count|total|used|usage|limit|id|ids|at|type|name|status|version|enabled|required|expiry|expires|algorithm)$/
 
-export const words = (name: string): string =>
+const words = (name: string): string =>
   name
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
     .replace(/([A-Z]+)([A-Z][a-z])/g, '$1_$2')

@@ -280,7 +280,7 @@ export const settings = ({ lockTimeout, models }: CompileOptions, only?: BoundMo
 }
 
 /** Keeps the session's settings out of the texts of types that go by them. */
-export const pins = (models: readonly BoundModel[]): string =>
+const pins = (models: readonly BoundModel[]): string =>
   models.some(({ pinned: needed }) => needed)
     ? Object.entries(pinned)
         .map(([name, value]) => ` set ${name} = '${value}'`)

@@ -47,7 +47,7 @@ export interface MigrationReport {
  * Raised whenever a function of `sql/` or of a relation changes in a way that older code could not live with: a package
  * with a lower number does not replace what a newer one installed.
  */
-export const ENGINE = 1
+const ENGINE = 1
 
 /**
  * Everything that must be in the database for `schema`, as statements; nothing is run. `tables` comes from the catalogue,

@@ -61,7 +61,7 @@ ${attributes} as $postern$${body}$postern$`
 }
 
 /** The statement that builds an index; `definition` is what follows the index's name, for example `on t (a)`. */
-export const indexStatement = (name: string, definition: string): Statement => ({
+const indexStatement = (name: string, definition: string): Statement => ({
   kind: 'index',
   name,
   text: `create index ${name} ${definition}`,

@@ -1,7 +1,7 @@
 import type { PostgresConnection, PostgresSession } from '../connection.ts'
 
 /** A connection gave no answer in time. Whether a statement ran is not known: it carries no SQLSTATE. */
-export class DeadlineError extends Error {
+class DeadlineError extends Error {
   override readonly name = 'DeadlineError'
 }
 

@@ -157,7 +157,7 @@ const md5 = (text: string): string => createHash('md5').update(text).digest('hex
 const keyValue = (key: string): string => (/^-?\d{1,15}$/.test(key) ? key : JSON.stringify(key))
 
 /** The members of a JSON object by name, their values as the slices of the text that they are. */
-export function members(json: string): Map<string, string> {
+function members(json: string): Map<string, string> {
   const found = new Map<string, string>()
   let at = 1
   while (json[at] !== '}' && at < json.length) {

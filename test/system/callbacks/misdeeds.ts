@@ -6,7 +6,6 @@ export interface Misdeed {
 }
 
 const CANARY = 'canary-of-a-callback'
-export const canary = CANARY
 
 const thenable = (then: unknown): object => ({ then })
 const boom = (): never => {
