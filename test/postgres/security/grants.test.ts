@@ -184,7 +184,7 @@ describe.each([
       `update postern.ledger set body = ''`,
       `delete from postern.ledger`,
       `update postern.meta set pruned_through = 0`,
-      `insert into postern.model values ('x', 'x', '{}')`,
+      `insert into postern.model values ('x', 'x', 1, '{}', '{}')`,
       `insert into postern.follower values ('x')`,
       `select setval('postern.position_seq', 1)`,
       `create table postern.mine ()`,

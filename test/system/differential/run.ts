@@ -139,7 +139,7 @@ function normaliser(program: Program): (body: string) => string {
       })
   const cursor = (sealed: string): string => {
     const [kind, binding, ...rest] = JSON.parse(Buffer.from(sealed, 'base64url').toString()) as unknown[]
-    const kept = kind === 'f' ? rest.slice(1) : [binding, ...rest]
+    const kept = kind === 'f' ? rest.slice(1, 3) : [binding, ...rest]
     return plain(JSON.stringify([kind, ...kept]).replaceAll('"', "'"))
   }
   return (body) =>
