@@ -31,6 +31,9 @@ import { checkedSettings, type Settings } from './runtime/settings.ts'
 import { inSavepoint, keepingSettings } from './runtime/within.ts'
 import { toPosternError, withHint } from './sqlstate.ts'
 
+/** How long a process goes by what it knows of the compiled schema. */
+const MANIFEST_AGE_MS = 10_000
+
 /** Options of every adapter on Postgres. */
 export interface PostgresAdapterOptions<Tx = unknown> extends InstallOptions {
   /** Longest run of a `list` statement, in milliseconds. Default 10,000; 0 leaves it to the connection. */
@@ -155,8 +158,22 @@ export function adapterOver<Tx, S extends Schema>(
   const inTime = bounded(connection, deadlineMs)
 
   let known: Promise<Manifest> | undefined
-  /** Read once; a failure is not kept, so that a migration that comes later is found. */
+  let lookedAt = Date.now()
+  /** Another process may have migrated: what is known is read again now and then, beside the requests. */
+  const lookAgain = (session: PostgresSession): void => {
+    if (known === undefined || Date.now() - lookedAt < MANIFEST_AGE_MS) return
+    lookedAt = Date.now()
+    readManifest(session, schema, s).then(
+      (found) => {
+        known = Promise.resolve(found)
+      },
+      // what is known serves on; the request that meets the fault tells it
+      () => {},
+    )
+  }
+  /** A failure is not kept, so that a migration that comes later is found. */
   const manifest = (session: PostgresSession = inTime): Promise<Manifest> => {
+    if (session === inTime) lookAgain(session)
     known ??= readManifest(session, schema, s).catch((error: unknown) => {
       known = undefined
       throw toPosternError(error, false)

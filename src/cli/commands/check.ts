@@ -52,9 +52,11 @@ async function run(given: CheckOptions, everything: boolean): Promise<void> {
     }
     if (everything) {
       const { lookForPooler } = await import('../doctor/pooler.ts')
+      const { lookAtPath } = await import('../../postgres/install/check/server.ts')
       const { lookAtLog } = await import('../doctor/storage.ts')
       if (server !== undefined)
         lines.push(await progress('looking for a pooler', () => lookForPooler(server)))
+      lines.push(...(await progress('looking at the search path', () => lookAtPath(connection))))
       if (!broken.has(namespace)) lines.push(...(await lookAtLog(adapter, connection, namespace)))
     }
     const [model] = schema.models.values()

@@ -70,7 +70,6 @@ const integer = type({
   exact: 'kind',
   key: true,
   operators: true,
-  json: plain,
 })
 const float = type({
   kind: 'number',
@@ -106,8 +105,9 @@ export const columnTypes: Readonly<Record<string, ColumnType>> = {
     operators: true,
     json: plain,
   }),
-  int2: integer,
-  int4: integer,
+  // the cast keeps a process that has not noticed a change to bigint from writing numbers that JSON cannot hold
+  int2: type({ ...integer, json: (value) => `${value}::int2::text` }),
+  int4: type({ ...integer, json: (value) => `${value}::int4::text` }),
   int8: type({
     ...integer,
     kind: 'bigint',

@@ -1,4 +1,5 @@
-import type { PostgresSession } from '../../connection.ts'
+import type { PostgresConnection, PostgresSession } from '../../connection.ts'
+import { settle } from '../../model/catalog.ts'
 import { foreignEngine } from '../engine.ts'
 import { type Finding, finding } from './finding.ts'
 
@@ -46,3 +47,7 @@ group by n.nspname`,
     finding('warning', 'path_open_to_others', { schema: schema ?? '', roles: roles ?? '' }),
   )
 }
+
+/** `checkPath` over a connection, for the doctor. */
+export const lookAtPath = (connection: PostgresConnection): Promise<Finding[]> =>
+  connection.transaction(async (session) => checkPath(session, await settle(session)))
