@@ -279,7 +279,7 @@ async function tryModel(
     const column = table.columns.find((one) => one.name === field.column) as Column
     const isKey = model.key.includes(field)
     if ((!field.writable && !isKey) || isMade(column) || column.default !== null || field.touch) continue
-    if (seeds.empty.has(`${table.name}.${column.name}`) || column.name === tenant) continue
+    if (seeds.empty.has(`${table.name}.${column.name}`) || (column.name === tenant && !isKey)) continue
     const reference = referred(table, column, seeds.rows)
     input[field.name] =
       reference === undefined
@@ -298,7 +298,7 @@ async function tryModel(
   const commit = (operation: object): ReturnType<typeof local.commit> =>
     local.commit({ idempotencyKey: randomUUID(), operations: [{ model: model.name, ...operation }] })
   // one row for each parent: the one that SQL wrote gives way
-  const isParent = model.key.some(({ column }) => table.references.some((one) => one.column === column))
+  const isParent = model.key.every(({ column }) => table.references.some((one) => one.column === column))
   if (isParent && id !== undefined) await commit({ type: 'DELETE', id })
   const {
     rows: [made],

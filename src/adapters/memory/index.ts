@@ -73,6 +73,10 @@ const THIRTY_DAYS_MS = 30 * 24 * 60 * 60 * 1000
  */
 export function memoryAdapter<S extends Schema>(schema: S, options: MemoryOptions = {}): MemoryAdapter<S> {
   checkSchema('memoryAdapter', schema)
+  for (const { name, key } of schema.models.values()) {
+    if (key.length > 1)
+      throw new TypeError(`memoryAdapter: ${name}: a key of several fields is not supported in memory`)
+  }
   checkOptions<MemoryOptions>('memoryAdapter', options, {
     rows: 'object',
     now: 'function',

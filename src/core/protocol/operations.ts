@@ -112,6 +112,14 @@ function parseOperation(
   if (made != null && id === null)
     issues.push({ pointer: `${base}/id`, message: `invalid id: expected ${keyText(model)}` })
   if (issues.length > before) return null
+  const { tenantField } = model
+  if (id !== null && tenantField !== undefined && model.key.length > 1 && model.key.includes(tenantField)) {
+    // a key that holds the tenant is the caller's own, or of nobody
+    if (!needsRow && String(keyFields(model, id)[tenantField.name]) !== tenant) {
+      issues.push({ pointer: `${base}/id`, message: `${tenantField.name} must be the caller's own` })
+      return null
+    }
+  }
   // a row that has its parent's key: whose it is shows in its own key
   const { policy } = model
   if (

@@ -52,7 +52,7 @@ function filled(operation: Operation, model: Model, values: ClientValues, now: D
   const input: Record<string, unknown> = { ...operation.input }
   let { id } = operation
   for (const [name, make] of takes === 'whole' ? values.create : values.update) {
-    if (name === model.primaryKey.name) {
+    if (model.key.length === 1 && name === model.primaryKey.name) {
       if (id === null) id = idOf(model, call(model, name, make, now))
       continue
     }

@@ -1,6 +1,6 @@
 import { PosternError } from '../../core/errors.ts'
 import type { FeedPosition } from '../../core/protocol/cursor.ts'
-import { canonicalId } from '../../core/schema/kind.ts'
+import { canonicalKey } from '../../core/schema/key.ts'
 import type { OperationType } from '../../core/schema/operation.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../connection.ts'
 import { readCommitted } from '../connection.ts'
@@ -145,7 +145,7 @@ export async function recordChange<Tx>(
     )
   if (connection.within === undefined)
     throw new PosternError('source_adapter_misconfigured', 'This adapter cannot join a transaction.')
-  const id = canonicalId(bound.key.field.kind, change.id)
+  const id = canonicalKey(bound.model, change.id)
   const changed =
     change.changed === undefined || change.type === 'CREATE' || change.type === 'DELETE'
       ? null

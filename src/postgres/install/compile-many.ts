@@ -1,12 +1,21 @@
 import type { OperationType } from '../../core/schema/operation.ts'
 import type { BoundModel } from '../model/bound-model.ts'
-import { castTenant, entityId, keyCondition, rowJson, tenantCondition } from '../model/bound-model.ts'
+import {
+  castTenant,
+  entityId,
+  keyColumns,
+  keyCondition,
+  keyValues,
+  rowJson,
+  sameKey,
+  tenantCondition,
+} from '../model/bound-model.ts'
 import { scalarValue } from '../model/column-values.ts'
 import { setting } from '../signals.ts'
 import type { CompileOptions } from './compile-one.ts'
 import { archiving, foreignParent } from './compile-one.ts'
 import { relationFunction } from './compile-relation.ts'
-import { assignments, createId, inexactInput, insertion, updateText } from './compile-write.ts'
+import { assignments, createId, createIds, inexactInput, insertion, updateText } from './compile-write.ts'
 import { closePath, inexactValue, openPath, suppressedWrite } from './fragments.ts'
 import type { Statement } from './statement.ts'
 import { functionStatement } from './statement.ts'
@@ -37,9 +46,21 @@ const rowTenant = (bound: BoundModel): string => (bound.model.policy.by === 'non
 
 function lockFunction(bound: BoundModel, options: CompileOptions): Statement {
   const key = bound.key.column
-  const rows = `select ${entityId(bound, 't')} as id from ${bound.table} t
+  const order = keyColumns(bound, 't').join(', ')
+  const [rows, of] =
+    bound.keys.length === 1
+      ? [
+          `select ${entityId(bound, 't')} as id from ${bound.table} t
       where t.${key.sql} = any(_ids::${key.type}[])${owned(bound, options)}
-      order by t.${key.sql}`
+      order by ${order}`,
+          '',
+        ]
+      : [
+          `select ${entityId(bound, 't')} as id from (select distinct n.id from pg_catalog.unnest(_ids) n(id)) i
+      join ${bound.table} t on ${keyCondition(bound, 't', 'i.id')}${owned(bound, options)}
+      order by ${order}`,
+          ' of t',
+        ]
   return functionStatement({
     schema: options.schema,
     name: options.name(bound, 'lock'),
@@ -52,10 +73,10 @@ function lockFunction(bound: BoundModel, options: CompileOptions): Statement {
 begin
   if _delete then
     return array(select l.id from (
-      ${rows} for update) l);
+      ${rows} for update${of}) l);
   end if;
   return array(select l.id from (
-      ${rows} for no key update) l);
+      ${rows} for no key update${of}) l);
 end `,
   })
 }
@@ -82,6 +103,10 @@ function applyFunction(bound: BoundModel, options: CompileOptions): Statement {
   const branches = [...bound.model.mutable].map(
     (type) => `  when '${type}' then\n${applyType(bound, options, type)}`,
   )
+  const isThere =
+    bound.keys.length === 1
+      ? `select from ${bound.table} t where t.${bound.key.column.sql} = any(_ids::${bound.key.column.type}[])${owned(bound, options)}`
+      : `select from pg_catalog.unnest(_ids) i(id) join ${bound.table} t on ${keyCondition(bound, 't', 'i.id')}${owned(bound, options)}`
   return functionStatement({
     schema: s,
     name: options.name(bound, 'apply'),
@@ -102,7 +127,7 @@ ${branches.join('\n')}
   if cardinality(_done) is distinct from cardinality(_index) then
     -- fewer than were asked: gone through an earlier operation of this commit, or kept from us by a trigger
     if _type = 'CREATE' or exists (
-      select from ${bound.table} t where t.${bound.key.column.sql} = any(_ids::${bound.key.column.type}[])${owned(bound, options)}) then
+      ${isThere}) then
       ${suppressedWrite(s)}
     end if;
     raise exception '${s}: no such row' using errcode = 'PN404';
@@ -134,8 +159,8 @@ function applied(
 
 function applyType(bound: BoundModel, options: CompileOptions, type: OperationType): string {
   const { schema: s } = options
-  const key = bound.key.column
-  const id = scalarValue(key.base, key.type, 'op.id')
+  const found = keyCondition(bound, 'o', 'op.id')
+  const joined = sameKey(bound, 't', 'o')
   const collect = (write: string): string => `    with written as (
       ${write})
     select pg_catalog.array_agg(w.a) into _done from written w;`
@@ -151,17 +176,17 @@ function applyType(bound: BoundModel, options: CompileOptions, type: OperationTy
     case 'UPDATE':
       return `${checks}${collect(`update ${bound.table} t set
       ${assignments(bound, 'op.d', 't')}
-      from ${OPERATIONS} join ${bound.table} o on o.${key.sql} = ${id}
-      where t.${key.sql} = o.${key.sql}${owned(bound, options)}
+      from ${OPERATIONS} join ${bound.table} o on ${found}
+      where ${joined}${owned(bound, options)}
       returning ${applied(bound, options, 'op.i', 't', { type, changed })} as a`)}`
     case 'DELETE':
       return collect(`delete from ${bound.table} t using ${OPERATIONS}
-      where t.${key.sql} = ${id}${owned(bound, options)}
+      where ${keyCondition(bound, 't', 'op.id')}${owned(bound, options)}
       returning ${applied(bound, options, 'op.i', 't', { type, changed: 'null::int2[]' })} as a`)
     default:
       return collect(`update ${bound.table} t set ${archiving(bound, type)}
-      from ${OPERATIONS} join ${bound.table} o on o.${key.sql} = ${id}
-      where t.${key.sql} = o.${key.sql}${owned(bound, options)}
+      from ${OPERATIONS} join ${bound.table} o on ${found}
+      where ${joined}${owned(bound, options)}
       returning ${applied(bound, options, 'op.i', 't', { type, changed })} as a`)
   }
 }
@@ -169,15 +194,9 @@ function applyType(bound: BoundModel, options: CompileOptions, type: OperationTy
 /** The operations of a set one after the other, each a plain statement. */
 function eachAlone(bound: BoundModel, options: CompileOptions, type: OperationType): string {
   const { schema: s } = options
-  const key = bound.key.column
-  const at = `where t.${key.sql} = _old.${key.sql} returning t.* into _new;`
+  const at = `where ${sameKey(bound, 't', '_old')} returning t.* into _new;`
   const tenant = bound.tenant === null ? '' : castTenant(bound.tenant, '_tenant')
-  const insert = insertion(
-    bound,
-    '_input',
-    createId(bound, scalarValue(key.base, key.type, '_ids[_i]')),
-    tenant,
-  )
+  const insert = insertion(bound, '_input', createIds(bound, '_ids[_i]'), tenant)
   const write =
     type === 'CREATE'
       ? `insert into ${bound.table} as t (${insert.columns})${insert.overriding} values (
@@ -213,7 +232,8 @@ function createMany(bound: BoundModel, options: CompileOptions): string {
   const { schema: s } = options
   const key = bound.key.column
   const tenant = bound.tenant === null ? '' : castTenant(bound.tenant, '_tenant')
-  const insert = insertion(bound, 'op.d', 'op.id', tenant)
+  const only = bound.keys.length === 1
+  const insert = insertion(bound, 'op.d', only ? ['op.id'] : keyValues(bound, 'op.id'), tenant)
   const settleIds = `    if array_position(_ids, null) is not null then
       -- ids that the database makes: they are the commit's own rows, too
       _ids := array(select coalesce(op.id, (${createId(bound, 'null')})::text) from ${OPERATIONS} order by op.i);
@@ -221,14 +241,14 @@ function createMany(bound: BoundModel, options: CompileOptions): string {
         coalesce(current_setting(${setting(s, 'own_rows')})::jsonb -> '${bound.rel}'::text, '[]'::jsonb) || to_jsonb(_ids))::text, true);
     end if;
 `
-  return `${key.default === null ? '' : settleIds}    with op as materialized (
-      select op.i, ${scalarValue(key.base, key.type, 'op.id')} as id, op.d
+  return `${!only || key.default === null ? '' : settleIds}    with op as materialized (
+      select op.i, ${only ? scalarValue(key.base, key.type, 'op.id') : 'op.id'} as id, op.d
       from ${OPERATIONS}),
     written as (
       insert into ${bound.table} as t (${insert.columns})${insert.overriding}
       select ${insert.values}
       from op order by op.i
-      returning t.${key.sql} as id, ${applied(bound, options, '0', 't', { type: 'CREATE', changed: 'null::int2[]' })} as a)
+      returning ${only ? `t.${key.sql}` : entityId(bound, 't')} as id, ${applied(bound, options, '0', 't', { type: 'CREATE', changed: 'null::int2[]' })} as a)
     select pg_catalog.array_agg(row(op.i, (w.a).model, (w.a).rel, (w.a).key, (w.a).type, (w.a).was, (w.a).tenant, (w.a).gone, (w.a).data, (w.a)."row", (w.a).changed)::${s}.applied)
     into _done from written w join op on op.id = w.id;`
 }

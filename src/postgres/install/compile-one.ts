@@ -5,8 +5,10 @@ import {
   castTenant,
   entityId,
   keyCondition,
+  keyValues,
   parentCondition,
   rowJson,
+  sameKey,
   tenantCondition,
   wordsOf,
 } from '../model/bound-model.ts'
@@ -100,12 +102,13 @@ function createBody(bound: BoundModel, options: CompileOptions): string {
   const relation = relationOf(bound, options)
   const f = (verb: string): string => relationFunction(s, bound.rel, verb)
   const tenant = bound.tenant === null ? '' : castTenant(bound.tenant, '_tenant')
-  const insert = insertion(bound, '_input', `_new_id`, tenant)
+  const only = bound.keys.length === 1
+  const insert = insertion(bound, '_input', only ? ['_new_id'] : keyValues(bound, '_id'), tenant)
   return `
 #variable_conflict use_variable
 declare
   _new ${bound.table}; _now ${bound.table}; _type text := 'CREATE'; _answer ${s}.answer; _stale jsonb; _x text; _found boolean;
-  _entry ${s}.entry; _new_id ${key.type}; _row_key text; _nt text; _rows int;
+  _entry ${s}.entry; _new_id ${only ? key.type : 'text'}; _row_key text; _nt text; _rows int;
 begin
   ${RESERVE(s)}
   if _read_at is not null and _on_stale <> 'overwrite' and _id is not null then
@@ -119,7 +122,7 @@ begin
     end if;
   end if;
 ${inputChecks(bound, options, true)}
-  _new_id := ${createId(bound, scalarValue(key.base, key.type, '_id'))};
+  _new_id := ${only ? createId(bound, scalarValue(key.base, key.type, '_id')) : '_id'};
   ${writing(
     bound,
     options,
@@ -131,7 +134,7 @@ ${inputChecks(bound, options, true)}
   )}
   _row_key := ${entityId(bound, '_new')};
   ${lastEntry(s, '_entry', String(bound.rel), '_row_key')}
-  select t.* into _now from ${bound.table} t where t.${key.sql} = _new.${key.sql};
+  select t.* into _now from ${bound.table} t where ${sameKey(bound, 't', '_new')};
   if not found then
     _type := 'DELETE';
     _now := _new;
@@ -202,7 +205,7 @@ ${type === 'UPDATE' ? inputChecks(bound, options, false) : ''}
   ${writing(bound, options, '_id', change(bound, type))}
   _was := case when _entry.type <> 'DELETE' then _entry.tenant else ${tenantWas(relation, s, '_old')} end;
   -- what triggers, rules and cascades did to the row beneath our statement is in it by now
-  select t.* into _now from ${bound.table} t where t.${bound.key.column.sql} = _old.${bound.key.column.sql};
+  select t.* into _now from ${bound.table} t where ${sameKey(bound, 't', '_old')};
   if not found then
     return ${s}.record_one(_tenant, _key, _intent, _intent_hash, ${bound.rel}, _id, 'DELETE', _was, _was, null,
       ${f('data')}(_old),
@@ -219,8 +222,7 @@ end `
 }
 
 function change(bound: BoundModel, type: Exclude<OperationType, 'CREATE'>): string {
-  const key = bound.key.column
-  const where = `where t.${key.sql} = _old.${key.sql}\n  returning t.* into _new`
+  const where = `where ${sameKey(bound, 't', '_old')}\n  returning t.* into _new`
   if (type === 'DELETE') return `delete from ${bound.table} t\n  ${where};`
   if (type !== 'UPDATE') return `update ${bound.table} t set\n      ${archiving(bound, type)}\n  ${where};`
   if (bound.columnTriggers) return updateText(bound, '_input', '_old', '_new')

@@ -1,5 +1,5 @@
 import type { BoundModels } from '../model/bound-model.ts'
-import { boundField, entityId, keyCondition, tenantOf } from '../model/bound-model.ts'
+import { boundField, entityId, keyColumns, keyCondition, tenantOf } from '../model/bound-model.ts'
 import type { Column } from '../model/catalog.ts'
 import { encode } from '../model/column-values.ts'
 import { setting } from '../signals.ts'
@@ -449,6 +449,7 @@ function moveFunctions(relation: Relation, { schema: s }: RelationOptions): Stat
   const { policy } = bound.model
   if (policy.by !== 'parent') return []
   const fk = boundField(bound, policy.fk).column.sql
+  const order = keyColumns(bound, 'x').join(', ')
   const key = bound.key.column.sql
   const parentKey = parent.bound.key.column
   const each = (verb: string, work: string): Statement =>
@@ -466,7 +467,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception '${s}: a row that others get their tenant from must be moved under READ COMMITTED' using errcode = '0A000';
   end if;
-  for _c in select x.* from ${table.sql} x where x.${fk} = _parent order by x.${key} for update loop
+  for _c in select x.* from ${table.sql} x where x.${fk} = _parent order by ${order} for update loop
     _n := _n + 1;
     if _n > ${MOVED_MAX} then
       raise exception '${s}: more than ${MOVED_MAX} rows of ${literal(table.sql)} would move with one row: move them first, in steps' using errcode = '54000';

@@ -1,4 +1,5 @@
 import type { BoundField, BoundModel } from '../model/bound-model.ts'
+import { keyValues, sameKey } from '../model/bound-model.ts'
 import type { Column } from '../model/catalog.ts'
 import { isMade } from '../model/catalog.ts'
 import { decode, inexact } from '../model/column-values.ts'
@@ -26,10 +27,13 @@ export function assignments(bound: BoundModel, input: string, row: string): stri
 }
 
 /** Column list and values of an insert: id, tenant, each writable field as sent or else its column's own default. */
-export function insertion(bound: BoundModel, input: string, id: string, tenant: string) {
-  const columns = [bound.key.column.sql]
-  const values = [id]
-  if (bound.tenant !== null) {
+export function insertion(bound: BoundModel, input: string, ids: readonly string[], tenant: string) {
+  const columns = bound.keys.map(({ column }) => column.sql)
+  // a key that holds the tenant holds the caller's own
+  const values = bound.keys.map(({ column }, place) =>
+    column.name === bound.tenant?.name && bound.keys.length > 1 ? tenant : (ids[place] as string),
+  )
+  if (bound.tenant !== null && !columns.includes(bound.tenant.sql)) {
     columns.push(bound.tenant.sql)
     values.push(tenant)
   }
@@ -43,7 +47,7 @@ export function insertion(bound: BoundModel, input: string, id: string, tenant: 
   return {
     columns: columns.join(', '),
     values: values.join(',\n      '),
-    overriding: bound.key.column.identityAlways ? ' overriding system value' : '',
+    overriding: bound.keys.some(({ column }) => column.identityAlways) ? ' overriding system value' : '',
   }
 }
 
@@ -51,6 +55,12 @@ export function insertion(bound: BoundModel, input: string, id: string, tenant: 
 export function createId(bound: BoundModel, id: string): string {
   const { column } = bound.key
   return column.default === null ? id : `coalesce(${id}, ${column.default})`
+}
+
+/** The same for every column of the key. Of several, none is made up: a create names them all. */
+export const createIds = (bound: BoundModel, id: string): readonly string[] => {
+  const values = keyValues(bound, id)
+  return values.length === 1 ? [createId(bound, values[0] as string)] : values
 }
 
 /**
@@ -68,7 +78,7 @@ export function updateText(bound: BoundModel, input: string, old: string, into: 
   const none = literal(`${key} = ($2).${key}`)
   return `_fields := coalesce(nullif(concat_ws(', '::text,
       ${parts.join(',\n      ')}), ''), ${none});
-  execute ${literal(`update ${bound.table} t set `)} || _fields || ${literal(` where t.${key} = ($2).${key} returning t.*`)}
+  execute ${literal(`update ${bound.table} t set `)} || _fields || ${literal(` where ${sameKey(bound, 't', '($2)')} returning t.*`)}
     into ${into} using ${input}, ${old};`
 }
 

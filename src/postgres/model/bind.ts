@@ -52,7 +52,7 @@ function tableFaults({ model, keys, tenant }: BoundModel, table: Table): Fault[]
 }
 
 /** Columns of a key that the compiled functions can address a row by. */
-export const MAX_KEY_COLUMNS = 1
+export const MAX_KEY_COLUMNS = 32
 
 /** Whether every value has one text: the log, which compares texts, would take one row for two. */
 export const isKeyType = ({ base, isArray }: Column): boolean => !isArray && keyTypes.includes(base)

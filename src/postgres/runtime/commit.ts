@@ -98,6 +98,7 @@ function isObjection(state: string | undefined): boolean {
  * one of our own tables: the operator's matter, never the caller's.
  */
 export function ownFault(error: unknown): unknown {
+  // a verdict has the database's own error as its cause
   if (error instanceof PosternError || !sqlstateOf(error)?.startsWith('23')) return error
   return new PosternError(
     'source_adapter_misconfigured',

@@ -1,6 +1,14 @@
 import type { Condition, ListRequest, LoadRequest } from '../../core/adapter.ts'
 import type { BoundField, BoundModel, BoundModels } from '../model/bound-model.ts'
-import { boundField, entityId, keyCondition, rowJson, tenantCondition } from '../model/bound-model.ts'
+import {
+  boundField,
+  entityId,
+  keyColumns,
+  keyCondition,
+  keyValues,
+  rowJson,
+  tenantCondition,
+} from '../model/bound-model.ts'
 import { comparable, scalarValue, sortText } from '../model/column-values.ts'
 import { PAGE_BYTES } from '../sql/index.ts'
 import type { Call } from './plan.ts'
@@ -57,11 +65,11 @@ export function listCall(request: ListRequest, bound: BoundModel, models: BoundM
   const order = boundField(bound, request.orderBy.name)
   if (request.after !== undefined) conditions.push(afterSql(request, order, bound, parameters))
   const direction = request.order
-  const key = `t.${bound.key.column.sql}`
-  const sorted =
-    order === bound.key
-      ? `${key} ${direction}`
-      : `${comparable(order.column, `t.${order.column.sql}`)} ${direction}, ${key} ${direction}`
+  const byKey = keyColumns(bound, 't').map((name) => `${name} ${direction}`)
+  const sorted = [
+    ...(order === bound.key ? [] : [`${comparable(order.column, `t.${order.column.sql}`)} ${direction}`]),
+    ...byKey,
+  ].join(', ')
   const related = request.related.map((item) => relatedSql(item, bound, models, tenant ?? 'null'))
   const row =
     related.length === 0 ? rowJson(bound, 't') : `left(${rowJson(bound, 't')}, -1)${related.join('')} || '}'`
@@ -126,10 +134,10 @@ function afterSql(
 ): string {
   const { value, id } = request.after as { value: unknown; id: string }
   const operator = request.order === 'asc' ? '>' : '<'
-  const key = bound.key.column
-  const keyName = `t.${key.sql}`
-  const keyValue = scalarValue(key.base, key.type, parameters.add(id))
-  const beyond = `${keyName} ${operator} ${keyValue}`
+  const keyName = keyColumns(bound, 't').join(', ')
+  const keyValue = keyValues(bound, parameters.add(id)).join(', ')
+  const beyond =
+    bound.keys.length === 1 ? `${keyName} ${operator} ${keyValue}` : `(${keyName}) ${operator} (${keyValue})`
   if (order === bound.key) return beyond
   const name = comparable(order.column, `t.${order.column.sql}`)
   if (value === null) {

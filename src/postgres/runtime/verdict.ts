@@ -91,7 +91,9 @@ function objection(verdict: Verdict, request: CommitRequest, models: BoundModels
 }
 
 function messageOf(state: string, code: ErrorCode, frame: Frame | undefined): string | undefined {
-  if (state === 'PN409') return 'A trigger or rule of the database suppressed the write.'
+  // Postgres itself says 0A000 of a statement that a rule turned into something else
+  if (state === 'PN409' || (state === '0A000' && frame?.raised !== true))
+    return 'A trigger or rule of the database suppressed the write.'
   if (frame === undefined || code !== 'source_adapter_misconfigured') return undefined
   return `The application's function ${frame.function} failed (SQLSTATE ${state}). The function is to be mended: postern and its tables are in order.`
 }
