@@ -121,7 +121,7 @@ const prismaOnly = [
 ]
 
 /** An address as node-postgres takes it. Prisma's `?schema=` is the search path. */
-function addressOf(database: string): { connectionString: string; options?: string } {
+export function addressOf(database: string): { connectionString: string; options?: string } {
   if (!URL.canParse(database)) return { connectionString: database }
   const url = new URL(database)
   const schema = url.searchParams.get('schema')
