@@ -165,7 +165,6 @@ begin
         -- a verdict is a value: some client libraries drop everything of an error but its text
         get stacked diagnostics _state = returned_sqlstate, _constraint = constraint_name, _column = column_name,
           _table = table_name, _message = message_text, _context = pg_exception_context, _hint = pg_exception_hint;
-        -- a rule that does something else instead
         if _state = '42501' and ${policed} then _state := 'PN403'; end if;
         return row('refused', json_build_object('sqlstate', _state, 'index', _failed, 'model', _model,
           'constraint', nullif(_constraint, ''), 'column', nullif(_column, ''), 'table', nullif(_table, ''),

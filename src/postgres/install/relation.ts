@@ -39,8 +39,8 @@ export interface Installed {
 }
 
 /** This database of this server, as SQL. */
-export const WORLD = `(select c.system_identifier from pg_control_system() c) || ' ' ||
-  (select d.oid from pg_database d where d.datname = current_database())`
+export const WORLD = `(select c.system_identifier::text from pg_control_system() c) || ' ' ||
+  (select d.oid::text from pg_database d where d.datname = current_database())`
 
 export const nothingInstalled: Installed = { relations: [], words: [], world: '' }
 

@@ -1,6 +1,6 @@
 insert into postern.relation as r (rel, name, oid, world, scope, parent, capture)
-select 2, 'public.comments', 'public.comments'::regclass, (select c.system_identifier from pg_control_system() c) || ' ' ||
-  (select d.oid from pg_database d where d.datname = current_database()), 'parent 2 1', 1, true
+select 2, 'public.comments', 'public.comments'::regclass, (select c.system_identifier::text from pg_control_system() c) || ' ' ||
+  (select d.oid::text from pg_database d where d.datname = current_database()), 'parent 2 1', 1, true
 on conflict (rel) do update set name = excluded.name, oid = excluded.oid, world = excluded.world, scope = excluded.scope,
   parent = excluded.parent, capture = true;
 
@@ -1701,8 +1701,6 @@ begin
         -- a verdict is a value: some client libraries drop everything of an error but its text
         get stacked diagnostics _state = returned_sqlstate, _constraint = constraint_name, _column = column_name,
           _table = table_name, _message = message_text, _context = pg_exception_context, _hint = pg_exception_hint;
-        -- a rule that does something else instead
-        if _state = '0A000' then _state := 'PN409'; end if;
         if _state = '42501' and (case _model when 'tasks' then row_security_active('public.tasks') and has_any_column_privilege('public.tasks', 'insert') and has_any_column_privilege('public.tasks', 'update') when 'comments' then row_security_active('public.comments') and has_any_column_privilege('public.comments', 'insert') and has_any_column_privilege('public.comments', 'update') else false end) then _state := 'PN403'; end if;
         return row('refused', json_build_object('sqlstate', _state, 'index', _failed, 'model', _model,
           'constraint', nullif(_constraint, ''), 'column', nullif(_column, ''), 'table', nullif(_table, ''),

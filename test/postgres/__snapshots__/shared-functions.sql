@@ -554,8 +554,8 @@ insert into postern.meta (pruned_through) select coalesce(max(l.position), 0) fr
 update postern.meta set engine = 1;
 
 insert into postern.relation as r (rel, name, oid, world, scope, parent, capture)
-select 1, 'public.tasks', 'public.tasks'::regclass, (select c.system_identifier from pg_control_system() c) || ' ' ||
-  (select d.oid from pg_database d where d.datname = current_database()), 'column 2', null, false
+select 1, 'public.tasks', 'public.tasks'::regclass, (select c.system_identifier::text from pg_control_system() c) || ' ' ||
+  (select d.oid::text from pg_database d where d.datname = current_database()), 'column 2', null, false
 on conflict (rel) do update set name = excluded.name, oid = excluded.oid, world = excluded.world, scope = excluded.scope,
   parent = excluded.parent, capture = r.capture;
 
