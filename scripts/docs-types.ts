@@ -15,7 +15,7 @@ const exactness: Readonly<Record<ColumnType['exact'], string>> = {
 }
 
 /** Types with the same rules, as rows of one table. */
-export function typesTable(): string {
+function typesTable(): string {
   const groups = new Map<string, { row: ColumnType; names: string[] }>()
   const all: [string, ColumnType][] = [
     ...Object.entries(columnTypes),

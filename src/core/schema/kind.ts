@@ -35,8 +35,6 @@ interface KindRecord {
   id?(text: string): string | null
   /** The value that such an id stands for in its row. Default: the text. */
   fromId?(id: string): unknown
-  /** A JavaScript value of another type, in the form in which this kind travels. Default: as it is. */
-  travelling?(value: unknown): unknown
   /** zod formats (`z.iso.date()`, `z.int32()`) that mean this kind. */
   readonly formats?: readonly string[]
   /** LIKE works on it. */
@@ -56,10 +54,6 @@ const byText = (one: unknown, other: unknown): number => compareText(one as stri
 const byTime = (one: unknown, other: unknown): number => compareTime(one as string, other as string)
 const byDecimal = (one: unknown, other: unknown): number => compareDecimal(one as string, other as string)
 const int64Id = (text: string): string | null => (isInt64(text) ? text : null)
-/** RFC 3339 in UTC with six digits of a second. */
-const timeOf = (value: unknown): unknown =>
-  value instanceof Date ? `${value.toISOString().slice(0, -1)}000Z` : value
-
 /**
  * What a field holds, as far as the wire is concerned. JSON has fewer types than a database: the kind says how a value
  * travels without loss (protocol, "Responses") and which texts are exact on the way in.
@@ -73,7 +67,6 @@ export const kinds = {
     refuse: (value) => unless(typeof value === 'string', 'expected a string'),
     compare: byText,
     id: (text) => (text === '' ? null : text),
-    travelling: timeOf,
   }),
   integer: record({
     typescript: 'number',
@@ -99,14 +92,12 @@ export const kinds = {
     canonical: String,
     compare: byDecimal,
     id: int64Id,
-    travelling: (value) => (typeof value === 'number' ? String(value) : value),
   }),
   numeric: record({
     typescript: 'string',
     refuse: (value) => unless(isDecimal(value), 'expected a decimal number, as a string'),
     canonical: (value) => plainDecimal(String(value)),
     compare: byDecimal,
-    travelling: (value) => (typeof value === 'number' ? String(value) : value),
   }),
   boolean: record({
     typescript: 'boolean',
@@ -120,14 +111,12 @@ export const kinds = {
     refuse: timeRefusal,
     canonical: (value) => canonicalTime(value as string),
     compare: byTime,
-    travelling: timeOf,
   }),
   date: record({
     typescript: 'string',
     formats: ['date'],
     refuse: (value) => unless(isDate(value), 'expected a date, YYYY-MM-DD'),
     compare: byTime,
-    travelling: (value) => (value instanceof Date ? value.toISOString().slice(0, 10) : value),
   }),
   uuid: record({
     typescript: 'string',
@@ -144,7 +133,6 @@ export const kinds = {
     canonical: (value) => Buffer.from(value as string, 'base64').toString('base64'),
     compare: (one, other) =>
       Buffer.compare(Buffer.from(one as string, 'base64'), Buffer.from(other as string, 'base64')),
-    travelling: (value) => (value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value),
   }),
   json: record({
     typescript: 'unknown',
@@ -326,16 +314,6 @@ export function canonicalId(kind: Kind, id: string | number): string | null {
 
 /** The value that an id stands for in its row: ids are texts, whole numbers travel as numbers. */
 export const keyValue = (kind: Kind, id: string): unknown => recordOf(kind)?.fromId?.(id) ?? id
-
-/** A JavaScript value (`Date`, `bigint`, `Uint8Array`) in the form in which values of the kind travel. */
-export function travellingValue(info: KindInfo, value: unknown): unknown {
-  if (value === undefined || value === null) return null
-  if (typeof value === 'bigint') return value.toString()
-  if (info.kind === 'array' && Array.isArray(value)) {
-    return value.map((member) => travellingValue(memberInfo(info), member))
-  }
-  return recordOf(info.kind)?.travelling?.(value) ?? value
-}
 
 /** What travels of a kind, as TypeScript; `member` narrows a value (a union of literals). */
 export function typeText(info: KindInfo, member?: string): string {

@@ -78,10 +78,6 @@ export interface Table {
   readonly foreignKeys: readonly { readonly column: string; readonly table: string; readonly key: string }[]
 }
 
-/** The columns of the primary key; empty when there is none. */
-export const primaryKeyOf = ({ keys }: Table): readonly string[] =>
-  keys.find(({ primary }) => primary)?.columns ?? []
-
 /** `character` and `bit` without a length mean a length of one. */
 const bare = (typmod: string): string =>
   `case when ${typmod} is not null and ${typmod} <> -1 then format_type(b.oid, ${typmod}) else case b.typname

@@ -211,29 +211,3 @@ export const comparable = (column: Column, value: string): string =>
   typeOf(column).operators
     ? value
     : `(case when ${value} is not null then ${textOf(typeOf(column), value)} end collate "C")`
-
-/** Whether two values are the same: by what travels of them. 1.0 and 1.00 differ, and no operator is needed. */
-export function sameValue(column: Column, one: string, other: string): string {
-  return typeOf(column).operators && hasOneText(column)
-    ? `${one} is not distinct from ${other}`
-    : `${encode(column, one)} is not distinct from ${encode(column, other)}`
-}
-
-/** Types of which equal values have equal texts, so that `=` tells as much and costs less. */
-const oneText = new Set([
-  ...[
-    'text',
-    'varchar',
-    'name',
-    'bool',
-    'int2',
-    'int4',
-    'int8',
-    'uuid',
-    'date',
-    'timestamptz',
-    'timestamp',
-    'bytea',
-  ],
-])
-const hasOneText = ({ base, isEnum, isLoose }: Column): boolean => !isLoose && (isEnum || oneText.has(base))
