@@ -6,19 +6,11 @@ import { postgresAdapter } from '../../../src/postgres/index.ts'
 import { poolOf } from '../../support/pool.ts'
 import { probeConnection } from '../../system/conformance/server.ts'
 import { CONNECTIONS } from '../../system/conformance/subjects.ts'
+import { type Edit, nameOf, withEdit } from '../point.ts'
 import type { Mutant } from './mutant.ts'
 
-/** A change to the text of a statement, on its way to the database. */
-export interface Plant {
-  /** Only statements that have this in them. */
-  readonly where?: string
-  /** What is replaced, everywhere in the statement. */
-  readonly find: string
-  readonly put: string
-}
-
 export interface EngineFault extends Omit<Mutant, 'in' | 'open'> {
-  readonly plants?: readonly Plant[]
+  readonly plants?: readonly Edit[]
   /** Changes the connection beneath the engine. */
   readonly connection?: (real: PostgresConnection) => PostgresConnection
   /** Replaces what the endpoint calls. */
@@ -43,7 +35,7 @@ export const engineMutant = ({
   open: async (servers) => {
     const url = await servers.database(isolation)
     const pool = poolOf(url, CONNECTIONS)
-    const planted = new Set<Plant>()
+    const planted = new Set<Edit>()
     const base = planting(pgConnection(pool), plants, planted)
     const source = postgresAdapter(connection ? connection(base) : base, conformanceSchema)
     await source.migrate()
@@ -56,24 +48,19 @@ export const engineMutant = ({
         const missing = plants.find((plant) => !planted.has(plant))
         // the engine was written anew since: a mutant without its fault would prove nothing
         if (missing !== undefined)
-          throw new Error(`the fault was not planted: no statement has ${missing.find}`)
+          throw new Error(`the fault was not planted: no statement has ${nameOf(missing)}`)
       },
     }
   },
 })
 
-function planting(
-  real: PostgresConnection,
-  plants: readonly Plant[],
-  planted: Set<Plant>,
-): PostgresConnection {
+function planting(real: PostgresConnection, plants: readonly Edit[], planted: Set<Edit>): PostgresConnection {
   const changed = (text: string): string => {
     let result = text
     for (const plant of plants) {
-      if (plant.where !== undefined && !result.includes(plant.where)) continue
-      if (!result.includes(plant.find)) continue
-      result = result.replaceAll(plant.find, plant.put)
-      planted.add(plant)
+      const changed = withEdit(result, plant)
+      if (changed !== result) planted.add(plant)
+      result = changed
     }
     return result
   }

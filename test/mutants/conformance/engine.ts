@@ -16,7 +16,7 @@ export const engineMutants: readonly Mutant[] = [
     fault: 'the feed has no horizon: it reads up to the last position',
     killedBy: 'FEED-16',
     message: 'the follower must get the late commit as well as the others, each once',
-    plants: [{ find: 'return least(_end, _oldest);', put: 'return _end;' }],
+    plants: [{ point: 'horizon', find: 'least(_end, _oldest)', put: '_end' }],
   }),
   engineMutant({
     fault: "a list's stamp is the end of the log, not its horizon",
@@ -24,7 +24,7 @@ export const engineMutants: readonly Mutant[] = [
     message: 'a decision on the old state must be stale',
     plants: [
       {
-        find: 'select postern.horizon()::text as stamp',
+        find: 'select postern.set_stamp()::text as stamp',
         put: "select pg_sequence_last_value('postern.position_seq')::text as stamp",
       },
     ],
@@ -33,7 +33,7 @@ export const engineMutants: readonly Mutant[] = [
     fault: 'readAt is judged without the lock of the row',
     killedBy: 'RACE-05',
     message: 'exactly one decision may be accepted',
-    plants: [{ where: oneUpdateOf('gated'), find: '\n  for no key update;', put: ';' }],
+    plants: [{ where: oneUpdateOf('gated'), point: 'lock', find: '\n  for no key update;', put: ';' }],
   }),
   engineMutant({
     fault: 'readAt is judged before the lock of the row is there',
@@ -42,14 +42,9 @@ export const engineMutants: readonly Mutant[] = [
     plants: [
       {
         where: oneUpdateOf('gated'),
-        find: '  select t.* into _old from',
-        put: "  _stale := postern.judge('gated', _id, _tenant, _read_at, true);\n  select t.* into _old from",
-      },
-      {
-        where: oneUpdateOf('gated'),
-        find: `    if found or _read_at > coalesce(pg_sequence_last_value('postern.position_seq'), 0) then
-      _stale := postern.judge('gated', _x, _tenant, _read_at, _found);`,
-        put: '    if _stale is not null then',
+        point: 'lock',
+        find: /(-- point: lock\n)([\s\S]*?-- point: judge-one\n.*? and )coalesce.*? then\n\s+(_stale := [^;]*;)/,
+        put: '$1  if _read_at is not null then $3 end if;\n$2_stale is not null then',
       },
     ],
   }),
@@ -58,7 +53,7 @@ export const engineMutants: readonly Mutant[] = [
     killedBy: 'RACE-06',
     message: 'held at "before the row is locked": with the same bytes',
     plants: [
-      { find: 'if pg_advisory_xact_lock(', put: 'if pg_advisory_xact_lock_shared(' },
+      { point: 'reserve', find: 'if pg_advisory_xact_lock(', put: 'if pg_advisory_xact_lock_shared(' },
       { where: '.ledger (', find: ',\n  primary key (key, tenant)', put: '' },
     ],
   }),
@@ -141,7 +136,7 @@ export const engineMutants: readonly Mutant[] = [
     message: 'an expired key must be refused while its entry is there',
     plants: [
       {
-        find: 'if _entry.at < now() - (select m.ledger_retention from postern.meta m) then',
+        find: 'if _entry.at < now() - _retention then',
         put: 'if false then',
       },
     ],
@@ -153,8 +148,8 @@ export const engineMutants: readonly Mutant[] = [
     plants: [
       {
         where: 'function postern.judge(',
-        find: " and _read_at <= coalesce(pg_sequence_last_value('postern.position_seq'), 0) then return null",
-        put: ' then return null',
+        find: 'if postern.known(_read_at) then return null; end if;',
+        put: 'return null;',
       },
     ],
   }),
@@ -179,8 +174,9 @@ export const engineMutants: readonly Mutant[] = [
     message: 'each change must be told once',
     plants: [
       {
-        find: "set_config('postern.commit', pg_trigger_depth()::text, true)",
-        put: "set_config('postern.commit', '', true)",
+        point: 'own',
+        find: /set_config\('postern\.own', '\d+:' \|\| .*, true\);/,
+        put: "set_config('postern.own', '', true);",
       },
     ],
   }),
@@ -190,7 +186,7 @@ export const engineMutants: readonly Mutant[] = [
     message: 'a write from elsewhere must leave its event',
     plants: [
       {
-        find: "when (current_setting('postern.commit', true) is distinct from pg_trigger_depth()::text)",
+        find: "when (coalesce(current_setting('postern.own', true), '') in ('', '*'))",
         put: 'when (false)',
       },
     ],
@@ -199,7 +195,7 @@ export const engineMutants: readonly Mutant[] = [
     fault: 'JSON null is stored as a value',
     killedBy: 'VALUE-07',
     message: 'a null must be found as one',
-    plants: [{ find: "nullif(_input -> 'doc', 'null')", put: "_input -> 'doc'" }],
+    plants: [{ find: "nullif(_input -> 'doc'::text, 'null')", put: "_input -> 'doc'::text" }],
   }),
   engineMutant({
     fault: 'times are told in the time zone of the server',

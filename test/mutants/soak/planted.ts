@@ -5,6 +5,7 @@ import { type PostgresAdapter, postgresAdapter } from '../../../src/postgres/ind
 import type { CommitHooks } from '../../../src/postgres/runtime/hooks.ts'
 import type { Opening } from '../../support/adapters.ts'
 import { edited } from '../../support/edited.ts'
+import { type Edit, nameOf, withEdit } from '../point.ts'
 import { type Plant, plants } from './plants.ts'
 
 export function plantNamed(name: string): Plant {
@@ -19,15 +20,15 @@ export async function installPlanted(
   connection: PostgresConnection<PgClient>,
   schema: Opening['schema'],
 ): Promise<void> {
-  const fitted = new Set<RegExp>()
+  const fitted = new Set<Edit>()
   const edit = (statement: string): string =>
-    sql.reduce((text, [find, put]) => {
-      const changed = text.replace(find, put)
-      if (changed !== text) fitted.add(find)
+    sql.reduce((text, one) => {
+      const changed = withEdit(text, one)
+      if (changed !== text) fitted.add(one)
       return changed
     }, statement)
   await postgresAdapter(edited(connection, edit), schema).migrate()
-  for (const [find] of sql) if (!fitted.has(find)) throw new Error(`nothing is like ${find} any more`)
+  for (const one of sql) if (!fitted.has(one)) throw new Error(`no statement has ${nameOf(one)} any more`)
   if (after !== undefined) await connection.query(after, [])
 }
 

@@ -1,4 +1,5 @@
 import type { PostgresConnection, PostgresSession } from '../../../src/postgres/connection.ts'
+import type { Edit } from '../point.ts'
 import { appliesCommit, connectionLost, loads } from './statements.ts'
 
 /** A mistake that looks reasonable, planted to see that the harness finds it. */
@@ -9,7 +10,7 @@ export interface Plant {
   /** What is to find it: random histories, the soak, or the soak of an application with hooks. */
   readonly by: 'histories' | 'soak' | 'soak with hooks'
   /** Edits of the SQL as it is installed. Each must fit somewhere. */
-  readonly sql?: readonly (readonly [RegExp, string])[]
+  readonly sql?: readonly Edit[]
   /** Run once the engine is installed. */
   readonly after?: string
   /** Stands between the engine and its connection. */
@@ -33,22 +34,24 @@ function queries(
 }
 
 /** What is written here is moved to where it belongs by a second statement, in a transaction of its own. */
-const outside = (table: 'ledger' | 'outbox'): Pick<Plant, 'sql' | 'after' | 'seam'> => ({
+const outside = (
+  table: 'ledger' | 'log',
+  key: 'key' | 'commit_key',
+): Pick<Plant, 'sql' | 'after' | 'seam'> => ({
   sql: [
-    [
-      new RegExp(`insert into postern\\.${table} \\(([^)]*)key`, 'g'),
-      `insert into postern.${table}_outside ($1key`,
-    ],
+    {
+      find: new RegExp(`insert into postern\\.${table} \\(([^)]*)\\b${key}\\b`, 'g'),
+      put: `insert into postern.${table}_outside ($1${key}`,
+    },
   ],
   after: `create table postern.${table}_outside (like postern.${table} including defaults)`,
   seam: queries(async (session, text, values) => {
     const rows = await session.query(text, values)
-    if (appliesCommit(text) && rows[0]?.answer?.startsWith('A')) {
-      const key = values[1] as string
+    if (appliesCommit(text) && rows[0]?.kind === 'applied') {
       await session.query(
-        `with moved as (delete from postern.${table}_outside where key = $1::text returning *)
+        `with moved as (delete from postern.${table}_outside where ${key} = $1::text returning *)
          insert into postern.${table} select * from moved`,
-        [key],
+        [values[1] as string],
       )
     }
     return rows
@@ -78,19 +81,19 @@ export const plants: readonly Plant[] = [
     breaks:
       'the server’s synchronous_commit = off is left as it is, so that a kill takes acknowledged commits along',
     by: 'soak',
-    sql: [[/current_setting\('synchronous_commit'\) = 'off'/g, 'false']],
+    sql: [{ find: "current_setting('synchronous_commit') = 'off'", put: 'false' }],
   },
   {
     name: 'ledger outside',
     breaks: 'the answer is recorded in a second transaction, after the change',
     by: 'soak',
-    ...outside('ledger'),
+    ...outside('ledger', 'key'),
   },
   {
     name: 'events outside',
     breaks: 'events are appended in a second transaction, after the change',
     by: 'soak',
-    ...outside('outbox'),
+    ...outside('log', 'commit_key'),
   },
   {
     name: 'retry under a new key',
@@ -104,13 +107,13 @@ export const plants: readonly Plant[] = [
     name: 'lost answer, success',
     breaks: 'a lost connection is taken for an answer that got lost, and success is said',
     by: 'soak',
-    seam: whenLost(async () => [{ answer: 'A{"rows":[],"stamps":[]}' }]),
+    seam: whenLost(async () => [{ kind: 'applied', body: '{"rows":[],"stamps":[]}' }]),
   },
   {
     name: 'lost answer, refusal',
     breaks: 'a lost connection is taken for a refusal, and the caller is told that nothing happened',
     by: 'soak',
-    seam: whenLost(async () => [{ answer: 'E{"code":"stale_context","operations":[]}' }]),
+    seam: whenLost(async () => [{ kind: 'refused', body: '{"code":"stale_context","operations":[]}' }]),
   },
   {
     name: 'ignored commit tag',
@@ -138,55 +141,62 @@ export const plants: readonly Plant[] = [
     name: 'lock after the check',
     breaks: 'a row is judged before it is locked, so that two writers who read the same state both pass',
     by: 'histories',
-    sql: [[/\n\s+for (no key )?update;/g, ';']],
+    sql: [{ point: 'lock', find: /\n\s+for (no key )?update;/, put: ';' }],
   },
   {
     name: 'lock after the check, several',
     breaks: 'the same in commits of several operations',
     by: 'histories',
-    sql: [[/ for (no key )?update\) l\)/g, ') l)']],
+    sql: [{ find: / for (no key )?update( of t)?\) l\)/g, put: ') l)' }],
   },
   {
     name: 'key lock dropped',
     breaks: 'a twin looks into the ledger without waiting for the first, and goes on',
     by: 'histories',
-    sql: [[/if pg_advisory_xact_lock\(\d+, hashtext\(_key\)\) is null then null; end if;/, '']],
+    sql: [{ point: 'reserve', find: /if pg_advisory_xact_lock\([^;]* then null; end if;/, put: '' }],
   },
   {
     name: 'keys without tenants',
     breaks: 'one tenant’s key answers another’s commit',
     by: 'histories',
-    sql: [[/l\.key = _key and l\.tenant = _tenant/, 'l.key = _key']],
+    sql: [{ point: 'reserve', find: 'l.key = _key and l.tenant = _tenant', put: 'l.key = _key' }],
   },
   {
     name: 'intent not compared',
     breaks: 'another commit under a used key is answered with the old one’s rows',
     by: 'histories',
-    sql: [[/_entry\.intent <> _intent or/, 'false or']],
+    sql: [{ point: 'reserve', find: '_entry.intent <> _intent or', put: 'false or' }],
   },
   {
     name: 'refusals recorded',
     breaks: 'a stale commit burns its key',
     by: 'histories',
     sql: [
-      [
-        /return 'E\{"code":"stale_context","operations":\[' \|\| _x \|\| '\]\}';/g,
-        `insert into postern.ledger (tenant, key, intent, intent_hash, body) values (_tenant, _key, _intent, _intent_hash, '{"rows":[]}');
+      {
+        point: 'look',
+        find: /return row\('refused', '\{"code":"stale_context","operations":\[' \|\| _x \|\| '\]\}'\)/g,
+        put: `insert into postern.ledger (tenant, key, intent, intent_hash, body) values (_tenant, _key, _intent, _intent_hash, '{"rows":[]}');
       $&`,
-      ],
+      },
     ],
   },
   {
     name: 'half a commit',
     breaks: 'operations that meet an objection are left out, and the rest is accepted',
     by: 'histories',
-    sql: [[/when others then _strict := true;/, 'when others then null;']],
+    sql: [{ point: 'own', find: 'when others then _strict := true;', put: 'when others then null;' }],
   },
   {
     name: 'merge over the same field',
     breaks: 'merge does not compare the fields',
     by: 'histories',
-    sql: [[/and not _stale -> 'changed' \?\| array\(select jsonb_object_keys\(_input\)\)/g, '']],
+    sql: [
+      {
+        point: 'judge-one',
+        find: /and not postern\.named\([^)]*\) \?\| array\(select jsonb_object_keys\(_input\)\)/,
+        put: '',
+      },
+    ],
   },
   {
     name: 'stamp after the row',
@@ -203,14 +213,14 @@ export const plants: readonly Plant[] = [
     name: 'horizon ignored',
     breaks: 'followers read up to the last position given, past writers that have not ended',
     by: 'histories',
-    sql: [[/return least\(_end, _oldest\);/, 'return _end;']],
+    sql: [{ point: 'horizon', find: 'least(_end, _oldest)', put: '_end' }],
   },
   {
     name: 'writers do not register',
     breaks: 'a writer takes positions without saying so',
     by: 'histories',
     sql: [
-      [/if pg_advisory_xact_lock_shared\(\(\d+::bigint << 48\) \| _last\) is null then null; end if;/g, ''],
+      { point: 'enter-registry', find: /if pg_advisory_xact_lock_shared\([^;]* then null; end if;/, put: '' },
     ],
   },
   {
@@ -218,17 +228,19 @@ export const plants: readonly Plant[] = [
     breaks: 'a commit takes its position when it begins, and waits for its row afterwards',
     by: 'histories',
     sql: [
-      [
-        /if not found then return null; end if;/,
-        `if not found then
-    _x := set_config('postern.early', nextval('postern.position_seq')::text, true);
+      {
+        point: 'reserve',
+        find: 'if not found then return null; end if;',
+        put: `if not found then
+    perform set_config('postern.early', nextval('postern.position_seq')::text, true);
     return null;
   end if;`,
-      ],
-      [
-        /(record_one[\s\S]*)_position := nextval\('postern\.position_seq'\);\s+if _position <= _last then/,
-        `$1_position := current_setting('postern.early')::bigint;\n  if false then`,
-      ],
+      },
+      {
+        where: 'function postern.record_one(',
+        find: /_position := nextval\('postern\.position_seq'\);\s+if _position <= _last then/,
+        put: `_position := current_setting('postern.early')::bigint;\n  if false then`,
+      },
     ],
   },
   {
@@ -236,22 +248,19 @@ export const plants: readonly Plant[] = [
     breaks: 'the triggers that log writes around the endpoint stand down for everybody',
     by: 'histories',
     sql: [
-      [
-        /when \(current_setting\('postern\.commit', true\) is distinct from pg_trigger_depth\(\)::text\)/g,
-        'when (false)',
-      ],
+      { find: "when (coalesce(current_setting('postern.own', true), '') in ('', '*'))", put: 'when (false)' },
     ],
   },
   {
     name: 'pruning takes the last event',
     breaks: 'compaction deletes a row’s last event too, and with it the row’s stamp',
     by: 'histories',
-    sql: [[/o\.position < l\.position/, 'o.position <= l.position']],
+    sql: [{ point: 'prune-below', find: 'o.position < l.position', put: 'o.position <= l.position' }],
   },
   {
     name: 'pruning passes followers',
     breaks: 'compaction does not wait for a named follower',
     by: 'histories',
-    sql: [[/select least\(_limit, min\(f\.position\)\) into _limit from postern\.follower f;/, '']],
+    sql: [{ find: 'select least(_limit, min(f.position)) into _limit from postern.follower f;', put: '' }],
   },
 ]
