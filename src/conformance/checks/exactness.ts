@@ -31,7 +31,7 @@ export const exactnessChecks = checks(
           '2026-01-02T03:04:05',
           '2026-01-02',
           '2026-01-02 03:04:05Z',
-          'infinity',
+          'Infinity',
           'now',
           1767323045,
         ])
