@@ -26,7 +26,7 @@ interface Grown {
 const label = (rows: number): string =>
   rows === 0 ? 'empty' : rows >= 1_000_000 ? `${rows / 1_000_000} million` : `${rows}`
 
-/** Databases of one server that differ in nothing but the length of their outbox. */
+/** Databases of one server that differ in nothing but the length of their log. */
 export async function openGrown(
   database: BenchDatabase,
   sizes: readonly number[],
@@ -71,13 +71,13 @@ export async function openGrown(
 
 /** Events of forty-nine other tenants, and one in ten thousand of a quiet one; each row of theirs changed ten times in a row. */
 const fill = `
-insert into postern.log (position, tenant, model, key, type, data, changed, key, index, at)
-select nextval('postern.position_seq'), case when n / 10 % 10000 = 0 then 'org_quiet' else 'org_' || (2 + n / 10 % 49) end, 'items',
-  'other-' || lpad((n / 10)::text, 9, '0'), 'UPDATE',
-  '{"id":"other-' || lpad((n / 10)::text, 9, '0') || '","title":"title ' || n
-    || '","status":"doing","amount":"12.50","updatedAt":"2026-01-02T03:04:05.123456Z","archivedAt":null}',
-  '{title,updatedAt}', 'filled-' || n, 0, now() - interval '40 days'
-from generate_series($1::bigint, $2::bigint) n order by n`
+insert into postern.log (position, tenant, rel, key, type, data, changed, commit_key, index, at)
+select nextval('postern.position_seq'), case when n / 10 % 10000 = 0 then 'org_quiet' else 'org_' || (2 + n / 10 % 49) end,
+  r.rel, 'other-' || lpad((n / 10)::text, 9, '0'), 'UPDATE',
+  '{"1":"other-' || lpad((n / 10)::text, 9, '0') || '","3":"title ' || n
+    || '","4":"doing","5":"12.50","6":"2026-01-02T03:04:05.123456Z","7":null}',
+  '{3,6}', 'filled-' || n, 0, now() - interval '40 days'
+from postern.relation r, generate_series($1::bigint, $2::bigint) n where r.oid = 'items'::regclass order by n`
 
 export function* growthSections(grown: readonly Grown[]): Generator<Section> {
   const section = (
@@ -95,7 +95,7 @@ export function* growthSections(grown: readonly Grown[]): Generator<Section> {
   })
   yield section(
     'growth_commit',
-    'one UPDATE, by the length of the outbox',
+    'one UPDATE, by the length of the log',
     ({ source }) =>
       (client) =>
         source.commit(commitRequest([{ type: 'UPDATE', id: someRow(client, 1) }])),
@@ -190,6 +190,6 @@ export async function* walksAndPruning(grown: readonly Grown[]): AsyncGenerator<
     const { rows } = await pool.query(
       `select pg_size_pretty(pg_table_size('postern.log')) as rows, pg_size_pretty(pg_indexes_size('postern.log')) as indexes`,
     )
-    yield `${name}: the outbox takes ${rows[0].rows}, its indexes ${rows[0].indexes}`
+    yield `${name}: the log takes ${rows[0].rows}, its indexes ${rows[0].indexes}`
   }
 }

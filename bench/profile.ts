@@ -14,19 +14,19 @@ type Cut = readonly [stage: string, before: string | null]
 
 const ONE: readonly Cut[] = [
   ['call', '  _answer := postern.reserve('],
-  ['reserve the key', '  select t.* into _old'],
-  ['lock the row', '  if _read_at is not null'],
+  ['reserve the key, look', '  -- point: lock'],
+  ['lock the row', '  -- point: judge-one'],
   ['judge', '  if not _found then\n'],
-  ['update', '  return postern.record_one('],
+  ['update', '  -- what triggers, rules and cascades did'],
   ['event, ledger, answer', null],
 ]
 
 const MANY: readonly Cut[] = [
   ['call, with its operations', '  _answer := postern.reserve('],
-  ['reserve the key', '  -- lock, models by name'],
+  ['reserve the key', '  -- point: lock'],
   ['lock the rows', '  -- judge, in a fresh'],
-  ['judge', '  if not _strict then\n'],
-  ['update', '  -- positions under the locks'],
+  ['judge', '  -- point: own'],
+  ['update', '  -- point: settle'],
   ['events, ledger, answer', null],
 ]
 
@@ -66,7 +66,7 @@ export async function* profile(database: BenchDatabase): AsyncGenerator<string> 
       for (const [at, [stage, before]] of cuts.entries()) {
         let sql = (found.rows[0].sql as string).replaceAll(`postern.${plain}(`, `postern.${plain}_${at}(`)
         if (before !== null && !sql.includes(before)) throw new Error(`${plain} has no line ${before}`)
-        if (before !== null) sql = sql.replace(before, `  return 'A';\n${before}`)
+        if (before !== null) sql = sql.replace(before, `  return null;\n${before}`)
         await pool.query(sql)
         stages.push({ stage, text: text.replace(name, `postern.${plain}_${at}`), cpu: [] })
       }
