@@ -266,6 +266,8 @@ test('tables without a tenant are not exposed without being named', async () => 
   const app = application({ 'package.json': manifest('express', 'pg', 'postern') })
   const ran = await app.run(['init', '--yes', '--database', other.url])
   expect(ran.stdout).toContain('without a tenant: todos: left as comments')
-  expect(ran.stdout).toContain('left out: public.loose, no primary key')
+  expect(ran.stdout).toContain(
+    'left out: public.loose, has no primary key, and no unique index over columns that are NOT NULL',
+  )
   expect(readFileSync(join(app.directory, 'lib/schema.js'), 'utf8')).toContain('\n  // todos: model({\n')
 })
