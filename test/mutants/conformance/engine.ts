@@ -109,7 +109,7 @@ export const engineMutants: readonly Mutant[] = [
       },
     ],
     connection: (real) => ({
-      ...real,
+      query: (text, values) => real.query(text, values).catch(surfacing('40001')),
       transaction: (work) =>
         real
           .transaction(async (session, tx) => {
