@@ -3,13 +3,14 @@ import { errors } from '../../../src/core/errors.ts'
 import { type Opened, usualServerAdapters } from '../../support/adapters.ts'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
 import { commit, key, type OpenEndpoint, openEndpoint } from './door.ts'
-import { answers, CANARY, provoked, provokedTables } from './provoked.ts'
+import { answers, CANARY, provoked, provokedTables, provokedWithin, raised } from './provoked.ts'
 
 describe('every SQLSTATE that Postgres may answer with', () => {
   let open: OpenSource
   let door: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({ schema: provoked, tables: provokedTables })
+    await open.sql(provokedWithin)
     await open.sql(`insert into codes select unnest($1::text[]), 'org_1'`, [answers.map(([state]) => state)])
     door = openEndpoint(open.source)
   })
@@ -49,6 +50,19 @@ describe('every SQLSTATE that Postgres may answer with', () => {
       expect(await open.sql('select from items')).toEqual([])
     },
   )
+
+  test.each(raised)('%s raised by a trigger of the application is %s', async (state, code) => {
+    door.forget()
+    for (const operations of [create(`own:${state}`), [create(), create(`own:${state}`), create()]]) {
+      const { status, body } = await door.ask(commit(operations))
+      expect(body.error).toBe(code)
+      const { status: known, retryable } = errors[code as keyof typeof errors]
+      expect([status, body.retryable]).toEqual([known, retryable])
+    }
+    expect(door.said.join('\n')).not.toContain(CANARY)
+    expect(door.said.join('\n')).not.toMatch(/provoke|postern\.|select |PL\/pgSQL|node_modules/)
+    expect(await open.sql('select from items')).toEqual([])
+  })
 })
 
 // Each library wraps the errors of its driver in its own way; only the five characters are looked for in them.
@@ -58,6 +72,7 @@ describe.each(usualServerAdapters.filter(({ name }) => name !== 'pg'))('$name', 
   let door: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({ schema: provoked, tables: provokedTables })
+    await open.sql(provokedWithin)
     await open.sql(`insert into codes select unnest($1::text[]), 'org_1'`, [answers.map(([state]) => state)])
     opened = await library.open(open.url, { schema: provoked })
     door = openEndpoint(opened.adapter)
