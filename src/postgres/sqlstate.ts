@@ -132,9 +132,19 @@ export function frameOf(context: string | undefined, s: string): Frame | undefin
 export function codeWithin(state: string, frame: Frame | undefined): ErrorCode {
   const code = codeOf(state)
   if (frame === undefined) return code
-  // a trigger that raises refuses the change, under whatever SQLSTATE it took for it
-  const isOwn = code.endsWith('_violation') || code === 'source_commit_invalid'
-  return frame.raised && !isOwn ? 'constraint_violation' : code
+  // a trigger that raises refuses the change, under whatever SQLSTATE it took for it; one that asks for another try gets it
+  const isFault = code === 'source_adapter_misconfigured' || code === 'internal_error'
+  return frame.raised && isFault ? 'constraint_violation' : code
+}
+
+/**
+ * Whether the data, a rule of the database or a function of the application may be at fault, so that running the commit
+ * once more in strict order explains it. Not where waiting helps, nor where the outcome is unknown, nor where ours is broken.
+ */
+export function isObjection(state: string | undefined): boolean {
+  if (state === undefined || isOutcomeUnknown(state) || state.startsWith('PN5')) return false
+  const code = codeOf(state)
+  return code !== 'source_busy' && code !== 'source_unavailable'
 }
 
 /** The SQLSTATE of an error, wherever its library put it; undefined when the database did not say one. */

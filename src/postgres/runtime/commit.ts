@@ -3,7 +3,7 @@ import { PosternError, Rejection } from '../../core/errors.ts'
 import type { PostgresConnection, PostgresSession } from '../connection.ts'
 import { readCommitted } from '../connection.ts'
 import {
-  codeOf,
+  isObjection,
   isOutcomeUnknown,
   isSerialization,
   sqlstateOf,
@@ -43,7 +43,8 @@ export async function retrySerialization<T>(work: () => Promise<T>): Promise<T> 
 }
 
 /** The caller's own transaction ended with the first error: nothing can be tried again in it, and that error tells more. */
-const isAborted = (error: unknown): boolean => sqlstateOf(error) === '25P02'
+const isAborted = (error: unknown): boolean =>
+  !(error instanceof PosternError) && sqlstateOf(error) === '25P02'
 
 /**
  * Runs a commit: one statement, one round trip. More follows only on trouble: the whole again after a serialization
@@ -78,19 +79,6 @@ export async function commitOnce(
       },
     )
   }
-}
-
-/** Whether the data or a rule of the database is at fault, so that running it once more in strict order explains it. */
-function isObjection(state: string | undefined): boolean {
-  if (state === undefined) return false
-  const code = codeOf(state)
-  return (
-    code.endsWith('_violation') ||
-    code === 'source_commit_invalid' ||
-    state.startsWith('PN40') ||
-    // a function of the application may be at fault: only the strict order tells which
-    ['42', '0A', '21', '2F', '38', '39'].includes(state.slice(0, 2))
-  )
 }
 
 /**

@@ -65,7 +65,7 @@ export const answers: readonly (readonly [
   ...['P0001', 'ZZ001', '45000', '50001', '70001'].map(
     (state) => [state, ['constraint_violation'], []] as const,
   ),
-  ...['42501', '42P01', '42703', '42883', '3D000', '3F000', '28000', '28P01'].map(
+  ...['42501', '42P01', '42P05', '42703', '42883', '3D000', '3F000', '28000', '28P01'].map(
     (state) => [state, ['source_adapter_misconfigured'], ['source_adapter_misconfigured']] as const,
   ),
   ...['25006', '53100', '53200', '53300'].map(
@@ -74,12 +74,10 @@ export const answers: readonly (readonly [
   ...['57P01', '57P02', '57P03', '08000', '08006'].map(
     (state) => [state, either, ['source_unavailable']] as const,
   ),
-  ...['25P02', '42P05', '26000', 'XX000'].map(
-    (state) => [state, ['internal_error'], ['internal_error']] as const,
-  ),
+  ...['25P02', '26000', 'XX000'].map((state) => [state, ['internal_error'], ['internal_error']] as const),
 ]
 
-/** What a RAISE in a trigger of the application answers: a refusal of the change, never a fault of the set-up. */
+/** What a RAISE in a trigger of the application answers: a refusal of the change or another try, never a fault of the set-up. */
 export const raised: readonly (readonly [state: string, code: string])[] = [
   ...['40001', '40P01', '55P03', '57014'].map((state) => [state, 'source_busy'] as const),
   ['23505', 'unique_violation'],
@@ -90,10 +88,11 @@ export const raised: readonly (readonly [state: string, code: string])[] = [
   ...['23P01', 'P0001', 'ZZ001', '45000', '50001', '70001'].map(
     (state) => [state, 'constraint_violation'] as const,
   ),
-  ...['42501', '42P01', '42703', '42883', '3D000', '3F000', '28000', '28P01', '25006', '53100', '53300'].map(
+  ...['42501', '42P01', '42703', '42883', '3D000', '3F000', '28000', '28P01', '0A000', '2F003', '39000'].map(
     (state) => [state, 'constraint_violation'] as const,
   ),
-  ...['57P01', '57P03', '08000', '08006', '25P04', '25P02', '42P05', '26000', 'XX000', '0A000'].map(
-    (state) => [state, 'constraint_violation'] as const,
-  ),
+  ...['25P02', '42P05', '26000', 'XX000'].map((state) => [state, 'constraint_violation'] as const),
+  // what asks for another try is given it
+  ['25P04', 'source_busy'],
+  ...['25006', '53100', '53300', '57P03'].map((state) => [state, 'source_unavailable'] as const),
 ]
