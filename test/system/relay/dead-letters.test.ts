@@ -276,7 +276,7 @@ test('a relay whose follower was forgotten says that events were pruned, not tha
   await once()
   for (let n = 0; n < 5; n += 1) await write(open, 'a')
   await open.source.acknowledge('relay:sink', null)
-  await open.sql(`update postern.log set at = now() - interval '1 year'`)
+  await open.sql(`update postern.meta set log_retention = '-1 day'`)
   await open.source.prune()
   await expect(once()).rejects.toThrow(/pruned.*reset/)
 })

@@ -38,7 +38,7 @@ describe.each(majors)('Postgres %i: a relay', (major) => {
     await until(() => first.got.length === 6)
     await first.stop()
     for (let n = 0; n < 6; n += 1) await write(open, 'n1')
-    await open.sql(`update postern.log set at = now() - interval '1 year'`)
+    await open.sql(`update postern.meta set log_retention = '-1 day'`)
     expect((await open.source.prune()).events).toBeLessThanOrEqual(6)
     const second = startRelay(open)
     await until(() => second.got.length === 6)
