@@ -28,7 +28,7 @@ import { readManifest } from './runtime/manifest.ts'
 import { withParts } from './runtime/parts.ts'
 import { events, list, load } from './runtime/read.ts'
 import { checkedSettings, type Settings } from './runtime/settings.ts'
-import { inSavepoint, keepingSettings } from './runtime/within.ts'
+import { inSavepoint, keepingSettings, sessionWithin } from './runtime/within.ts'
 import { toPosternError, withHint } from './sqlstate.ts'
 
 /** How long a process goes by what it knows of the compiled schema. */
@@ -221,7 +221,7 @@ export function adapterOver<Tx, S extends Schema>(
     },
 
     async commitWithin(tx, given) {
-      const session = connection.within?.(tx)
+      const session = sessionWithin(connection, tx)
       if (session === undefined) {
         throw new PosternError(
           'source_adapter_misconfigured',

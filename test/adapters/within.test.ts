@@ -253,7 +253,7 @@ test.each([...Object.keys(onServer), ...Object.keys(embedded)])(
     expect((await written()).orders).toEqual(['a'])
   },
   // PGlite takes its time to start.
-  120_000,
+  300_000,
 )
 
 test('hooks join too, and a rejection of theirs leaves the transaction usable', async () => {

@@ -1,10 +1,27 @@
 import { PosternError, Rejection } from '../../core/errors.ts'
-import type { PostgresSession } from '../connection.ts'
+import type { PostgresConnection, PostgresSession } from '../connection.ts'
 import { states } from '../signals.ts'
 import { sqlstateOf, toPosternError } from '../sqlstate.ts'
 import { applySettings } from './settings.ts'
 
 const SAVEPOINT = 'postern_commit'
+
+/**
+ * A session on the transaction that the application gave; undefined where the connection cannot join one.
+ *
+ * @throws PosternError `source_adapter_misconfigured` when `tx` is no transaction of this client library.
+ */
+export function sessionWithin<Tx>(connection: PostgresConnection<Tx>, tx: Tx): PostgresSession | undefined {
+  try {
+    return connection.within?.(tx)
+  } catch (error) {
+    if (error instanceof PosternError) throw error
+    const why = error instanceof TypeError ? `: ${error.message}` : ''
+    throw new PosternError('source_adapter_misconfigured', `The commit cannot join \`tx\`${why}.`, {
+      cause: error,
+    })
+  }
+}
 
 /**
  * Runs a commit inside a transaction that the application opened and ends. The savepoint keeps a refusal from leaving
