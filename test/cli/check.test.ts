@@ -237,7 +237,7 @@ describe('check finds, names and tells how to mend', () => {
   })
 })
 
-test('doctor says that nobody prunes, and which follower holds it', async () => {
+test('doctor says that prune does not run, and which follower holds it', async () => {
   await open.sql(
     `insert into postern.ledger (tenant, key, intent, body, at) values ('', 'old', '', '', now() - interval '70 days')`,
   )
@@ -245,13 +245,13 @@ test('doctor says that nobody prunes, and which follower holds it', async () => 
     ('relay:search', now() - interval '31 days')`)
   const { code, lines } = await look('doctor')
   const said = lines.filter(({ level }) => level === 'warning').map(({ message }) => message)
-  expect(said).toContainEqual(expect.stringContaining('nobody prunes'))
+  expect(said).toContainEqual(expect.stringContaining('prune does not run'))
   expect(said).toContainEqual(expect.stringMatching(/hold pruning: gone$/))
   // acknowledging would let pruning pass by a relay that goes on
   expect(lines).toContainEqual(
     expect.objectContaining({
       message: expect.stringMatching(/^relays .* hold pruning: search$/),
-      fix: expect.stringContaining('relaysOf(source).forget(name)'),
+      fix: expect.stringContaining('relaysOf(adapter).forget(name)'),
     }),
   )
   expect(code).toBe(0)
