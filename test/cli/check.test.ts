@@ -2,13 +2,16 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createEndpoint, defineSchema, field, model, z } from '../../src/index.ts'
 import { toNode } from '../../src/node/index.ts'
 import { grants } from '../../src/postgres/install/grants.ts'
 import { missingPgBouncer, startPgBouncer } from '../support/pgbouncer.ts'
 import { type OpenSource, openSource } from '../support/postgres-source.ts'
 import { type Project, project } from './support.ts'
+
+// Each call of the command line is a process of its own.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 
 const schema = defineSchema({
   notes: model({

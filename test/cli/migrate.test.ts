@@ -5,12 +5,15 @@ import { migrate as drizzleMigrate } from 'drizzle-orm/node-postgres/migrator'
 import { Kysely, PostgresDialect } from 'kysely'
 import { FileMigrationProvider, Migrator } from 'kysely/migration'
 import pg from 'pg'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { pgAdapter } from '../../src/adapters/pg.ts'
 import { defineSchema, model, z } from '../../src/index.ts'
 import { freshDatabase } from '../support/db.ts'
 import { caller } from '../support/postgres-source.ts'
 import { type Project, project } from './support.ts'
+
+// Each call of the command line is a process of its own.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 
 const schema = defineSchema({ tasks: model({ fields: { title: z.string() }, mutable: true, capture: true }) })
 let database: Awaited<ReturnType<typeof freshDatabase>>

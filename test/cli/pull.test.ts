@@ -2,13 +2,16 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { pgAdapter } from '../../src/adapters/pg.ts'
 import type { Schema } from '../../src/index.ts'
 import { freshDatabase } from '../support/db.ts'
 import { caller } from '../support/postgres-source.ts'
 import { specimenTables } from '../support/specimens.ts'
 import { type Project, project } from './support.ts'
+
+// Each call of the command line is a process of its own.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 
 const tables = `${specimenTables}
 alter table specimens add column organization_id text not null;

@@ -154,17 +154,31 @@ test('the times of the page decide what prune drops', async () => {
   expect(kept.rows).toEqual([{ type: 'UPDATE', data: expect.objectContaining({ status: 'done' }) }])
 })
 
-test('a follower of a database is told by its copy to load anew', async () => {
-  const feed = clientOf(pgAdapter(owner, schema)).events()
-  await collect(feed)
+test('a follower goes on in a copy that has all it was told, and is told to load anew where entries are missing', async () => {
+  const known = clientOf(pgAdapter(owner, schema)).events()
+  await collect(known)
   await owner.end()
   await application.end()
   const name = new URL(database.url).pathname.slice(1)
   await using copy = await freshDatabase({ template: { database: name, major: 18 } })
   owner = new pg.Pool({ connectionString: database.url })
-  const pool = new pg.Pool({ connectionString: copy.url })
-  const walk = collect(clientOf(pgAdapter(pool, schema)).events({ cursor: feed.cursor }))
-  await expect(walk).rejects.toMatchObject({ status: 410, code: 'cursor_expired' })
-  await pool.end()
   application = new pg.Pool({ connectionString: database.url })
+  await clientOf(pgAdapter(owner, schema)).commit(create('t4'))
+  const ahead = clientOf(pgAdapter(owner, schema)).events({ cursor: known.cursor })
+  expect(await collect(ahead)).toHaveLength(1)
+
+  const pool = new pg.Pool({ connectionString: copy.url })
+  try {
+    const restored = clientOf(pgAdapter(pool, schema))
+    expect(await collect(restored.events({ cursor: known.cursor }))).toEqual([])
+    const expired = { status: 410, code: 'cursor_expired' }
+    await expect(collect(restored.events({ cursor: ahead.cursor }))).rejects.toMatchObject(expired)
+    // another entry under the same position
+    await restored.commit(create('t5'))
+    await expect(collect(restored.events({ cursor: ahead.cursor }))).rejects.toMatchObject(expired)
+    await pool.query('select postern.renew_log()')
+    await expect(collect(restored.events({ cursor: known.cursor }))).rejects.toMatchObject(expired)
+  } finally {
+    await pool.end()
+  }
 })
