@@ -79,7 +79,7 @@ create table pages (id text primary key, file_id text references files on delete
 create table counters (id text primary key, organization_id text, n int not null default 0);
 create function next_number(_tenant text) returns int language sql as
   $$ update public.counters set n = n + 1 where id = 'c' || _tenant returning n $$;
-create table notes (id int primary key deferrable, organization_id text not null, body text,
+create table notes (id int primary key, organization_id text not null, body text,
   number int default next_number('a'), folder_id text references folders on delete set null,
   file_id text references files on delete set null deferrable initially deferred);
 create table tags (id text primary key, label text);
