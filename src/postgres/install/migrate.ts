@@ -80,6 +80,7 @@ export function compile(
     `insert into ${s}.meta (pruned_through) select coalesce(max(l.position), 0) from ${s}.log l on conflict (one) do nothing`,
   )
   data('meta', `update ${s}.meta set engine = ${ENGINE}`)
+  data('run_seq', `select ${s}.note_run()`)
   for (const relation of relations) {
     const { rel, table, scope, parent, capture } = relation
     const name = quoted(table.sql)
