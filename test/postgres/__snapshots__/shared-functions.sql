@@ -11,10 +11,13 @@ begin
   end if;
   -- a commit lost in a crash would reuse positions that followers have seen
   if current_setting('synchronous_commit') = 'off' then _x := set_config('synchronous_commit', 'on', true); end if;
+  _last := pg_sequence_last_value('postern.position_seq');
   -- point: open-run
-  if pg_sequence_last_value('postern.run_seq') is distinct from hashint8extended((extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
-    hashtextextended(left(pg_walfile_name(pg_current_wal_lsn()), 8), pg_relation_filenode('postern.log')::bigint)) then perform postern.open_run(); end if;
-  _last := coalesce(pg_sequence_last_value('postern.position_seq'), 0);
+  if _last is null or pg_sequence_last_value('postern.run_seq') is distinct from hashint8extended((extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
+    hashtextextended(left(pg_walfile_name(pg_current_wal_lsn()), 8), pg_relation_filenode('postern.log')::bigint)) then
+    perform postern.open_run();
+    _last := coalesce(pg_sequence_last_value('postern.position_seq'), 0);
+  end if;
   -- point: enter-registry
   if pg_advisory_xact_lock_shared((26330::bigint << 48) | _last) is null then null; end if;
   _x := set_config('postern.registered', _last::text, true);
@@ -22,25 +25,30 @@ begin
   return _last;
 end $$;
 
--- The first writer after a server start, a promotion or a replacement of the log's file leaves a gap of 2^24 positions:
--- what a lost time told lies in it. Neither step waits for a commit or is undone by a rollback; the jump comes first, so
--- that whoever sees the run noted takes positions behind the gap. One at a time: a setval computed before another's
--- jump would go back.
+-- The first writer after a server start, a promotion or a replacement of the log's file leaves a gap of at least 2^24
+-- positions: what a lost time told lies in it. A gap of a fixed size is not enough: a time that is lost began with the
+-- same gap when the server was started after the copy was taken. So the positions of a run also begin at 65,536 for each
+-- second since 2026, which no earlier run has reached; a clock that is wrong only takes this second guard away.
+-- Neither step waits for a commit or is undone by a rollback; the jump comes first, so that whoever sees the run noted
+-- takes positions behind the gap. One at a time: a setval computed before another's jump would go back.
+-- No jump in the run that the installation noted: nothing was told before it.
 create or replace function postern.open_run() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare _top bigint;
+declare _last bigint; _noted bigint; _top bigint;
 begin
   perform pg_advisory_lock(26330, 1);
   begin
-    if pg_sequence_last_value('postern.run_seq') is distinct from hashint8extended((extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
-    hashtextextended(left(pg_walfile_name(pg_current_wal_lsn()), 8), pg_relation_filenode('postern.log')::bigint)) then
-      _top := greatest(coalesce(pg_sequence_last_value('postern.position_seq'), 0),
-        coalesce((select max(l.position) from postern.log l), 0));
+    _last := pg_sequence_last_value('postern.position_seq');
+    _noted := pg_sequence_last_value('postern.run_seq');
+    _top := greatest(coalesce(_last, 0), coalesce((select max(l.position) from postern.log l), 0));
+    -- entries that came without their sequence, by logical replication, need the jump too
+    if _noted is distinct from hashint8extended((extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
+    hashtextextended(left(pg_walfile_name(pg_current_wal_lsn()), 8), pg_relation_filenode('postern.log')::bigint)) or (_last is null and _top > 0) then
       if _top + (1 << 24) > 281474976710655 then
         raise exception 'postern: the positions of postern.log are at their end' using errcode = 'PN500';
       end if;
       -- point: gap
-      if _top > 0 then perform setval('postern.position_seq', _top + (1 << 24)); end if;
+      if _top > 0 or _noted is not null then perform setval('postern.position_seq', greatest(_top + (1 << 24), postern.clock_position())); end if;
       perform setval('postern.run_seq', hashint8extended((extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
     hashtextextended(left(pg_walfile_name(pg_current_wal_lsn()), 8), pg_relation_filenode('postern.log')::bigint)));
     end if;
@@ -49,6 +57,24 @@ begin
     raise;
   end;
   perform pg_advisory_unlock(26330, 1);
+end $$;
+
+-- Where the positions of a run begin that starts now. Half of all positions at most, whatever the clock says.
+create or replace function postern.clock_position() returns bigint
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  select least(greatest(extract(epoch from clock_timestamp() - timestamptz '2026-01-01 00:00:00+00') * 65536, 0), 140737488355328)::bigint
+$$;
+
+-- A new installation notes its run, so that a copy of it which becomes a server of its own (a standby that is promoted
+-- before it has heard of the first commit) is seen to be another run.
+create or replace function postern.note_run() returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if pg_sequence_last_value('postern.run_seq') is null and pg_sequence_last_value('postern.position_seq') is null
+    and not exists (select from postern.log) then
+    perform setval('postern.run_seq', hashint8extended((extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
+    hashtextextended(left(pg_walfile_name(pg_current_wal_lsn()), 8), pg_relation_filenode('postern.log')::bigint)));
+  end if;
 end $$;
 
 -- After a restore: the log gets another name, so that every cursor ends, and the next writer jumps, so that stamps of the
@@ -84,7 +110,8 @@ begin
     if not has_sequence_privilege('postern.position_seq', 'USAGE, SELECT') then
       raise exception 'postern: no privilege on postern.position_seq' using errcode = '42501';
     end if;
-    return 0;
+    -- nobody has taken a position here; entries may have come by logical replication
+    return coalesce((select max(l.position) from postern.log l), 0);
   end if;
   select min(((l.classid::bigint & 65535) << 32) | l.objid::bigint) into _oldest from pg_locks l where l.locktype = 'advisory' and l.objsubid = 1 and l.classid::bigint >> 16 = 26330
       and l.database = (select d.oid from pg_database d where d.datname = current_database());
@@ -552,6 +579,8 @@ end $$;
 insert into postern.meta (pruned_through) select coalesce(max(l.position), 0) from postern.log l on conflict (one) do nothing;
 
 update postern.meta set engine = 1;
+
+select postern.note_run();
 
 insert into postern.relation as r (rel, name, oid, world, scope, parent, capture)
 select 1, 'public.tasks', 'public.tasks'::regclass, (select c.system_identifier::text from pg_control_system() c) || ' ' ||
