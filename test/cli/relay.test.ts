@@ -32,8 +32,8 @@ describe('postern relay and postern dead-letters', () => {
       [['relay', '--sink', 'http://elsewhere.example/'], {}, 'https:'],
       [['dead-letters', 'redrive'], {}, 'ids'],
       [['dead-letters', 'list', '--limit', '99999999999'], {}, '--limit'],
-      [['dead-letters', 'list', '--after', 'zzz'], {}, 'no id of a dead letter'],
-      [['dead-letters', 'redrive', 'zzz'], {}, 'no id of a dead letter'],
+      [['dead-letters', 'list', '--after', 'zzz'], {}, 'is not the id of a dead letter'],
+      [['dead-letters', 'redrive', 'zzz'], {}, 'is not the id of a dead letter'],
       [['relay', '--sink', receiver.url, '--name', 'bad name'], {}, 'name'],
     ] as const) {
       const { code, stderr } = await call(args, env)
