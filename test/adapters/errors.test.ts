@@ -117,8 +117,17 @@ describe.each(cases)('$listed.name, $way', ({ listed, options }) => {
     const among = await at.commit(`among ${error}`, create('c', 'c'), bad)
     expect(among).toMatchObject({ status, body: { error } })
     if (error !== 'source_commit_invalid') {
-      expect(alone.body.details).toEqual({ index: 0, model: 'items', id: 'b', ...details })
-      expect(among.body.details).toEqual({ index: 1, model: 'items', id: 'b', ...details })
+      // a value that a field cannot take is pointed at, too
+      const pointed = (index: number) =>
+        'field' in details
+          ? {
+              issues: [
+                { pointer: `/operations/${index}/input/${details.field}`, message: expect.any(String) },
+              ],
+            }
+          : {}
+      expect(alone.body.details).toEqual({ index: 0, model: 'items', id: 'b', ...details, ...pointed(0) })
+      expect(among.body.details).toEqual({ index: 1, model: 'items', id: 'b', ...details, ...pointed(1) })
     }
     expect((await at.load('c')).body.row).toBeNull()
     const again = await at.commit(`alone ${error}`, create(`b ${error}`, 'b'))
