@@ -64,13 +64,15 @@ $$;
 
 -- A new installation notes its run, so that a copy of it which becomes a server of its own (a standby that is promoted
 -- before it has heard of the first commit) is seen to be another run.
-create or replace function {{schema}}.note_run() returns void
+create or replace function {{schema}}.note_run() returns boolean
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if pg_sequence_last_value('{{schema}}.run_seq') is null and pg_sequence_last_value('{{schema}}.position_seq') is null
     and not exists (select from {{schema}}.log) then
     perform setval('{{schema}}.run_seq', {{run}});
+    return true;
   end if;
+  return false;
 end $$;
 
 -- After a restore: the log gets another name, so that every cursor ends, and the next writer jumps, so that stamps of the

@@ -67,14 +67,16 @@ $$;
 
 -- A new installation notes its run, so that a copy of it which becomes a server of its own (a standby that is promoted
 -- before it has heard of the first commit) is seen to be another run.
-create or replace function postern.note_run() returns void
+create or replace function postern.note_run() returns boolean
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if pg_sequence_last_value('postern.run_seq') is null and pg_sequence_last_value('postern.position_seq') is null
     and not exists (select from postern.log) then
     perform setval('postern.run_seq', hashint8extended((extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
     hashtextextended(left(pg_walfile_name(pg_current_wal_lsn()), 8), pg_relation_filenode('postern.log')::bigint)));
+    return true;
   end if;
+  return false;
 end $$;
 
 -- After a restore: the log gets another name, so that every cursor ends, and the next writer jumps, so that stamps of the
