@@ -59,7 +59,7 @@ const names: Readonly<
 > = {
   update: [
     ['pg', 'bare update', 'update_pg'],
-    ['postgres.js', 'bare update', 'update_postgresjs'],
+    ['postgres-js', 'bare update', 'update_postgresjs'],
     ['drizzle', 'bare update', 'update_drizzle'],
     ['kysely', 'bare update', 'update_kysely'],
     ['prisma', 'bare update', 'update_prisma'],

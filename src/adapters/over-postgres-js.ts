@@ -33,7 +33,9 @@ export function postgresJsSessions(rename: Rename): (sql: PostgresJsTransaction)
   return (sql) => ({
     async query(text, values) {
       // rows as bytes: parsers and a transform of values stay out
-      const rows = (await sql.unsafe(text, [...values], { prepare: isKept(text) }).raw()) as RawRows
+      // without parameters nothing is gained, and the many texts of a migration would leave no room
+      const prepare = values.length > 0 && isKept(text)
+      const rows = (await sql.unsafe(text, [...values], { prepare }).raw()) as RawRows
       const names = rows.columns?.map(({ name }) => name) ?? []
       return Array.from(rows, (row) => textRow(row, names, rename))
     },

@@ -162,9 +162,9 @@ export interface Adapter<S extends Schema = Schema, Tx = unknown> {
   readonly listCursors?: 'sealed' | 'own' | undefined
   /**
    * Asked before `authorize`, so that it only sees one spelling of an id: a text field may be a uuid in the database.
-   * Left out: the kinds of the schema.
+   * Left out: the kinds of the schema. `tx` is the transaction that a commit of this process joins, if it does.
    */
-  kinds?(): Promise<StoreKinds>
+  kinds?(tx?: Tx): Promise<StoreKinds>
   /** `{ row, stamp }` */
   load(request: LoadRequest): Promise<string>
   /** `{ rows, stamps, stamp, nextCursor? }` */

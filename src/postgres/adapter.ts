@@ -180,6 +180,18 @@ export function adapterOver<Tx, S extends Schema>(
     })
     return known
   }
+  /** Through the transaction that is open: a pool of one connection, or PGlite, would wait for itself. */
+  const manifestWithin = async (tx: Tx): Promise<Manifest> =>
+    known ?? inSavepoint(joined(tx), (session) => manifest(session))
+  /** The session of the application's own transaction. */
+  const joined = (tx: Tx): PostgresSession => {
+    const session = sessionWithin(connection, tx)
+    if (session !== undefined) return session
+    throw new PosternError(
+      'source_adapter_misconfigured',
+      'This connection cannot join a transaction: its `within` is missing.',
+    )
+  }
   const told = (error: unknown): unknown => (options.triggerHints === true ? withHint(error) : error)
   const settings = async (request: RequestContext): Promise<Settings> =>
     options.settings === undefined
@@ -193,7 +205,7 @@ export function adapterOver<Tx, S extends Schema>(
 
   const source: PostgresAdapter<Tx, S> = {
     schema,
-    kinds: async () => storeKinds((await manifest()).models),
+    kinds: async (tx) => storeKinds((await (tx === undefined ? manifest() : manifestWithin(tx))).models),
 
     load: async (request) => reading(load(inTime, request, await manifest(), s, await settings(request))),
 
@@ -221,15 +233,7 @@ export function adapterOver<Tx, S extends Schema>(
     },
 
     async commitWithin(tx, given) {
-      const session = sessionWithin(connection, tx)
-      if (session === undefined) {
-        throw new PosternError(
-          'source_adapter_misconfigured',
-          'This connection cannot join a transaction: its `within` is missing.',
-        )
-      }
-      return inSavepoint(session, async () => {
-        // Through the same transaction: a library with one connection would wait for itself.
+      return inSavepoint(joined(tx), async (session) => {
         const at = await manifest(session)
         echoPayload(given.echo)
         const request = fitCommit(at.models, given)
@@ -257,7 +261,7 @@ export function adapterOver<Tx, S extends Schema>(
     prune: (pruning) => reading(prune(connection as PostgresConnection, s, pruning)),
 
     recordChange: async (tx, change) =>
-      recordChange(connection, tx, change, (await manifest()).models.get(change.model), s),
+      recordChange(joined(tx), change, (await manifestWithin(tx)).models.get(change.model), s),
 
     renewLog: () => reading(renewLog(inTime, s)),
 

@@ -63,7 +63,7 @@ const byClass: Record<string, ErrorCode> = {
 const knownClasses = /^(0[0-389ABFLPZ]|10|2[0-8BDF]|3[489BDF]|4[024]|5[34578]|72|F0|HV|P0|PN|XX)/
 
 /** The code for a SQLSTATE. */
-export function codeOf(state: string): ErrorCode {
+function codeOf(state: string): ErrorCode {
   const known = byState[state] ?? byClass[state.slice(0, 2)]
   if (known !== undefined) return known
   return knownClasses.test(state) ? 'internal_error' : 'constraint_violation'

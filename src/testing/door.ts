@@ -74,7 +74,7 @@ export function guarded<S extends Schema>(adapter: Adapter<S>, live: () => Promi
   }
   return {
     schema: adapter.schema,
-    ...(adapter.kinds && { kinds: () => ask(async () => adapter.kinds?.() as Promise<StoreKinds>) }),
+    ...(adapter.kinds && { kinds: (tx) => ask(async () => adapter.kinds?.(tx) as Promise<StoreKinds>) }),
     load: (request) => ask(() => adapter.load(request)),
     list: (request) => ask(() => adapter.list(request)),
     commit: (request) => ask(() => adapter.commit(request)),

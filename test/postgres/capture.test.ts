@@ -317,8 +317,8 @@ describe.each(majors)('Postgres %i: writes around the endpoint', (major) => {
       await writer.query(`insert into folders (id, name) values ('f', 'f'); update folders set size = 1`)
       expect(told(await open.feed())).toEqual(['folders CREATE f', 'folders UPDATE f size'])
       for (const text of [
-        `insert into postern.log (position, tenant, model, key, type, data) values (99, 'org_1', 'folders', 'x', 'CREATE', '{}')`,
-        `select postern.append('folders', 'x', 'CREATE', 'org_1', '{}', null)`,
+        `insert into postern.log (position, tenant, rel, key, type, data) values (99, 'org_1', 1, 'x', 'CREATE', '{}')`,
+        `select postern.record_held('org_1', 'k', 'i', null, '{}')`,
         `select postern.register()`,
         `select * from postern.log`,
       ]) {
@@ -422,7 +422,7 @@ describe.each(majors)('Postgres %i: changes that the application says itself', (
     const writer = await open.client()
     const say = (name: string, id: string | number) =>
       open.source.recordChange(writer as never, { model: name, id, type: 'UPDATE' })
-    await writer.query(`insert into folders (id, name) values ('f', 'f')`)
+    await writer.query(`begin; insert into folders (id, name) values ('f', 'f')`)
     await refused(say('folders', 'f'), 'source_adapter_misconfigured')
     await refused(say('nothing', 'f'), 'source_model_not_configured')
     await refused(say('plain', 'missing'), 'entity_not_found')

@@ -75,6 +75,9 @@ describe.each(majors)('Postgres %i: exact or refused', (major) => {
     ['time', '10:00:00.100000', '10:00:00.1'],
     ['time', '23:59:59.123456'],
     ['timetz', '10:00:00+02'],
+    // as libraries spell a time: with zeros that the type leaves out
+    ['timetz', '10:00:00.610+00:00', '10:00:00.61+00'],
+    ['timetz', '10:00Z', '10:00:00+00'],
     ['span', '1 day 02:03:04.000005'],
     ['float', '0.1'],
     ['float', '9007199254740992', '9.007199254740992e+15'],

@@ -99,7 +99,9 @@ async function install(
   await client.connect()
   try {
     await client.query(tables)
-    await postgresAdapter(edited(pgConnection(client), edit), schema, options as object).migrate()
+    // how long to wait for a connection is pg's own option
+    const { connectTimeoutMs: _, ...engine } = options
+    await postgresAdapter(edited(pgConnection(client), edit), schema, engine as object).migrate()
   } finally {
     await client.end()
   }

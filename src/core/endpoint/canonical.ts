@@ -11,9 +11,13 @@ import type { Work } from './work.ts'
  * must not be passed by choosing another one.
  */
 
-/** The kinds by which an adapter's store spells; the schema's own where it does not say. */
-export async function kindsOf(adapter: Adapter): Promise<StoreKinds> {
-  return (await adapter.kinds?.()) ?? { tenant: tenantKind(adapter.schema), field: (_, field) => field }
+/**
+ * The kinds by which an adapter's store spells; the schema's own where it does not say.
+ *
+ * @param tx the transaction that the request joins, for an adapter that has to ask the store
+ */
+export async function kindsOf(adapter: Adapter, tx: unknown): Promise<StoreKinds> {
+  return (await adapter.kinds?.(tx)) ?? { tenant: tenantKind(adapter.schema), field: (_, field) => field }
 }
 
 function tenantKind({ models }: Pick<Schema, 'models'>): StoreKinds['tenant'] {

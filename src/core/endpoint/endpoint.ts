@@ -152,7 +152,10 @@ export function createEndpoint<S extends Schema, Auth = unknown, Tx = unknown>(
     trace.tenant = context.tenant
     const sent = prepareWork(asked.body, context, { schema, listCursors, limits, keyHeader })
     // What the schema alone refuses never asks the database anything.
-    const work = canonicalWork(sent, await settled('kinds', () => kindsOf(adapter), timeoutMs))
+    const work = canonicalWork(
+      sent,
+      await settled('kinds', () => kindsOf(adapter, asked.local?.tx), timeoutMs),
+    )
     const { tenant, keyId } = work.request
     trace.tenant = tenant
     trace.work = work

@@ -128,9 +128,8 @@ export interface Change {
  *
  * @returns the row's new stamp.
  */
-export async function recordChange<Tx>(
-  connection: PostgresConnection<Tx>,
-  tx: Tx,
+export async function recordChange(
+  session: PostgresSession,
   change: Change,
   bound: BoundModel | undefined,
   s: string,
@@ -143,8 +142,6 @@ export async function recordChange<Tx>(
       'source_adapter_misconfigured',
       `${model.name} is captured by triggers: the change is logged already.`,
     )
-  if (connection.within === undefined)
-    throw new PosternError('source_adapter_misconfigured', 'This adapter cannot join a transaction.')
   const id = canonicalKey(bound.model, change.id)
   const changed =
     change.changed === undefined || change.type === 'CREATE' || change.type === 'DELETE'
@@ -153,13 +150,10 @@ export async function recordChange<Tx>(
           .filter(({ field }) => change.changed?.includes(field.name))
           .map(({ column }) => column.attnum)
           .join(',')}}`
-  const [row] = await connection
-    .within(tx)
-    .query(`select ${s}."r${bound.rel}_record"($1::text, $2::text, $3::text::int2[])::text as stamp`, [
-      change.type,
-      id,
-      changed,
-    ])
+  const [row] = await session.query(
+    `select ${s}."r${bound.rel}_record"($1::text, $2::text, $3::text::int2[])::text as stamp`,
+    [change.type, id, changed],
+  )
   if (row?.stamp == null)
     throw new PosternError('entity_not_found', undefined, { details: { model: model.name, id: change.id } })
   return Number(row.stamp)

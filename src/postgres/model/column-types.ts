@@ -164,7 +164,18 @@ export const columnTypes: Readonly<Record<string, ColumnType>> = {
     spelled: (sent) =>
       `case when pg_catalog.length(${sent}) = 5 then ${sent} || ':00' when pg_catalog.strpos(${sent}, '.') > 0 then pg_catalog.rtrim(pg_catalog.rtrim(${sent}, '0'), '.') else ${sent} end`,
   }),
-  timetz: spelled,
+  timetz: type({
+    ...spelled,
+    // UTC, no seconds, zeros behind the second, an offset of whole hours: in the words of the output function
+    spelled: (sent) =>
+      [
+        ['Z$', '+00'],
+        ['^(..:..)([-+])', '\\1:00\\2'],
+        ['(\\.[0-9]*[1-9])0+([-+])', '\\1\\2'],
+        ['\\.0+([-+])', '\\1'],
+        ['([-+][0-9]{2}):00$', '\\1'],
+      ].reduce((text, [from, to]) => `pg_catalog.regexp_replace(${text}, '${from}', '${to}')`, sent),
+  }),
   interval: type({ ...spelled, bySettings: true }),
   bytea: type({
     kind: 'bytes',

@@ -48,7 +48,7 @@ const list = (names: readonly string[]): string => names.join(', ')
 
 /** The one place that puts a fault into words. */
 export function worded(fault: Fault): Wording {
-  const { model, sql } = fault
+  const { sql } = fault
   switch (fault.code) {
     case 'table_missing':
       return {

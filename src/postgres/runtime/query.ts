@@ -143,7 +143,10 @@ function afterSql(
   if (value === null) {
     return request.order === 'asc' ? `(${name} is null and ${beyond})` : `(${name} is not null or ${beyond})`
   }
-  const given = comparable(order.column, `(${parameters.add(text(value))})::${order.column.type}`)
+  const { base, type } = order.column
+  // of the column's type, however the value travels: a char(n) is sorted without its blanks
+  const sent = `(${scalarValue(base, type, parameters.add(text(value)))})::${type}`
+  const given = comparable(order.column, sent)
   const further = `(${name}, ${keyName}) ${operator} (${given}, ${keyValue})`
   const nulls = request.order === 'asc' && !order.column.notNull
   return nulls ? `(${further} or ${name} is null)` : further

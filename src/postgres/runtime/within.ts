@@ -27,10 +27,13 @@ export function sessionWithin<Tx>(connection: PostgresConnection<Tx>, tx: Tx): P
  * Runs a commit inside a transaction that the application opened and ends. The savepoint keeps a refusal from leaving
  * half a commit, or a transaction that takes no more statements, to an application that catches it and goes on.
  */
-export async function inSavepoint<T>(session: PostgresSession, work: () => Promise<T>): Promise<T> {
+export async function inSavepoint<T>(
+  session: PostgresSession,
+  work: (session: PostgresSession) => Promise<T>,
+): Promise<T> {
   try {
     await session.query(`savepoint ${SAVEPOINT}`, [])
-    const result = await work().catch(async (error: unknown) => {
+    const result = await work(session).catch(async (error: unknown) => {
       // Where the connection is gone the error above is the one that tells.
       await session.query(`rollback to savepoint ${SAVEPOINT}`, []).catch(() => {})
       throw error

@@ -19,7 +19,7 @@ type Query = (text: string) => Promise<unknown>
 /** Everything that a program can have changed, as the database has it. The log comes first: memory has one too. */
 export const dumps = [
   `select jsonb_build_object('position', e.position, 'tenant', e.tenant, 'model', e.model, 'entityId', e.entity_id,
-    'type', e.type, 'data', e.data, 'changed', e.changed, 'key', e.key, 'index', e.index,
+    'type', e.type, 'data', e.data, 'changed', e.changed, 'idempotencyKey', e.key, 'index', e.index,
     'transactionId', e.transaction_id, 'participantId', e.participant_id, 'participantKind', e.participant_kind, 'keyScope', e.key_scope) as row
   from postern.changes e order by e.position`,
   `select jsonb_build_object('tenant', l.tenant, 'key', l.key, 'intent', l.intent, 'intentHash', l.intent_hash,
