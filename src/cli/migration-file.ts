@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import type { Statement } from '../postgres/install/statement.ts'
 import { foreignObjects } from '../postgres/install/uninstall.ts'
+import type { Statement } from '../postgres/sql/statement.ts'
 
 export const tools = ['plain', 'drizzle', 'prisma', 'kysely'] as const
 export type Tool = (typeof tools)[number]

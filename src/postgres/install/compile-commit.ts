@@ -1,10 +1,10 @@
 import { header, manyParameters } from '../parameters.ts'
 import { setting } from '../signals.ts'
+import type { Statement } from '../sql/statement.ts'
+import { functionStatement } from '../sql/statement.ts'
 import type { CompileOptions } from './compile-one.ts'
 import { settings, wordsLiteral } from './compile-one.ts'
 import { changedSince, unflushed } from './fragments.ts'
-import type { Statement } from './statement.ts'
-import { functionStatement } from './statement.ts'
 
 /**
  * The function for a commit of several operations. The caller has sorted them (plan.ts): `_locks`, what must exist

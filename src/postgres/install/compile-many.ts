@@ -12,13 +12,13 @@ import {
 } from '../model/bound-model.ts'
 import { scalarValue } from '../model/column-values.ts'
 import { setting } from '../signals.ts'
+import type { Statement } from '../sql/statement.ts'
+import { functionStatement } from '../sql/statement.ts'
 import type { CompileOptions } from './compile-one.ts'
 import { archiving, foreignParent } from './compile-one.ts'
 import { relationFunction } from './compile-relation.ts'
 import { assignments, createId, createIds, inexactInput, insertion, updateText } from './compile-write.ts'
 import { closePath, inexactValue, openPath, suppressedWrite } from './fragments.ts'
-import type { Statement } from './statement.ts'
-import { functionStatement } from './statement.ts'
 
 const PINNED = 'language plpgsql set search_path = pg_catalog, pg_temp'
 

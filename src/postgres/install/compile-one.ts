@@ -15,12 +15,12 @@ import {
 import { decode, pinned, scalarValue } from '../model/column-values.ts'
 import { header, oneParameters } from '../parameters.ts'
 import { setting } from '../signals.ts'
+import type { Statement } from '../sql/statement.ts'
+import { functionStatement } from '../sql/statement.ts'
 import { relationFunction, tenantWas } from './compile-relation.ts'
 import { assignments, commitTime, createId, inexactInput, insertion, updateText } from './compile-write.ts'
 import { closePath, inexactValue, lastEntry, openPath, suppressedWrite, unflushed } from './fragments.ts'
 import type { Relation } from './relation.ts'
-import type { Statement } from './statement.ts'
-import { functionStatement } from './statement.ts'
 
 export interface CompileOptions {
   /** Our database schema. */

@@ -3,10 +3,10 @@ import { boundField, entityId, keyColumns, keyCondition, tenantOf } from '../mod
 import type { Column } from '../model/catalog.ts'
 import { encode } from '../model/column-values.ts'
 import { setting } from '../signals.ts'
+import type { Statement } from '../sql/statement.ts'
+import { functionStatement, statement } from '../sql/statement.ts'
 import { lastEntry } from './fragments.ts'
 import type { Relation } from './relation.ts'
-import type { Statement } from './statement.ts'
-import { functionStatement, statement } from './statement.ts'
 
 /**
  * What every installed schema version shares of one table: how a row is written into the log, whose it is, and telling.

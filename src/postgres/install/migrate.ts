@@ -9,6 +9,7 @@ import type { InstallOptions } from '../naming.ts'
 import { compiledName, DEFAULT_LOCK_TIMEOUT_MS, installSchema } from '../naming.ts'
 import { locks } from '../signals.ts'
 import { sharedFunctions } from '../sql/index.ts'
+import { type Statement, statement } from '../sql/statement.ts'
 import { sqlstateOf } from '../sqlstate.ts'
 import { compileCommit } from './compile-commit.ts'
 import { compileMany } from './compile-many.ts'
@@ -18,8 +19,6 @@ import { compileRecord, compileRelation } from './compile-relation.ts'
 import { foreignEngine, UNSUPPORTED_ENGINE } from './engine.ts'
 import type { Installed } from './relation.ts'
 import { bindSchema, nothingInstalled, readInstalled, relationsOf, WORLD } from './relation.ts'
-import type { Statement } from './statement.ts'
-import { described, statement } from './statement.ts'
 import type { Migration } from './tables.ts'
 import { migrations } from './tables.ts'
 
@@ -70,7 +69,7 @@ export function compile(
     lockTimeout: `${options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS}ms`,
     name: (bound, verb) => compiledName(digest, bound.model, verb),
   }
-  const statements: Statement[] = sharedFunctions(s).map(described)
+  const statements: Statement[] = [...sharedFunctions(s)]
   const data = (name: string, text: string): void => {
     statements.push(statement('data', name, text))
   }
@@ -220,7 +219,7 @@ export function allStatements(
     return [
       statement('schema', s, `create schema if not exists ${s}`),
       migrationTable(s),
-      ...migrations(s).flatMap((one) => [...one.statements.map(described), noted(s, one)]),
+      ...migrations(s).flatMap((one) => [...one.statements, noted(s, one)]),
       ...compile(schema, tables, options),
     ]
   })
@@ -258,7 +257,7 @@ async function buildIndexes(
     if (!dryRun) await connection.query(concurrently, [])
     statements.push({ kind, name, text: concurrently, inTransaction })
   }
-  for (const { version, index, statements: plain } of done.length === 0 ? [] : migrations(s)) {
+  for (const { version, index, statements: wanted } of done.length === 0 ? [] : migrations(s)) {
     if (index === undefined || done.some((row) => row.version === String(version))) continue
     let state = await indexState(connection, s, index)
     // of another process: two builds of one table would wait for each other
@@ -266,7 +265,7 @@ async function buildIndexes(
     // a build that was cut off leaves an index that costs and serves nothing
     if (state === 'invalid') await run(dropIndex(s, index))
     if (state === 'valid') continue
-    for (const one of plain) await run(described(one))
+    for (const one of wanted) await run(one)
   }
   return statements
 }
@@ -329,7 +328,7 @@ from pg_namespace n where n.nspname = $1::text`,
   for (const one of migrations(s)) {
     if (done.some((row) => row.version === String(one.version))) continue
     if (!(await isBuilt(session, s, one, dryRun && done.length > 0))) {
-      for (const given of one.statements) await run(described(given))
+      for (const given of one.statements) await run(given)
     }
     await run(noted(s, one))
     applied.push(one.version)

@@ -1,4 +1,5 @@
 import { statements } from '../sql/index.ts'
+import { indexStatement, type Statement } from '../sql/statement.ts'
 
 /**
  * Our tables, as numbered migrations: a number is written once and never changed; what comes later gets the next.
@@ -7,7 +8,7 @@ import { statements } from '../sql/index.ts'
 export interface Migration {
   readonly version: number
   readonly title: string
-  readonly statements: readonly string[]
+  readonly statements: readonly Statement[]
   /** The index that it builds on a table in use: there it is built before, concurrently, see `migrate`. */
   readonly index?: string
 }
@@ -22,7 +23,7 @@ export function migrations(s: string): readonly Migration[] {
       index: 'log_tenant',
       // among ten million events of others, a page of a tenant that had a thousand took seconds. On an expression, for
       // on the bare column the planner takes it for stamps and staleness too, and reads all that the tenant ever did
-      statements: [`create index log_tenant on ${s}.log ((tenant || ''), position)`],
+      statements: [indexStatement('log_tenant', `on ${s}.log ((tenant || ''), position)`)],
     },
     {
       version: 4,

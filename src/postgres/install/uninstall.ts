@@ -3,8 +3,7 @@ import type { PostgresConnection, PostgresSession } from '../connection.ts'
 import { type InstallOptions, installSchema } from '../naming.ts'
 import { locks } from '../signals.ts'
 import { sharedFunctions } from '../sql/index.ts'
-import type { StatementKind } from './statement.ts'
-import { described } from './statement.ts'
+import type { StatementKind } from '../sql/statement.ts'
 import { migrations } from './tables.ts'
 
 /** What goes when our schema goes. */
@@ -58,7 +57,7 @@ export function uninstall(connection: PostgresConnection, options: InstallOption
  * put into our schema, and columns, views, functions and the like elsewhere that are built on something in it.
  */
 export function foreignObjects(s: string): string {
-  const statements = [...migrations(s).flatMap((one) => one.statements), ...sharedFunctions(s)].map(described)
+  const statements = [...migrations(s).flatMap((one) => one.statements), ...sharedFunctions(s)]
   const made = (...kinds: readonly StatementKind[]): string =>
     statements.flatMap(({ kind, name }) => (kinds.includes(kind) ? `'${name}'` : [])).join(', ')
   return `with recursive member as (

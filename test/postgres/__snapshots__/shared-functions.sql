@@ -193,7 +193,6 @@ begin
 end $$;
 
 -- Is a decision made at _read_at on this row out of date? Null: no. Call it under the row's lock, with a fresh snapshot;
-
 -- without the lock a no may be out of date, a yes stays true. Whose row it was does not matter where the tenant sees it
 -- now; where it does not, only what the tenant was told does, or a foreign row could be told from a missing one.
 create or replace function postern.judge(_rel int, _key text, _tenant text, _read_at bigint, _exists boolean)

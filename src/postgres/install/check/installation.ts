@@ -1,9 +1,9 @@
 import type { Schema } from '../../../core/schema/define.ts'
 import { schemaDigest } from '../../../core/schema/digest.ts'
 import type { PostgresSession } from '../../connection.ts'
+import type { Statement } from '../../sql/statement.ts'
 import { compile, readTables } from '../migrate.ts'
 import { readInstalled } from '../relation.ts'
-import type { Statement } from '../statement.ts'
 import { migrations } from '../tables.ts'
 import { type Finding, finding } from './finding.ts'
 

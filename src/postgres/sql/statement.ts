@@ -61,29 +61,9 @@ ${attributes} as $postern$${body}$postern$`
 }
 
 /** The statement that builds an index; `definition` is what follows the index's name, for example `on t (a)`. */
-const indexStatement = (name: string, definition: string): Statement => ({
+export const indexStatement = (name: string, definition: string): Statement => ({
   kind: 'index',
   name,
   text: `create index ${name} ${definition}`,
   concurrently: `create index concurrently if not exists ${name} ${definition}`,
 })
-
-/**
- * A statement that is still written as plain text. Its kind and name are read from its first words; the compilers are
- * to return `Statement` by themselves, and then this goes.
- */
-export function described(given: string | Statement): Statement {
-  if (typeof given !== 'string') return given
-  const made =
-    /^(?:--[^\n]*\n)*(?:create(?: or replace)?|alter) (schema|table|sequence|type|index|view|function|trigger) (?:if not exists )?(?:\w+\.)?"?(\w+)"?/.exec(
-      given,
-    )
-  const kind = (made?.[1] ?? (given.startsWith('do ') ? 'trigger' : 'data')) as StatementKind
-  const name = made?.[2] ?? /^(?:insert into|delete from|update) (?:\w+\.)?(\w+)/.exec(given)?.[1] ?? ''
-  if (kind === 'function') {
-    const body = /(\$\w*\$)([\s\S]*)\1/.exec(given)?.[2]
-    return body === undefined ? { kind, name, text: given } : { kind, name, text: given, body }
-  }
-  if (kind === 'index') return indexStatement(name, given.slice(`create index ${name} `.length))
-  return { kind, name, text: given }
-}
