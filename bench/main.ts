@@ -1,5 +1,5 @@
 // npm run bench -- [--quick] [--json] [--only <pattern>] [--rounds 7] [--slice 150] [--clients 1,4,16] [--delays 0,1]
-// npm run bench -- --growth [--rows 10000000] | --door | --profile | --memory [--commits 1000000]
+// npm run bench -- --growth [--rows 10000000] | --endpoint | --profile | --memory [--commits 1000000]
 import { mkdirSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -26,7 +26,7 @@ const { values } = parseArgs({
     clients: { type: 'string' },
     delays: { type: 'string' },
     growth: { type: 'boolean', default: false },
-    door: { type: 'boolean', default: false },
+    endpoint: { type: 'boolean', default: false },
     memory: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
     commits: { type: 'string', default: '1000000' },
@@ -48,9 +48,9 @@ const choice = {
   ),
 }
 
-if (values.door) {
-  const { measureDoor, measureEntries } = await import('./door.ts')
-  const steps = await measureDoor(values.quick ? 300 : 2000)
+if (values.endpoint) {
+  const { measureEndpoint, measureEntries } = await import('./endpoint.ts')
+  const steps = await measureEndpoint(values.quick ? 300 : 2000)
   console.log('A signed commit of 1 KB, without a database')
   for (const { name, medianMicros, p99Micros } of steps) {
     console.log(

@@ -48,7 +48,7 @@ const members = filesBelow('src/postgres/sql', '.sql').map((file) => {
   return `  '${name}': [\n${statements.map((one) => `    ${JSON.stringify(one)},\n`).join('')}  ],\n`
 })
 const text = `// Made by scripts/embed-sql.ts from the .sql files beside it; edit those.
-import type { Template } from './index.ts'
+import type { Template } from './statement.ts'
 
 export const embedded = {
 ${members.join('')}} satisfies Record<string, readonly Template[]>

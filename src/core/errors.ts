@@ -1,5 +1,5 @@
 /**
- * Every error this door can answer with, in one place: the types, the responses and the reference page
+ * Every error this endpoint can answer with, in one place: the types, the responses and the reference page
  * in the docs come from this table. Source of the rule: the protocol's section "Errors".
  */
 interface ErrorEntry {
@@ -213,37 +213,6 @@ export const errors = {
     false,
     'This adapter cannot give the echo that was asked for.',
     'Leave out `echo`, or use an adapter that supports it.',
-  ),
-
-  test_session_invalid: entry(
-    401,
-    false,
-    'This request carries no token of an open test session.',
-    'Attach a session and send its `x-test-session` header.',
-  ),
-  fingerprint_mismatch: entry(
-    409,
-    false,
-    'The sealed base was made of other inputs than the ones expected.',
-    'Run the set-up again; a retry finds the same old base.',
-  ),
-  fixture_not_sealed: entry(
-    409,
-    false,
-    'There is no sealed base of this fixture.',
-    'Run the set-up, which populates and seals it.',
-  ),
-  fixture_fingerprint_changed: entry(
-    409,
-    false,
-    'The base was unsealed or sealed anew after this session was attached.',
-    'Attach a new session.',
-  ),
-  test_session_limit: entry(
-    429,
-    true,
-    'As many test sessions are open as this fixture allows.',
-    'Dispose of sessions, sweep leaked ones, or raise `maxSessions`.',
   ),
 
   cursor_invalid: entry(400, false, 'The cursor was not issued for this query.', 'Start without a cursor.'),

@@ -4,10 +4,11 @@ import { PosternError } from '../core/errors.ts'
 import type { Schema } from '../core/schema/define.ts'
 import type { PostgresAdapter } from '../postgres/adapter.ts'
 import { databases, readBase } from './databases.ts'
-import { type FixtureAdapterOptions, guarded, openAdapter } from './door.ts'
 import { type AroundSink, around, type EffectSink, type EffectsPolicy, effectSink } from './effects.ts'
+import { TestingError } from './errors.ts'
 import { notInProduction } from './guard.ts'
 import { baseOf } from './names.ts'
+import { type FixtureAdapterOptions, guarded, openAdapter } from './open.ts'
 import { openDatabase, openPool, type Pool, urlOf } from './pg-client.ts'
 import { baseChanged, localSessions, stands } from './session.ts'
 import type { OpenDatabase } from './store.ts'
@@ -94,11 +95,11 @@ export function testSessions(options: TestSessionsOptions): TestSessions {
   const opened = new Map<string, Promise<Opened>>()
   let pool: Promise<Pool> | undefined
 
-  /** @throws PosternError when the session is gone or its base has changed */
+  /** @throws TestingError when the session is gone or its base has changed */
   async function live({ id, database, incarnation, fixture }: SessionClaims): Promise<void> {
     if (database === null) {
       const local = localSessions.get(id)
-      if (local === undefined) throw new PosternError('test_session_invalid')
+      if (local === undefined) throw new TestingError('test_session_invalid')
       return local.live()
     }
     pool ??= openPool(connection ?? '', 2)
@@ -108,7 +109,7 @@ export function testSessions(options: TestSessionsOptions): TestSessions {
     // The base first: when it changes, its sessions are dropped, and the reason is what the test must hear.
     if (!stands(base, incarnation)) throw baseChanged(fixture)
     if ((found?.note as { id?: string } | null | undefined)?.id !== id) {
-      throw new PosternError('test_session_invalid')
+      throw new TestingError('test_session_invalid')
     }
   }
 
@@ -134,7 +135,7 @@ export function testSessions(options: TestSessionsOptions): TestSessions {
   }
 
   async function of(headers: HeadersLike): Promise<RoutedSession> {
-    if (key === undefined) throw new PosternError('test_session_invalid')
+    if (key === undefined) throw new TestingError('test_session_invalid')
     const claims = await readToken(key, headerOf(headers))
     if (claims.database !== null && connection === undefined) {
       throw new PosternError('source_adapter_misconfigured', 'Test sessions on Postgres need `connection`.')

@@ -4,11 +4,12 @@ import { PosternError } from '../core/errors.ts'
 import type { Schema } from '../core/schema/define.ts'
 import { schemaDigest } from '../core/schema/digest.ts'
 import type { PostgresAdapter } from '../postgres/adapter.ts'
-import { type FixtureAdapterOptions, openAdapter, openEndpoint } from './door.ts'
 import { effectTables } from './effects.ts'
+import { TestingError } from './errors.ts'
 import { changedParts, type Fingerprint, type FixtureInputs, fingerprintOf } from './fingerprint.ts'
 import { notInProduction } from './guard.ts'
 import { namesOf } from './names.ts'
+import { type FixtureAdapterOptions, openAdapter, openEndpoint } from './open.ts'
 import { type PgliteFixtures, pgliteStore } from './pglite-store.ts'
 import { postgresStore } from './postgres-store.ts'
 import { type AttachOptions, checkAttach, openSession, type TestSession } from './session.ts'
@@ -131,7 +132,7 @@ export function fixture<S extends Schema>(name: string, options: FixtureOptions<
       const after = await fingerprint()
       if (after.value === before.value) return position
       const changed = changedParts(before.parts, after.parts)
-      throw new PosternError(
+      throw new TestingError(
         'fixture_fingerprint_changed',
         `The inputs of fixture ${name} changed while its base was filled (${changed.join(', ')}): seal it again.`,
         { details: { fixture: name, changed } },
@@ -173,14 +174,14 @@ export function fixture<S extends Schema>(name: string, options: FixtureOptions<
   async function accept(base: Base | null, expected: string | undefined): Promise<void> {
     if (!base?.sealed) {
       const message = `Fixture ${name} has no sealed base: run the set-up (seal) first.`
-      throw new PosternError('fixture_not_sealed', message, { details: { fixture: name } })
+      throw new TestingError('fixture_not_sealed', message, { details: { fixture: name } })
     }
     const own = expected === undefined ? await fingerprint() : undefined
     const wanted = own?.value ?? expected
     if (base.fingerprint === wanted) return
     const changed = own === undefined ? [] : changedParts(base.parts, own.parts)
     const what = changed.length === 0 ? '' : ` (changed: ${changed.join(', ')})`
-    throw new PosternError(
+    throw new TestingError(
       'fingerprint_mismatch',
       `The sealed base of fixture ${name} was made of other inputs${what}: run the set-up again (seal). A retry finds the same old base.`,
       { details: { fixture: name, expected: wanted, found: base.fingerprint, changed } },

@@ -1,8 +1,8 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pgliteConnection } from '../adapters/pglite.ts'
-import { PosternError } from '../core/errors.ts'
 import type { PostgresConnection } from '../postgres/connection.ts'
+import { TestingError } from './errors.ts'
 import { fileLock } from './file-lock.ts'
 import { namesOf, newId } from './names.ts'
 import type { Base, BaseRecord, Copy, CopyOptions, Fill, FixtureStore, OpenDatabase } from './store.ts'
@@ -104,7 +104,7 @@ export function pgliteStore(
         if ((await read())?.incarnation !== base.incarnation) return null
         // of another major, cut short, or gone: nobody can use it, so that the next seal makes a new one
         await invalidate(base)
-        throw new PosternError(
+        throw new TestingError(
           'fingerprint_mismatch',
           `The sealed base of fixture ${fixture} cannot be loaded by this PGlite: run the set-up again (seal). A retry finds the same.`,
           { cause },
@@ -117,11 +117,11 @@ export function pgliteStore(
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const base = await read()
       await accept(base)
-      if (base === null) throw new PosternError('fixture_not_sealed')
+      if (base === null) throw new TestingError('fixture_not_sealed')
       const instance = await load(base)
       if (instance !== null) return { base, instance }
     }
-    throw new PosternError(
+    throw new TestingError(
       'fixture_fingerprint_changed',
       `Fixture ${fixture} was sealed anew ${ATTEMPTS} times while a session was to begin: seal it once, before the tests.`,
     )
@@ -154,7 +154,7 @@ export function pgliteStore(
     async copy({ max, ttlMs, accept }): Promise<Copy> {
       const others = counts.get(fixture) ?? 0
       if (others >= max) {
-        throw new PosternError(
+        throw new TestingError(
           'test_session_limit',
           `All ${max} test sessions of fixture ${fixture} are open. Dispose of them (\`await using\`), or raise \`maxSessions\`.`,
           { details: { fixture, maxSessions: max } },

@@ -1,6 +1,6 @@
-import { PosternError } from '../core/errors.ts'
 import { allOf, closedInTime } from './closing.ts'
 import { close, comment, databases, expiry, type Runner, readBase } from './databases.ts'
+import { TestingError } from './errors.ts'
 import { keeper } from './keeper.ts'
 import { BASE_LOCK, isCopyName, namesOf, newId } from './names.ts'
 import {
@@ -138,7 +138,7 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
       place = await slots.take(max)
     }
     if (place === null) {
-      throw new PosternError(
+      throw new TestingError(
         'test_session_limit',
         `All ${max} test sessions of fixture ${fixture} are open. Dispose of them (\`await using\`), or raise \`maxSessions\`.`,
         { details: { fixture, maxSessions: max } },
@@ -159,7 +159,7 @@ export function postgresStore({ url, fixture, strategy }: PostgresStoreOptions):
         })
         const base = await read(client)
         await accept(base)
-        if (base === null) throw new PosternError('fixture_not_sealed')
+        if (base === null) throw new TestingError('fixture_not_sealed')
         await createCopy(client, name, names.base, base.strategy as Strategy)
         const expires = await expiry(client, ttlMs)
         await comment(client, name, { fixture, id, base: base.incarnation, expires })

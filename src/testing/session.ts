@@ -1,19 +1,19 @@
 import type { Client } from '../client/index.ts'
 import type { Adapter } from '../core/adapter.ts'
 import type { Endpoint } from '../core/endpoint/endpoint.ts'
-import { PosternError } from '../core/errors.ts'
 import type { Schema } from '../core/schema/define.ts'
 import type { PostgresAdapter } from '../postgres/adapter.ts'
 import { allOf } from './closing.ts'
+import { checkEffects, type EffectsOptions, type SessionEffects, sessionEffects } from './effects.ts'
+import { TestingError } from './errors.ts'
+import { sessionFetch } from './fetch.ts'
 import {
   type FixtureAdapterOptions,
   type FixtureEndpointOptions,
   guarded,
   openAdapter,
   openEndpoint,
-} from './door.ts'
-import { checkEffects, type EffectsOptions, type SessionEffects, sessionEffects } from './effects.ts'
-import { sessionFetch } from './fetch.ts'
+} from './open.ts'
 import type { Base, Copy } from './store.ts'
 import { SESSION_HEADER, signToken } from './token.ts'
 
@@ -100,7 +100,7 @@ export async function openSession<S extends Schema>(parts: SessionParts<S>): Pro
 
   const live = async (): Promise<void> => {
     if (ended || expiresAt.getTime() <= Date.now()) {
-      throw new PosternError('test_session_invalid', 'This test session has ended: attach a new one.')
+      throw new TestingError('test_session_invalid', 'This test session has ended: attach a new one.')
     }
     if (!stands(await readBase(), base.incarnation)) throw baseChanged(fixture)
   }
@@ -164,8 +164,8 @@ export async function openSession<S extends Schema>(parts: SessionParts<S>): Pro
 export const stands = (base: Base | null, incarnation: string): boolean =>
   base?.sealed === true && base.incarnation === incarnation
 
-export const baseChanged = (fixture: string): PosternError =>
-  new PosternError(
+export const baseChanged = (fixture: string): TestingError =>
+  new TestingError(
     'fixture_fingerprint_changed',
     `Fixture ${fixture} was unsealed or sealed anew after this session was attached: attach a new one.`,
     { details: { fixture } },

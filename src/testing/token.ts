@@ -1,6 +1,6 @@
 import { jwtVerify, SignJWT } from 'jose'
-import { PosternError } from '../core/errors.ts'
 import type { EffectsPolicy } from './effects.ts'
+import { TestingError } from './errors.ts'
 import { isCopyName } from './names.ts'
 
 /** The header that carries a session's token. */
@@ -48,7 +48,7 @@ export async function signToken(key: Uint8Array, claims: SessionClaims): Promise
  * What a token says, once its signature holds. Whatever is wrong with it is one and the same answer as no token at
  * all: who has no key learns nothing of sessions.
  *
- * @throws PosternError `test_session_invalid`
+ * @throws TestingError `test_session_invalid`
  */
 export async function readToken(key: Uint8Array, token: string | null | undefined): Promise<SessionClaims> {
   try {
@@ -71,6 +71,6 @@ export async function readToken(key: Uint8Array, token: string | null | undefine
       expiresAt: new Date(Number(exp) * 1000),
     }
   } catch {
-    throw new PosternError('test_session_invalid')
+    throw new TestingError('test_session_invalid')
   }
 }

@@ -49,7 +49,7 @@ afterAll(async () => {
 let installations = 0
 const options = () => ({ namespace: `postern_${installations++}` })
 
-function door(_schema: Schema, source: unknown) {
+function endpoint(_schema: Schema, source: unknown) {
   const endpoint = createEndpoint({ adapter: source as PostgresAdapter, signingKey })
   const scope = { organizationId: 'org_1' }
   let keys = 0
@@ -113,7 +113,7 @@ describe('names', () => {
     await pool.query('truncate app."Persons", pets')
     const source = open()
     await source.migrate()
-    const at = door(schema, source)
+    const at = endpoint(schema, source)
     const answer = await at.commit(
       create('people', 'p1', { fullName: 'Ada Lovelace', nickName: 'Ada' }),
       create('pets', 'x', { ownerName: 'Ada' }),
@@ -143,7 +143,7 @@ describe('names', () => {
     const source = drizzleAdapter(withCasing(), own, { ...options(), tables: { people } })
     await source.migrate()
     expect(
-      (await door(own, source).commit(create('people', 'p2', { fullName: 'B', nickName: 'b' }))).status,
+      (await endpoint(own, source).commit(create('people', 'p2', { fullName: 'B', nickName: 'b' }))).status,
     ).toBe(200)
     expect(await rows(`select * from people`)).toEqual([
       { id: 'p2', organization_id: 'org_1', full_name: 'B', nick_name: 'b' },
@@ -226,7 +226,7 @@ describe('values that Drizzle makes', () => {
     const source = drizzleAdapter(db(), schema, options())
     await source.migrate()
     await db().insert(things).values({ name: 'theirs' })
-    const answer = await door(schema, source).commit(create('things', undefined, { name: 'ours' }))
+    const answer = await endpoint(schema, source).commit(create('things', undefined, { name: 'ours' }))
     expect(answer.status).toBe(200)
 
     const [theirs, ours] = await rows(
@@ -257,7 +257,7 @@ describe('values that Drizzle makes', () => {
   test('an update gets what $onUpdateFn gives, unless it sends the field', async () => {
     const source = drizzleAdapter(db(), schema, options())
     await source.migrate()
-    const at = door(schema, source)
+    const at = endpoint(schema, source)
     await at.commit(create('things', 'u', { name: 'u' }))
     const [before] = await rows(`select * from things where id = 'u'`)
     const update = (input: object) => at.commit({ type: 'UPDATE', model: 'things', id: 'u', input })
@@ -277,7 +277,7 @@ describe('values that Drizzle makes', () => {
     })
     const source = drizzleAdapter(db(), narrow, options())
     await source.migrate()
-    const at = door(narrow, source)
+    const at = endpoint(narrow, source)
     const answer = await at.commit(create('things', 'n', { name: 'n' }))
     expect(answer.body.rows).toEqual([{ id: 'n', name: 'n' }])
     const [before] = await rows(`select * from things where id = 'n'`)
@@ -326,7 +326,7 @@ describe('values that Drizzle makes', () => {
     })
     const source = drizzleAdapter(drizzle(pool), narrow, { ...options(), tables: { things: clever } })
     await source.migrate()
-    const answer = await door(narrow, source).commit(create('things', 'c', { name: 'c' }))
+    const answer = await endpoint(narrow, source).commit(create('things', 'c', { name: 'c' }))
     expect(answer).toMatchObject({ status: 500, body: { error: 'source_adapter_misconfigured' } })
     expect(await rows(`select id from things where id = 'c'`)).toEqual([])
   })
@@ -430,7 +430,7 @@ describe('schemaFromDrizzle', () => {
   test('it serves as it is', async () => {
     const source = drizzleAdapter(drizzle(pool, { casing: 'snake_case' }), schema, options())
     await source.migrate()
-    const at = door(schema, source)
+    const at = endpoint(schema, source)
     const team = await at.commit(create('teams', undefined, { teamName: 'Reds' }))
     const teamId = team.body.rows[0].id
     const player = await at.commit(create('players', undefined, { nick: 'ada', teamId, wage: '12.50' }))
@@ -477,7 +477,7 @@ test('hooks write through the Drizzle transaction, with its own queries', async 
     },
   })
   await source.migrate()
-  const at = door(schema, source)
+  const at = endpoint(schema, source)
   expect((await at.commit(create('orders', 'a', { total: 7 }))).status).toBe(200)
   expect(await at.commit(create('orders', 'b', { total: 7 }))).toMatchObject({
     status: 422,

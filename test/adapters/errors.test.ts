@@ -53,7 +53,7 @@ interface OpenEndpoint {
 
 const scope = { organizationId: 'org_1' }
 
-async function door(
+async function endpoint(
   listed: ServerAdapter,
   url: string,
   options: Partial<Opening> = {},
@@ -95,7 +95,7 @@ describe.each(cases)('$listed.name, $way', ({ listed, options }) => {
       await client.end()
     })
     database = await freshDatabase({ template })
-    at = await door(listed, database.url, options)
+    at = await endpoint(listed, database.url, options)
     expect((await at.commit('first', create('a', 'first', { code: 'A' }))).status).toBe(200)
   })
 
@@ -171,7 +171,7 @@ describe.each(cases)('$listed.name, $way', ({ listed, options }) => {
   })
 
   test('where nobody listens, nothing was sent', async () => {
-    const nowhere = await door(listed, 'postgres://postgres@127.0.0.1:1/none', options)
+    const nowhere = await endpoint(listed, 'postgres://postgres@127.0.0.1:1/none', options)
     for (const answer of [await nowhere.commit('nowhere', create('h', 'h')), await nowhere.load('a')]) {
       expect(answer).toMatchObject({ status: 503, body: { error: 'source_unavailable', retryable: true } })
     }
@@ -180,7 +180,7 @@ describe.each(cases)('$listed.name, $way', ({ listed, options }) => {
 
   test('a server that went away between two requests is away, and nothing is in doubt', async () => {
     await using proxy = await startProxy(database.url)
-    const gone = await door(listed, proxy.url, options)
+    const gone = await endpoint(listed, proxy.url, options)
     expect((await gone.load('a')).status).toBe(200)
     await proxy.refuse()
     proxy.cut()
@@ -196,7 +196,7 @@ describe.each(cases)('$listed.name, $way', ({ listed, options }) => {
   test('a database that does not exist is the operator’s to mend', async () => {
     const url = new URL(database.url)
     url.pathname = '/no_such_database'
-    const wrong = await door(listed, url.href, options)
+    const wrong = await endpoint(listed, url.href, options)
     const answer = await wrong.load('a')
     expect(answer).toMatchObject({ status: 500, body: { error: 'source_adapter_misconfigured' } })
     await wrong.close()

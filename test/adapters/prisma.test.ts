@@ -61,7 +61,7 @@ const options = () => ({ namespace: `postern_${installations++}` })
 const generators = { cuid: () => `c${String(Math.random()).slice(2)}` }
 const rows = async (text: string) => (await client.query(text)).rows
 
-function door(_schema: Schema, source: unknown) {
+function endpoint(_schema: Schema, source: unknown) {
   const endpoint = createEndpoint({ adapter: source as PostgresAdapter, signingKey })
   const scope = { organizationId: 'org_1' }
   let keys = 0
@@ -107,7 +107,7 @@ describe('names and values', () => {
     const source = prismaAdapter(prisma, schema, { ...options(), generators })
     await source.migrate()
     await prisma.person.create({ data: { name: 'theirs', organizationId: 'org_1' } })
-    const answer = await door(schema, source).commit(create('person', undefined, { name: 'ours' }))
+    const answer = await endpoint(schema, source).commit(create('person', undefined, { name: 'ours' }))
     expect(answer.status).toBe(200)
 
     const [ours, theirs] = await rows('select * from app."Person" order by "full name"')
@@ -134,7 +134,7 @@ describe('names and values', () => {
   test('@updatedAt moves with an update through the endpoint', async () => {
     const source = prismaAdapter(prisma, schema, { ...options(), generators })
     await source.migrate()
-    const at = door(schema, source)
+    const at = endpoint(schema, source)
     await at.commit(create('person', 'u', { name: 'u' }))
     await client.query(`update app."Person" set seen_at = '2000-01-01' where id = 'u'`)
     const answer = await at.commit({ type: 'UPDATE', model: 'person', id: 'u', input: { score: 2 } })
@@ -152,7 +152,7 @@ describe('names and values', () => {
     })
     const source = prismaAdapter(prisma, narrow, { ...options(), generators })
     await source.migrate()
-    const at = door(narrow, source)
+    const at = endpoint(narrow, source)
     await prisma.person.create({ data: { id: 'n1', name: 'theirs', organizationId: 'org_1' } })
     const answer = await at.commit(create('person', 'n2', { name: 'ours' }))
     expect(answer.body.rows).toEqual([{ id: 'n2', name: 'ours', motto: 'say "@updatedAt" (twice)' }])
@@ -184,7 +184,7 @@ describe('names and values', () => {
   test('an id that only Prisma could make is asked for by name', async () => {
     const source = prismaAdapter(prisma, schema, options())
     await source.migrate()
-    const at = door(schema, source)
+    const at = endpoint(schema, source)
     expect((await at.commit(create('person', undefined, { name: 'x' }))).body.error).toBe(
       'source_adapter_misconfigured',
     )
@@ -215,7 +215,7 @@ describe('names and values', () => {
     const extended = prisma.$extends({ name: 'extended', model: { person: { greet: () => 'hello' } } })
     const source = prismaAdapter(extended, schema, options())
     await source.migrate()
-    expect((await door(schema, source).commit(create('person', 'e', { name: 'e' }))).status).toBe(200)
+    expect((await endpoint(schema, source).commit(create('person', 'e', { name: 'e' }))).status).toBe(200)
   })
 })
 
@@ -299,7 +299,7 @@ describe('schemaFromPrisma', () => {
     const schema = fromPrisma()
     const source = prismaAdapter(prisma, schema, { ...options(), generators })
     await source.migrate()
-    const at = door(schema, source)
+    const at = endpoint(schema, source)
     const person = await at.commit(create('person', 'p1', { name: 'Ada', role: 'A // not a comment' }))
     expect(person.body.rows[0]).toMatchObject({
       id: 'p1',
@@ -331,7 +331,7 @@ test('hooks write through the Prisma transaction, with its own queries', async (
     },
   })
   await source.migrate()
-  const at = door(schema, source)
+  const at = endpoint(schema, source)
   expect((await at.commit(create('person', 'h1', { name: 'h1' }))).status).toBe(200)
   expect(await at.commit(create('person', 'h2', { name: 'h2' }))).toMatchObject({
     status: 422,

@@ -34,7 +34,7 @@ revoke all on schema public from public;
 create table notes (id text primary key, organization_id text not null, text text not null, score numeric);
 create table drafts (id text primary key, organization_id text not null, text text not null);`
 
-const key = 'sk_of_the_door'
+const key = 'sk_of_the_endpoint'
 const role = `postern_app_${randomBytes(4).toString('hex')}`
 let open: OpenSource
 let app: Project
@@ -224,7 +224,7 @@ describe('check finds, names and tells how to mend', () => {
   })
 
   test('a wrong key, no endpoint, nobody at all', async () => {
-    const wrong = await look('check', '--url', endpoint, '--key', 'sk_of_another_door')
+    const wrong = await look('check', '--url', endpoint, '--key', 'sk_of_another_endpoint')
     expect(wrong).toMatchObject({
       code: 1,
       errors: [{ subject: 'endpoint', message: expect.stringContaining('does not accept this key') }],

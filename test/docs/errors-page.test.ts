@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { errorsPage } from '../../scripts/docs-errors.ts'
 import { errors } from '../../src/core/errors.ts'
+import { testingErrors } from '../../src/testing/index.ts'
 import { read } from './markdown.ts'
 
 test('docs/errors.md is what the registry says now; if not, run node scripts/docs-errors.ts', () => {
@@ -13,5 +14,12 @@ test('the page names every code, under its status', () => {
       .split(/^## /m)
       .find((text) => text.startsWith(`${status} `))
     expect(section, code).toContain(`| \`${code}\` |`)
+  }
+})
+
+test('docs/testing.md lists every code of fixtures and test sessions with its status and words', () => {
+  const page = read('docs/testing.md')
+  for (const [code, { status, meaning, remedy }] of Object.entries(testingErrors)) {
+    expect(page).toContain(`| \`${code}\` | ${status} | ${meaning} | ${remedy} |`)
   }
 })

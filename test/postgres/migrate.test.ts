@@ -210,7 +210,7 @@ describe.each(majors)('Postgres %i: migrate', (major) => {
 
   test('two installations in one database keep apart: their keys, their logs, their feeds', async () => {
     await using open = await openSource({ schema: tracker, tables: trackerTables, major })
-    const other = pgAdapter(open.pool, tracker, { namespace: 'second_door' })
+    const other = pgAdapter(open.pool, tracker, { namespace: 'second_schema' })
     await other.migrate()
     const call = caller(other, tracker)
     const create = (id: string) => ({ type: 'CREATE', model: 'tasks', id, input: { title: id } }) as const

@@ -255,7 +255,7 @@ describe.each(majors)('Postgres %i: values', (major) => {
     expect((await open.feed()).at(-1)).toMatchObject({ changed: ['text'], data: rows[0] })
   })
 
-  test('a value that was not sent stays as it is, even one that this door would not take', async () => {
+  test('a value that was not sent stays as it is, even one that this endpoint would not take', async () => {
     const id = freshKey()
     await open.sql(`insert into specimens (id, char, varchar, numeric) values ($1, 'ab', 'a    ', 'NaN')`, [
       id,

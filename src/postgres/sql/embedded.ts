@@ -1,5 +1,5 @@
 // Made by scripts/embed-sql.ts from the .sql files beside it; edit those.
-import type { Template } from './index.ts'
+import type { Template } from './statement.ts'
 
 export const embedded = {
   'capture': [

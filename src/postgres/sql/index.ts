@@ -1,16 +1,6 @@
 import { lockNamespace, locks, run } from '../signals.ts'
 import { embedded } from './embedded.ts'
-import { indexStatement, type Statement, type StatementKind } from './statement.ts'
-
-/** A statement of a .sql file as the script that embeds it read it: its parts, with their placeholders. */
-export type Template =
-  | { readonly kind: 'function'; readonly name: string; readonly head: string; readonly body: string }
-  | { readonly kind: 'index'; readonly name: string; readonly definition: string }
-  | {
-      readonly kind: Exclude<StatementKind, 'function' | 'index'>
-      readonly name: string
-      readonly text: string
-    }
+import { indexStatement, type Statement, type Template } from './statement.ts'
 
 /** A page, of rows or of events, ends with the row that reaches this many bytes; the next page goes on from there. */
 export const PAGE_BYTES = 16 * 1024 * 1024

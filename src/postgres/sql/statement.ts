@@ -28,6 +28,16 @@ export interface Statement {
   readonly inTransaction?: string
 }
 
+/** A statement of a .sql file as the script that embeds it read it: its parts, with their placeholders. */
+export type Template =
+  | { readonly kind: 'function'; readonly name: string; readonly head: string; readonly body: string }
+  | { readonly kind: 'index'; readonly name: string; readonly definition: string }
+  | {
+      readonly kind: Exclude<StatementKind, 'function' | 'index'>
+      readonly name: string
+      readonly text: string
+    }
+
 /** A statement of any kind but a function or an index. */
 export const statement = (
   kind: Exclude<StatementKind, 'function' | 'index'>,

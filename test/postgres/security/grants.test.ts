@@ -11,7 +11,7 @@ import {
   openSource,
   type WireOperation,
 } from '../../support/postgres-source.ts'
-import { openPool } from './door.ts'
+import { openPool } from './endpoint.ts'
 
 const models = (capture: boolean) =>
   defineSchema({

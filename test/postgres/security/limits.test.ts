@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { defineSchema, model, z } from '../../../src/index.ts'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
-import { commit, key, type OpenEndpoint, openEndpoint, openPool } from './door.ts'
+import { commit, key, type OpenEndpoint, openEndpoint, openPool } from './endpoint.ts'
 
 const schema = defineSchema({
   pages: model({ fields: { text: z.string(), number: z.int().optional() }, mutable: true }),
@@ -39,39 +39,39 @@ describe('more than fits', () => {
   test('requests beyond the places are told to come back at once, and the places come free again', async () => {
     const patient = await openSource({ schema, tables, options: { lockTimeoutMs: 20_000 } })
     try {
-      const door = openEndpoint(patient.source, { limits: { inFlight: 3, queued: 0 } })
+      const endpoint = openEndpoint(patient.source, { limits: { inFlight: 3, queued: 0 } })
       const other = await patient.client()
       await other.query(`begin; select from pages where id = 'p1' for update`)
-      const waiting = [1, 2, 3].map(() => door.ask(commit(update('p1'))))
+      const waiting = [1, 2, 3].map(() => endpoint.ask(commit(update('p1'))))
       await expect
         .poll(async () => (await patient.sql(`select from pg_locks where not granted`)).length)
         .toBe(3)
-      const turned = await door.ask({ type: 'load', model: 'pages', id: 'p2' })
+      const turned = await endpoint.ask({ type: 'load', model: 'pages', id: 'p2' })
       expect(turned).toMatchObject(busy)
       expect(turned.headers.get('retry-after')).toBe('1')
       // a stranger takes no place and learns nothing of it
       const stranger = new Request('https://example.com/source', { method: 'POST', body: '{}' })
-      expect((await door.send(stranger)).status).toBe(401)
+      expect((await endpoint.send(stranger)).status).toBe(401)
       await other.query('rollback')
       expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 200, 200])
-      expect((await door.ask({ type: 'load', model: 'pages', id: 'p2' })).status).toBe(200)
+      expect((await endpoint.ask({ type: 'load', model: 'pages', id: 'p2' })).status).toBe(200)
     } finally {
       await patient[Symbol.asyncDispose]()
     }
   })
 
   test('a lock that is not given in time is a busy answer', async () => {
-    const door = openEndpoint(open.source)
+    const endpoint = openEndpoint(open.source)
     const answers = await holding('p1', () =>
-      Promise.all([door.ask(commit(update('p1'))), door.ask(commit([update('p2'), update('p1')]))]),
+      Promise.all([endpoint.ask(commit(update('p1'))), endpoint.ask(commit([update('p2'), update('p1')]))]),
     )
     expect(answers).toMatchObject([busy, busy])
   })
 
   test('a pool without a free connection is a busy answer in bounded time, and none is lost', async () => {
     const pool = openPool({ connectionString: open.url, max: 1 })
-    const door = openEndpoint(pgAdapter(pool, schema, { connectTimeoutMs: 50 }))
-    await door.ask({ type: 'load', model: 'pages', id: 'p1' })
+    const endpoint = openEndpoint(pgAdapter(pool, schema, { connectTimeoutMs: 50 }))
+    await endpoint.ask({ type: 'load', model: 'pages', id: 'p1' })
     const held = await pool.connect()
     const requests = [
       { type: 'load', model: 'pages', id: 'p1' },
@@ -79,11 +79,11 @@ describe('more than fits', () => {
       commit(update('p1')),
       { type: 'events' },
     ]
-    for (const answer of await Promise.all(requests.map((request) => door.ask(request)))) {
+    for (const answer of await Promise.all(requests.map((request) => endpoint.ask(request)))) {
       expect(answer).toMatchObject(busy)
     }
     held.release()
-    expect((await door.ask(commit(update('p1')))).status).toBe(200)
+    expect((await endpoint.ask(commit(update('p1')))).status).toBe(200)
     expect([pool.totalCount, pool.idleCount, pool.waitingCount]).toEqual([1, 1, 0])
     await pool.end()
   })
@@ -96,30 +96,30 @@ describe('a pattern that takes long', () => {
   test.each(['LIKE', 'NOT LIKE', 'ILIKE', 'NOT ILIKE'])(
     '%s ends with the statement timeout, in the database too',
     async (operator) => {
-      const door = openEndpoint(pgAdapter(open.pool, schema, { statementTimeoutMs: 100 }))
-      expect(await door.ask(list({ where: [['text', operator, pattern]] }))).toMatchObject(busy)
+      const endpoint = openEndpoint(pgAdapter(open.pool, schema, { statementTimeoutMs: 100 }))
+      expect(await endpoint.ask(list({ where: [['text', operator, pattern]] }))).toMatchObject(busy)
       const running =
         await open.sql(`select from pg_stat_activity where state = 'active' and query like '%from "public"."pages"%'
       and pid <> pg_backend_pid() and datname = current_database()`)
       expect(running).toEqual([])
       // the timeout was the request's own: the connection goes on without it
       expect((await open.pool.query('show statement_timeout')).rows).toEqual([{ statement_timeout: '0' }])
-      expect((await door.ask(list({ limit: 1 }))).status).toBe(200)
+      expect((await endpoint.ask(list({ limit: 1 }))).status).toBe(200)
     },
   )
 
   test('a shorter timeout that the connection has by itself stays', async () => {
     const pool = openPool({ connectionString: open.url, statement_timeout: 50, max: 1 })
-    const door = openEndpoint(pgAdapter(pool, schema))
-    expect(await door.ask(list({ where: [['text', 'LIKE', pattern]] }))).toMatchObject(busy)
+    const endpoint = openEndpoint(pgAdapter(pool, schema))
+    expect(await endpoint.ask(list({ where: [['text', 'LIKE', pattern]] }))).toMatchObject(busy)
     await pool.end()
   })
 })
 
 describe('at the limit and one beyond', () => {
-  let door: OpenEndpoint
+  let endpoint: OpenEndpoint
   beforeAll(() => {
-    door = openEndpoint(open.source)
+    endpoint = openEndpoint(open.source)
   })
   const many = <T>(count: number, one: (index: number) => T): T[] =>
     Array.from({ length: count }, (_, index) => one(index))
@@ -140,8 +140,8 @@ describe('at the limit and one beyond', () => {
     ['rows of a page', 1000, (limit) => list({ limit, where: [['number', '<', 10]] })],
     ['events of a page', 1000, (limit) => ({ type: 'events', limit })],
   ])('%s: %i', async (_, count, request) => {
-    expect((await door.ask(request(count))).status).toBe(200)
-    const { status, body } = await door.ask(request(count + 1))
+    expect((await endpoint.ask(request(count))).status).toBe(200)
+    const { status, body } = await endpoint.ask(request(count + 1))
     expect([status, body.error]).toBeOneOf([
       [400, 'invalid_query'],
       [400, 'source_commit_invalid'],
@@ -168,7 +168,7 @@ describe('at the limit and one beyond', () => {
       { ...list({}), scope: { organizationId: 'org_1', requiredSyncGroups: many(450_000, () => 1) } },
     ],
   ])('a megabyte of %s is answered with a few kilobytes', async (_, request) => {
-    const { status, text, body } = await door.ask(
+    const { status, text, body } = await endpoint.ask(
       request,
       (request as { scope?: object }).scope ?? { organizationId: 'org_1' },
     )
@@ -180,11 +180,11 @@ describe('at the limit and one beyond', () => {
 
 test('a request that was cut off in the database leaves its connection usable', async () => {
   const pool = openPool({ connectionString: open.url, max: 1 })
-  const door = openEndpoint(pgAdapter(pool, schema))
-  await door.ask({ type: 'load', model: 'pages', id: 'p1' })
+  const endpoint = openEndpoint(pgAdapter(pool, schema))
+  await endpoint.ask({ type: 'load', model: 'pages', id: 'p1' })
   const { rows } = await pool.query('select pg_backend_pid() as pid')
   const cancelled = await holding('p3', async () => {
-    const answer = door.ask(commit(update('p3')))
+    const answer = endpoint.ask(commit(update('p3')))
     while (
       (await open.sql('select from pg_locks where pid = $1 and not granted', [rows[0].pid])).length === 0
     )
@@ -193,7 +193,7 @@ test('a request that was cut off in the database leaves its connection usable', 
     return answer
   })
   expect(cancelled).toMatchObject(busy)
-  expect((await door.ask(commit(update('p3')))).status).toBe(200)
+  expect((await endpoint.ask(commit(update('p3')))).status).toBe(200)
   expect((await pool.query('select pg_backend_pid() as pid')).rows).toEqual(rows)
   await pool.end()
 })
@@ -208,8 +208,8 @@ test('a list that is ordered by texts of 60 KB pages, and a cursor whose row cha
       text(letter),
     ])
   }
-  const door = openEndpoint(long.source)
-  const page = (cursor?: string) => door.ask(list({ orderBy: 'text', limit: 1, cursor }))
+  const endpoint = openEndpoint(long.source)
+  const page = (cursor?: string) => endpoint.ask(list({ orderBy: 'text', limit: 1, cursor }))
   const ids: string[] = []
   let cursor: string | undefined
   do {

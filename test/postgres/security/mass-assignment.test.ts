@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { defineSchema, field, model, z } from '../../../src/index.ts'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
 import { signedRequest } from '../../support/source.ts'
-import { commit, key, type OpenEndpoint, openEndpoint, org } from './door.ts'
+import { commit, key, type OpenEndpoint, openEndpoint, org } from './endpoint.ts'
 
 const schema = defineSchema({
   items: model({
@@ -42,10 +42,10 @@ insert into logs values ('l1', 'org_1', 'kept');`
 
 describe('a signed caller', () => {
   let open: OpenSource
-  let door: OpenEndpoint
+  let endpoint: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({ schema, tables })
-    door = openEndpoint(open.source)
+    endpoint = openEndpoint(open.source)
   })
   afterAll(() => open[Symbol.asyncDispose]())
 
@@ -74,7 +74,7 @@ describe('a signed caller', () => {
     const create = { type: 'CREATE', model, id: key(), input: { name: 'x', ...extra } }
     const update = { type: 'UPDATE', model, id: own, input: { ...extra } }
     for (const operations of [create, update, [{ ...create, input: { name: 'x' } }, update]]) {
-      const { status, body } = await door.ask(commit(operations))
+      const { status, body } = await endpoint.ask(commit(operations))
       expect([status, body.error]).toEqual([400, 'source_commit_invalid'])
       const index = Array.isArray(operations) ? 1 : 0
       expect(body.details.issues).toMatchObject([{ pointer: `/operations/${index}/input/${place}` }])
@@ -89,22 +89,22 @@ describe('a signed caller', () => {
       scope: org('org_1'),
     })
     const request = await signedRequest(new TextEncoder().encode(text.replace('X', name)))
-    const { status, body } = await door.send(request)
+    const { status, body } = await endpoint.send(request)
     expect([status, body.error]).toEqual([400, 'invalid_json'])
     expect(await everything()).toEqual(before)
   })
 
   test('may send its own row back whole: key and tenant where they say what is so anyway', async () => {
-    const { body } = await door.ask({ type: 'load', model: 'items', id: 'i1' })
+    const { body } = await endpoint.ask({ type: 'load', model: 'items', id: 'i1' })
     const { total, number, createdBy, ...row } = body.row
     expect([total, number, createdBy]).toEqual([2, '1', 'system'])
-    const { status } = await door.ask(commit({ type: 'UPDATE', model: 'items', id: 'i1', input: row }))
+    const { status } = await endpoint.ask(commit({ type: 'UPDATE', model: 'items', id: 'i1', input: row }))
     expect(status).toBe(200)
   })
 
   test('creates rows in its own tenant alone, and gets what the database makes by itself', async () => {
     const id = key()
-    const { status, body } = await door.ask(
+    const { status, body } = await endpoint.ask(
       commit({ type: 'CREATE', model: 'items', id, input: { name: 'x', price: 4 } }),
     )
     expect([status, body.rows]).toMatchObject([
@@ -120,7 +120,7 @@ describe('a signed caller', () => {
     const before = await everything()
     for (const type of ['UPDATE', 'DELETE', 'ARCHIVE']) {
       const input = type === 'UPDATE' ? { text: 'x' } : undefined
-      const { status, body } = await door.ask(commit({ type, model: 'logs', id: 'l1', input }))
+      const { status, body } = await endpoint.ask(commit({ type, model: 'logs', id: 'l1', input }))
       expect([status, body.details.issues]).toMatchObject([400, [{ pointer: '/operations/0/type' }]])
     }
     expect(await everything()).toEqual(before)

@@ -5,7 +5,7 @@ import { type OpenSource, openSource } from '../../support/postgres-source.ts'
 import { signed, signedRequest } from '../../support/source.ts'
 import { tracker, trackerTables } from '../../support/tracker.ts'
 import { type Wire, wire } from '../../support/wire.ts'
-import { commit, type OpenEndpoint, openEndpoint, openPool, org } from './door.ts'
+import { commit, type OpenEndpoint, openEndpoint, openPool, org } from './endpoint.ts'
 
 const load = { type: 'load', model: 'tasks', id: 't1', scope: org('org_1') }
 
@@ -13,12 +13,12 @@ describe('what reaches the database', () => {
   let open: OpenSource
   let line: Wire
   let pool: pg.Pool
-  let door: OpenEndpoint
+  let endpoint: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({ schema: tracker, tables: trackerTables })
     line = await wire(open.url)
     pool = openPool({ connectionString: line.url })
-    door = openEndpoint(pgAdapter(pool, tracker), {
+    endpoint = openEndpoint(pgAdapter(pool, tracker), {
       limits: { bodyBytes: 1000 },
       authorize: ({ models }) => !models.includes('counters'),
     })
@@ -61,7 +61,7 @@ describe('what reaches the database', () => {
   test.each(forged)('%s: refused without a connection, let alone a statement', async (_, status, change) => {
     const { headers, body } = await signed(load)
     const request = new Request('https://example.com/source', { method: 'POST', ...change(headers, body) })
-    const answer = await door.send(request)
+    const answer = await endpoint.send(request)
     expect(answer.status).toBe(status)
     expect(line.take()).toEqual({ statements: [], roundTrips: 0 })
     expect(pool.totalCount).toBe(0)
@@ -91,7 +91,7 @@ describe('what reaches the database', () => {
     ['no idempotency key', 400, { type: 'commit', operations: [], scope: org('org_1') }],
   ])('%s under a valid signature: refused without a connection', async (_, status, body) => {
     const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
-    expect((await door.send(await signedRequest(bytes))).status).toBe(status)
+    expect((await endpoint.send(await signedRequest(bytes))).status).toBe(status)
     expect(line.take()).toEqual({ statements: [], roundTrips: 0 })
     expect(pool.totalCount).toBe(0)
   })
@@ -99,7 +99,7 @@ describe('what reaches the database', () => {
   test('what authorize refuses reaches no row: the database is asked once how it spells ids, and not again', async () => {
     const refused = { ...load, model: 'counters', id: '1' }
     for (let time = 0; time < 2; time++) {
-      expect((await door.ask(refused, null)).status).toBe(403)
+      expect((await endpoint.ask(refused, null)).status).toBe(403)
       const { statements } = line.take()
       expect(statements.filter((text) => !text.includes('postern.model'))).toEqual([])
       expect(statements).toHaveLength(time === 0 ? 1 : 0)
@@ -107,7 +107,7 @@ describe('what reaches the database', () => {
   })
 
   test('a request that holds asks the database, so the count above counts', async () => {
-    expect((await door.send(await signedRequest(load))).status).toBe(200)
+    expect((await endpoint.send(await signedRequest(load))).status).toBe(200)
     expect(line.take().statements.length).toBeGreaterThan(0)
   })
 
@@ -140,7 +140,7 @@ describe('what reaches the database', () => {
     ]
     line.take()
     const scope = { organizationId: odd, participantId: odd, projectId: odd }
-    for (const request of requests) expect((await door.ask(request, scope)).status).toBe(200)
+    for (const request of requests) expect((await endpoint.ask(request, scope)).status).toBe(200)
     const { statements } = line.take()
     expect(statements.length).toBeGreaterThanOrEqual(requests.length)
     expect(statements.filter((text) => text.includes('drop table'))).toEqual([])

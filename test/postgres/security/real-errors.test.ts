@@ -7,7 +7,7 @@ import { defineSchema, field, model, z } from '../../../src/index.ts'
 import { freshDatabase } from '../../support/db.ts'
 import { missingPgBouncer, startPgBouncer } from '../../support/pgbouncer.ts'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
-import { type Answer, commit, key, type OpenEndpoint, openEndpoint, openPool } from './door.ts'
+import { type Answer, commit, key, type OpenEndpoint, openEndpoint, openPool } from './endpoint.ts'
 
 /** Values that stand in rows and in what is sent: none may come back in an error or a log line. */
 const VALUE = 'CANARY-91c3'
@@ -74,19 +74,21 @@ const where = (...condition: unknown[]): object => ({
 })
 
 /** Holds an answer to the registry, and everything said so far to saying no value and nothing of the inside. */
-function expectCode(answer: Answer, code: ErrorCode, door: OpenEndpoint): void {
+function expectCode(answer: Answer, code: ErrorCode, endpoint: OpenEndpoint): void {
   expect([answer.status, answer.body.error], answer.text).toEqual([errors[code].status, code])
   expect(answer.body.retryable).toBe(errors[code].retryable)
   expect(answer.headers.has('retry-after')).toBe(answer.status === 503)
-  expect(door.said.join('\n')).not.toMatch(/CANARY|select |insert into|PL\/pgSQL|postgres:\/\/|node_modules/)
+  expect(endpoint.said.join('\n')).not.toMatch(
+    /CANARY|select |insert into|PL\/pgSQL|postgres:\/\/|node_modules/,
+  )
 }
 
 describe('values and rules', () => {
   let open: OpenSource
-  let door: OpenEndpoint
+  let endpoint: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({ schema, tables, settings: { max_stack_depth: '200kB' } })
-    door = openEndpoint(open.source)
+    endpoint = openEndpoint(open.source)
   })
   afterAll(() => open[Symbol.asyncDispose]())
 
@@ -118,17 +120,17 @@ describe('values and rules', () => {
     ['22003 in a query', where('small', '<', 91_000_000), 'invalid_query'],
     ['22007 in a query', where('span', '>', VALUE), 'invalid_query'],
   ])('%s', async (_, request, code) => {
-    door.forget()
+    endpoint.forget()
     const count =
       'select (select count(*) from things) as rows, (select count(*) from postern.ledger) as keys'
     const before = await open.sql(count)
     expectCode(
-      await door.ask('type' in request && request.type === 'list' ? request : commit(request)),
+      await endpoint.ask('type' in request && request.type === 'list' ? request : commit(request)),
       code,
-      door,
+      endpoint,
     )
     if (!('query' in request)) {
-      expectCode(await door.ask(commit([create({ name: key() }), request])), code, door)
+      expectCode(await endpoint.ask(commit([create({ name: key() }), request])), code, endpoint)
     }
     expect(await open.sql(count)).toEqual(before)
   })
@@ -170,22 +172,23 @@ describe('a set-up that is not what it was', () => {
   test.each(cases)('%s', async (what, sql, code) => {
     const settings = what.startsWith('25006') ? { default_transaction_read_only: 'on' } : {}
     await using open = await openSource({ schema, tables, settings })
-    const door = openEndpoint(open.source)
-    expect((await door.ask({ type: 'load', model: 'things', id: 'kept' })).status).toBe(200)
+    const endpoint = openEndpoint(open.source)
+    expect((await endpoint.ask({ type: 'load', model: 'things', id: 'kept' })).status).toBe(200)
     if (sql !== '') await open.sql(sql)
-    door.forget()
-    expectCode(await door.ask(commit(create({ name: VALUE }))), code, door)
-    expectCode(await door.ask(commit([create({ name: VALUE }), create({})])), code, door)
-    if (sql !== '') expectCode(await door.ask({ type: 'load', model: 'things', id: 'kept' }), code, door)
-    expect(door.faults.length).toBeGreaterThan(0)
+    endpoint.forget()
+    expectCode(await endpoint.ask(commit(create({ name: VALUE }))), code, endpoint)
+    expectCode(await endpoint.ask(commit([create({ name: VALUE }), create({})])), code, endpoint)
+    if (sql !== '')
+      expectCode(await endpoint.ask({ type: 'load', model: 'things', id: 'kept' }), code, endpoint)
+    expect(endpoint.faults.length).toBeGreaterThan(0)
   })
 
   test('no migration, or one to another schema: the answer names the command', async () => {
     await using database = await freshDatabase()
     const pool = openPool({ connectionString: database.url, max: 1 })
-    const door = openEndpoint(pgAdapter(pool, schema))
-    const answer = await door.ask({ type: 'load', model: 'things', id: 'kept' })
-    expectCode(answer, 'source_adapter_misconfigured', door)
+    const endpoint = openEndpoint(pgAdapter(pool, schema))
+    const answer = await endpoint.ask({ type: 'load', model: 'things', id: 'kept' })
+    expectCode(answer, 'source_adapter_misconfigured', endpoint)
     expect(answer.body.message).toContain('migrate')
     await pool.end()
   })
@@ -211,12 +214,12 @@ describe('a connection that is not given', () => {
   }
   const asking = async (url: string, code: ErrorCode): Promise<void> => {
     const pool = openPool({ connectionString: url, max: 1 })
-    const door = openEndpoint(pgAdapter(pool, schema))
+    const endpoint = openEndpoint(pgAdapter(pool, schema))
     try {
-      expectCode(await door.ask({ type: 'load', model: 'things', id: 'kept' }), code, door)
-      expectCode(await door.ask(commit(create({ name: VALUE }))), code, door)
-      expect(door.said.join()).not.toContain(suffix)
-      expect(door.said.join()).not.toContain(open.url)
+      expectCode(await endpoint.ask({ type: 'load', model: 'things', id: 'kept' }), code, endpoint)
+      expectCode(await endpoint.ask(commit(create({ name: VALUE }))), code, endpoint)
+      expect(endpoint.said.join()).not.toContain(suffix)
+      expect(endpoint.said.join()).not.toContain(open.url)
     } finally {
       await pool.end()
     }
@@ -264,19 +267,19 @@ describe('a connection that is not given', () => {
     async () => {
       await using pooler = await startPgBouncer(open.url, { query_wait_timeout: 1 })
       const pool = openPool({ connectionString: pooler.url, max: 2 })
-      const door = openEndpoint(pgAdapter(pool, schema))
-      await door.ask({ type: 'load', model: 'things', id: 'kept' })
+      const endpoint = openEndpoint(pgAdapter(pool, schema))
+      await endpoint.ask({ type: 'load', model: 'things', id: 'kept' })
       const other = new pg.Client(pooler.url)
       other.on('error', () => {})
       await other.connect()
       await other.query('begin')
-      door.forget()
+      endpoint.forget()
       const answers = await Promise.all([
-        door.ask({ type: 'load', model: 'things', id: 'kept' }),
-        door.ask(commit(create({ name: VALUE }))),
+        endpoint.ask({ type: 'load', model: 'things', id: 'kept' }),
+        endpoint.ask(commit(create({ name: VALUE }))),
       ])
-      expectCode(answers[0] as Answer, 'source_unavailable', door)
-      expectCode(answers[1] as Answer, 'commit_outcome_unknown', door)
+      expectCode(answers[0] as Answer, 'source_unavailable', endpoint)
+      expectCode(answers[1] as Answer, 'commit_outcome_unknown', endpoint)
       await other.end()
       await pool.end()
     },
@@ -285,14 +288,14 @@ describe('a connection that is not given', () => {
 
 describe('a transaction that is cut short', () => {
   let open: OpenSource
-  let door: OpenEndpoint
+  let endpoint: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({
       schema,
       tables,
       settings: { deadlock_timeout: '20ms', transaction_timeout: '400ms' },
     })
-    door = openEndpoint(open.source)
+    endpoint = openEndpoint(open.source)
   })
   afterAll(() => open[Symbol.asyncDispose]())
 
@@ -303,30 +306,30 @@ describe('a transaction that is cut short', () => {
   }
 
   test('57014: somebody cancels the statement', async () => {
-    const answer = door.ask(commit(create({ name: VALUE, behave: 'sleep' })))
+    const answer = endpoint.ask(commit(create({ name: VALUE, behave: 'sleep' })))
     await open.sql('select pg_cancel_backend($1)', [await backend()])
-    expectCode(await answer, 'source_busy', door)
+    expectCode(await answer, 'source_busy', endpoint)
   })
 
   test('57P01: somebody ends the connection', async () => {
-    const answer = door.ask(commit(create({ name: VALUE, behave: 'sleep' })))
+    const answer = endpoint.ask(commit(create({ name: VALUE, behave: 'sleep' })))
     await open.sql('select pg_terminate_backend($1)', [await backend()])
-    expectCode(await answer, 'commit_outcome_unknown', door)
+    expectCode(await answer, 'commit_outcome_unknown', endpoint)
   })
 
   test('25P04: the transaction takes longer than the database lets it', async () => {
-    expectCode(await door.ask(commit(create({ name: VALUE, behave: 'sleep' }))), 'source_busy', door)
+    expectCode(await endpoint.ask(commit(create({ name: VALUE, behave: 'sleep' }))), 'source_busy', endpoint)
     expect(await open.sql(`select from things where behave = 'sleep'`)).toEqual([])
   })
 
   test('40P01: a deadlock is resolved by running the commit again', async () => {
-    await door.ask(commit([create({ name: 'a' }, 'a'), create({ name: 'b' }, 'b')]))
+    await endpoint.ask(commit([create({ name: 'a' }, 'a'), create({ name: 'b' }, 'b')]))
     const other = await open.client()
     await other.query(
       `set transaction_timeout = 0; set deadlock_timeout = '10s'; begin; update things set small = 1 where id = 'b'`,
     )
     const update = (id: string) => ({ type: 'UPDATE', model: 'things', id, input: { small: 2 } })
-    const answer = door.ask(commit([update('a'), update('b')]))
+    const answer = endpoint.ask(commit([update('a'), update('b')]))
     await expect
       .poll(async () => (await open.sql('select from pg_locks where not granted')).length, { interval: 2 })
       .toBeGreaterThan(0)

@@ -4,7 +4,7 @@ import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
 import { type ErrorCode, errors, PosternError } from '../../../src/core/errors.ts'
 import type { Adapter } from '../../../src/index.ts'
 import { schema, signedRequest } from '../../support/source.ts'
-import { openEndpoint } from './door.ts'
+import { openEndpoint } from './endpoint.ts'
 
 /** The protocol's table, said once more and by hand: the registry must not drift from it unseen. */
 const protocol: Readonly<Record<string, readonly [status: number, retryable: boolean]>> = {
@@ -54,20 +54,11 @@ const protocol: Readonly<Record<string, readonly [status: number, retryable: boo
 /** What a transport can say besides. */
 const transport: typeof protocol = { request_timeout: [408, true], request_truncated: [400, true] }
 
-/** What only test sessions are answered with; off unless an application switches them on. */
-const testing: typeof protocol = {
-  test_session_invalid: [401, false],
-  fingerprint_mismatch: [409, false],
-  fixture_not_sealed: [409, false],
-  fixture_fingerprint_changed: [409, false],
-  test_session_limit: [429, true],
-}
-
 test('every code of the protocol is in the registry with its status and whether to send again, and no other is', () => {
   const registry = Object.fromEntries(
     Object.entries(errors).map(([code, { status, retryable }]) => [code, [status, retryable]]),
   )
-  expect(registry).toEqual({ ...protocol, ...transport, ...testing })
+  expect(registry).toEqual({ ...protocol, ...transport })
 })
 
 test('each entry says what happened and what to do, in a sentence', () => {
@@ -86,13 +77,13 @@ test.each(Object.keys(errors) as ErrorCode[])(
     const { status, retryable, meaning } = errors[code]
     const fail = () => Promise.reject(new PosternError(code, undefined, { cause: new Error('kept in here') }))
     const adapter: Adapter = { ...memoryAdapter(schema), load: fail }
-    const door = openEndpoint(adapter)
+    const endpoint = openEndpoint(adapter)
     const load = { type: 'load', model: 'projects', id: 'p1' }
-    const plain = await door.ask(load)
+    const plain = await endpoint.ask(load)
     expect(plain.body).toEqual({ error: code, message: meaning, retryable, requestId: expect.any(String) })
     expect([plain.status, plain.headers.get('content-type')]).toEqual([status, 'application/json'])
     expect(plain.headers.get('retry-after')).toBe(status === 503 ? '1' : null)
-    const problem = await door.send(
+    const problem = await endpoint.send(
       await signedRequest(load, { headers: { accept: 'application/problem+json' } }),
     )
     expect(problem.body).toMatchObject({ error: code, status, title: meaning, detail: meaning, retryable })
@@ -100,7 +91,7 @@ test.each(Object.keys(errors) as ErrorCode[])(
       status,
       'application/problem+json',
     ])
-    expect(door.said.join()).not.toContain('kept in here')
+    expect(endpoint.said.join()).not.toContain('kept in here')
   },
 )
 

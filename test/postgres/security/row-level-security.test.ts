@@ -7,7 +7,7 @@ import { grants } from '../../../src/postgres/install/grants.ts'
 import { freshDatabase, type TestDatabase } from '../../support/db.ts'
 import { missingPgBouncer, startPgBouncer } from '../../support/pgbouncer.ts'
 import { freshKey } from '../../support/postgres-source.ts'
-import { commit, type OpenEndpoint, openEndpoint, openPool, org, sameBut } from './door.ts'
+import { commit, type OpenEndpoint, openEndpoint, openPool, org, sameBut } from './endpoint.ts'
 
 const schema = defineSchema({
   notes: model({ fields: { text: z.string(), author: z.string().optional() }, mutable: true, capture: true }),
@@ -46,7 +46,7 @@ let database: TestDatabase
 let admin: pg.Client
 let owner: pg.Client
 let pool: pg.Pool
-let door: OpenEndpoint
+let endpoint: OpenEndpoint
 let whileForced: unknown
 
 const urlOf = (user: string): string => database.url.replace('postgres@', `${user}@`)
@@ -81,7 +81,7 @@ beforeAll(async () => {
   await pgAdapter(owner, schema).migrate()
   for (const statement of grants(roles.app, { tables: schema })) await owner.query(statement)
   pool = openPool({ connectionString: urlOf(roles.app), max: 2 })
-  door = openEndpoint(pgAdapter(pool, schema, { settings }))
+  endpoint = openEndpoint(pgAdapter(pool, schema, { settings }))
 })
 afterAll(async () => {
   await pool.end()
@@ -105,29 +105,32 @@ test('the set-up is what it says: the role of the endpoint does not pass by the 
   const query = 'select rolsuper or rolbypassrls as passes from pg_roles where rolname = any($1)'
   const { rows } = await admin.query(query, [Object.values(roles)])
   expect(rows).toEqual([{ passes: false }, { passes: false }])
-  await door.ask(commit(create('seen')), ann)
+  await endpoint.ask(commit(create('seen')), ann)
   expect((await pool.query('select from notes')).rowCount).toBe(0)
   for (const one of [owner, admin]) expect((await one.query('select from notes')).rowCount).toBe(1)
 })
 
 test('under the tenant’s own settings every request works as ever, capture triggers included', async () => {
   const answers = [
-    await door.ask(
+    await endpoint.ask(
       commit([
         create('n1'),
         { type: 'CREATE', model: 'lines', id: 'l1', input: { noteId: 'n1', text: 't' } },
       ]),
       ann,
     ),
-    await door.ask(commit(update('n1')), ann),
-    await door.ask({ type: 'list', model: 'lines', query: { related: ['note'] } }, ann),
-    await door.ask(commit([update('n1', { text: 'c' }), { type: 'DELETE', model: 'lines', id: 'l1' }]), ann),
-    await door.ask({ type: 'load', model: 'notes', id: 'n1' }, ann),
+    await endpoint.ask(commit(update('n1')), ann),
+    await endpoint.ask({ type: 'list', model: 'lines', query: { related: ['note'] } }, ann),
+    await endpoint.ask(
+      commit([update('n1', { text: 'c' }), { type: 'DELETE', model: 'lines', id: 'l1' }]),
+      ann,
+    ),
+    await endpoint.ask({ type: 'load', model: 'notes', id: 'n1' }, ann),
   ]
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200])
   expect(answers[2]?.body.rows).toMatchObject([{ id: 'l1', note: { text: 'b' } }])
   expect(answers[4]?.body.row).toMatchObject({ text: 'c' })
-  const { body } = await door.ask({ type: 'events' }, ann)
+  const { body } = await endpoint.ask({ type: 'events' }, ann)
   const changes = body.events.filter(({ entityId }: { entityId: string }) => /^[nl]1$/.test(entityId))
   expect(changes.map(({ type }: { type: string }) => type)).toEqual([
     'CREATE',
@@ -139,7 +142,7 @@ test('under the tenant’s own settings every request works as ever, capture tri
 })
 
 test('a row that a policy hides is a missing row, byte for byte', async () => {
-  await door.ask(commit(create('hidden', { author: 'ann', text: 'secret' })), ann)
+  await endpoint.ask(commit(create('hidden', { author: 'ann', text: 'secret' })), ann)
   for (const request of [
     (id: string) => ({ type: 'list', model: 'notes', query: { where: [['id', id]] } }),
     (id: string) => commit(update(id), freshKey()),
@@ -149,20 +152,20 @@ test('a row that a policy hides is a missing row, byte for byte', async () => {
       commit({ type: 'CREATE', model: 'lines', id: freshKey(), input: { noteId: id, text: 't' } }),
   ]) {
     const [hidden, missing] = [
-      await door.ask(request('hidden'), bob),
-      await door.ask(request('missing'), bob),
+      await endpoint.ask(request('hidden'), bob),
+      await endpoint.ask(request('missing'), bob),
     ]
     expect(sameBut(hidden, 'hidden')).toBe(sameBut(missing, 'missing'))
   }
-  const seen = await door.ask({ type: 'load', model: 'notes', id: 'hidden' }, bob)
+  const seen = await endpoint.ask({ type: 'load', model: 'notes', id: 'hidden' }, bob)
   expect(seen.body.row).toBeNull()
-  expect((await door.ask({ type: 'load', model: 'notes', id: 'hidden' }, ann)).body.row).toMatchObject({
+  expect((await endpoint.ask({ type: 'load', model: 'notes', id: 'hidden' }, ann)).body.row).toMatchObject({
     text: 'secret',
   })
 })
 
 test('a write that a policy refuses is forbidden, names no policy and leaves nothing', async () => {
-  await door.ask(commit(create('mine')), ann)
+  await endpoint.ask(commit(create('mine')), ann)
   const count = 'select (select count(*) from notes) as rows, (select count(*) from postern.ledger) as keys'
   const before = (await admin.query(count)).rows
   for (const operations of [
@@ -170,7 +173,7 @@ test('a write that a policy refuses is forbidden, names no policy and leaves not
     [create('other', { author: 'bob' }), create(freshKey())],
     update('mine', { author: 'bob' }),
   ]) {
-    const { status, text, body } = await door.ask(commit(operations), ann)
+    const { status, text, body } = await endpoint.ask(commit(operations), ann)
     expect([status, body.error]).toEqual([403, 'source_forbidden'])
     expect(text).not.toMatch(/polic|row-level|42501|bob/)
   }
@@ -180,7 +183,7 @@ test('a write that a policy refuses is forbidden, names no policy and leaves not
 test('a right that the role lacks is a fault of the set-up, not the caller’s', async () => {
   await owner.query(`revoke insert on notes from ${roles.app}`)
   try {
-    const { status, body } = await door.ask(commit(create(freshKey())), ann)
+    const { status, body } = await endpoint.ask(commit(create(freshKey())), ann)
     expect([status, body.error]).toEqual([500, 'source_adapter_misconfigured'])
   } finally {
     for (const statement of grants(roles.app, { tables: schema })) await owner.query(statement)
@@ -188,7 +191,7 @@ test('a right that the role lacks is a fault of the set-up, not the caller’s',
 })
 
 test('where the settings are not given the policies show nothing and take nothing', async () => {
-  await door.ask(commit(create('kept')), ann)
+  await endpoint.ask(commit(create('kept')), ann)
   const bare = openEndpoint(pgAdapter(pool, schema))
   expect((await bare.ask({ type: 'load', model: 'notes', id: 'kept' }, ann)).body.row).toBeNull()
   expect((await bare.ask({ type: 'list', model: 'notes' }, ann)).body.rows).toEqual([])
@@ -197,9 +200,9 @@ test('where the settings are not given the policies show nothing and take nothin
 })
 
 test('nothing of a request’s settings stays on its connection', async () => {
-  await door.ask(commit(create('x', { author: 'bob' })), ann)
+  await endpoint.ask(commit(create('x', { author: 'bob' })), ann)
   await Promise.all(
-    ['org_1', 'org_2', 'org_3'].map((id) => door.ask({ type: 'list', model: 'notes' }, org(id))),
+    ['org_1', 'org_2', 'org_3'].map((id) => endpoint.ask({ type: 'list', model: 'notes' }, org(id))),
   )
   const clients = await Promise.all([pool.connect(), pool.connect()])
   for (const client of clients) {

@@ -2,17 +2,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { errors } from '../../../src/core/errors.ts'
 import { type Opened, usualServerAdapters } from '../../support/adapters.ts'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
-import { commit, key, type OpenEndpoint, openEndpoint } from './door.ts'
+import { commit, key, type OpenEndpoint, openEndpoint } from './endpoint.ts'
 import { answers, CANARY, provoked, provokedTables, provokedWithin, raised } from './provoked.ts'
 
 describe('every SQLSTATE that Postgres may answer with', () => {
   let open: OpenSource
-  let door: OpenEndpoint
+  let endpoint: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({ schema: provoked, tables: provokedTables })
     await open.sql(provokedWithin)
     await open.sql(`insert into codes select unnest($1::text[]), 'org_1'`, [answers.map(([state]) => state)])
-    door = openEndpoint(open.source)
+    endpoint = openEndpoint(open.source)
   })
   afterAll(() => open[Symbol.asyncDispose]())
 
@@ -26,15 +26,15 @@ describe('every SQLSTATE that Postgres may answer with', () => {
   test.each(answers)(
     '%s is answered by its code and with nothing else of it',
     async (state, writing, reading) => {
-      door.forget()
+      endpoint.forget()
       const asked = [
-        [await door.ask(commit(create(state))), writing],
-        [await door.ask(commit([create(), create(state), create()])), writing],
+        [await endpoint.ask(commit(create(state))), writing],
+        [await endpoint.ask(commit([create(), create(state), create()])), writing],
         ...(reading.length === 0
           ? []
           : [
               [
-                await door.ask({ type: 'list', model: 'broken', query: { where: [['id', state]] } }),
+                await endpoint.ask({ type: 'list', model: 'broken', query: { where: [['id', state]] } }),
                 reading,
               ] as const,
             ]),
@@ -45,22 +45,22 @@ describe('every SQLSTATE that Postgres may answer with', () => {
         expect([status, body.retryable]).toEqual([known, retryable])
         expect(headers.has('retry-after')).toBe(status === 503)
       }
-      expect(door.said.join('\n')).not.toContain(CANARY)
-      expect(door.said.join('\n')).not.toMatch(/provoke|postern\.|select |PL\/pgSQL|node_modules/)
+      expect(endpoint.said.join('\n')).not.toContain(CANARY)
+      expect(endpoint.said.join('\n')).not.toMatch(/provoke|postern\.|select |PL\/pgSQL|node_modules/)
       expect(await open.sql('select from items')).toEqual([])
     },
   )
 
   test.each(raised)('%s raised by a trigger of the application is %s', async (state, code) => {
-    door.forget()
+    endpoint.forget()
     for (const operations of [create(`own:${state}`), [create(), create(`own:${state}`), create()]]) {
-      const { status, body } = await door.ask(commit(operations))
+      const { status, body } = await endpoint.ask(commit(operations))
       expect(body.error).toBe(code)
       const { status: known, retryable } = errors[code as keyof typeof errors]
       expect([status, body.retryable]).toEqual([known, retryable])
     }
-    expect(door.said.join('\n')).not.toContain(CANARY)
-    expect(door.said.join('\n')).not.toMatch(/provoke|postern\.|select |PL\/pgSQL|node_modules/)
+    expect(endpoint.said.join('\n')).not.toContain(CANARY)
+    expect(endpoint.said.join('\n')).not.toMatch(/provoke|postern\.|select |PL\/pgSQL|node_modules/)
     expect(await open.sql('select from items')).toEqual([])
   })
 })
@@ -69,13 +69,13 @@ describe('every SQLSTATE that Postgres may answer with', () => {
 describe.each(usualServerAdapters.filter(({ name }) => name !== 'pg'))('$name', (library) => {
   let open: OpenSource
   let opened: Opened
-  let door: OpenEndpoint
+  let endpoint: OpenEndpoint
   beforeAll(async () => {
     open = await openSource({ schema: provoked, tables: provokedTables })
     await open.sql(provokedWithin)
     await open.sql(`insert into codes select unnest($1::text[]), 'org_1'`, [answers.map(([state]) => state)])
     opened = await library.open(open.url, { schema: provoked })
-    door = openEndpoint(opened.adapter)
+    endpoint = openEndpoint(opened.adapter)
   })
   afterAll(async () => {
     await opened.close()
@@ -87,12 +87,16 @@ describe.each(usualServerAdapters.filter(({ name }) => name !== 'pg'))('$name', 
   test('what the database says is found in whatever the library makes of it, and none of its words', async () => {
     for (const [state, writing, reading] of answers.filter(([state]) => some.includes(state))) {
       const create = { type: 'CREATE', model: 'items', id: key(), input: { code: state, text: CANARY } }
-      expect((await door.ask(commit(create))).body.error, state).toBeOneOf([...writing])
+      expect((await endpoint.ask(commit(create))).body.error, state).toBeOneOf([...writing])
       if (reading.length === 0) continue
-      const { body } = await door.ask({ type: 'list', model: 'broken', query: { where: [['id', state]] } })
+      const { body } = await endpoint.ask({
+        type: 'list',
+        model: 'broken',
+        query: { where: [['id', state]] },
+      })
       expect(body.error, state).toBeOneOf([...reading])
     }
-    expect(door.said.join('\n')).not.toMatch(
+    expect(endpoint.said.join('\n')).not.toMatch(
       /CANARY|provoke|postern\.|select |node_modules|prisma|Kysely|Drizzle/,
     )
   })

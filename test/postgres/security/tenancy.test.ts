@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OpenSource, openSource } from '../../support/postgres-source.ts'
 import { signingKey } from '../../support/source.ts'
 import { tracker, trackerTables } from '../../support/tracker.ts'
-import { type Answer, commit, key, type OpenEndpoint, openEndpoint, org, sameBut } from './door.ts'
+import { type Answer, commit, key, type OpenEndpoint, openEndpoint, org, sameBut } from './endpoint.ts'
 
 const SECRET = 'SECRET-77af'
 // one of the tenant columns is a uuid: so are the names of all tenants
@@ -18,18 +18,18 @@ interface Kept {
 }
 
 let open: OpenSource
-let door: OpenEndpoint
+let endpoint: OpenEndpoint
 let kept: Kept[]
 let stamps: number[]
 
 const create = (model: string, id: string, input: object): object => ({ type: 'CREATE', model, id, input })
-const ask = (request: object): Promise<Answer> => door.ask(request, org(mine))
+const ask = (request: object): Promise<Answer> => endpoint.ask(request, org(mine))
 
 beforeAll(async () => {
   open = await openSource({ schema: tracker, tables: trackerTables })
   // As a platform’s own key: the feed of all tenants is asked for below.
   const keys = [{ secret: signingKey, allTenants: true }]
-  door = openEndpoint(open.source, { signingKey: undefined, keys })
+  endpoint = openEndpoint(open.source, { signingKey: undefined, keys })
   const documents = [randomUUID(), randomUUID()] as const
   kept = [
     { model: 'tasks', id: 'task-theirs', missing: 'task-nobody', input: { title: SECRET } },
@@ -43,7 +43,7 @@ beforeAll(async () => {
     reactions: { commentId: 'note-theirs' },
   }
   const operations = kept.map(({ model, id, input }) => create(model, id, { ...input, ...parents[model] }))
-  const made = await door.ask(commit(operations, 'their key'), org(theirs))
+  const made = await endpoint.ask(commit(operations, 'their key'), org(theirs))
   expect(made.status).toBe(200)
   stamps = made.body.stamps
   await ask(
@@ -53,11 +53,11 @@ beforeAll(async () => {
       create('comments', 'note-mine', { taskId: 'task-mine', body: 'mine' }),
     ]),
   )
-  await door.ask(
+  await endpoint.ask(
     commit({ type: 'UPDATE', model: 'tasks', id: 'task-theirs', input: { projectId: 'shared' } }),
     org(theirs),
   )
-  door.forget()
+  endpoint.forget()
 })
 afterAll(() => open[Symbol.asyncDispose]())
 
@@ -115,7 +115,7 @@ test('a foreign row and a missing row are answered alike, byte for byte but the 
     }
   }
   expect(compared).toBeGreaterThan(150)
-  expect(door.said.join()).not.toContain('SECRET')
+  expect(endpoint.said.join()).not.toContain('SECRET')
   expect(await theirRows()).toEqual(before)
 })
 
@@ -177,7 +177,7 @@ test('whoever names no tenant, or an odd one, gets and changes nothing', async (
         commit({ type: 'UPDATE', model, id, input: { ...input } }),
         commit([create('projects', 'p9', { name: 'p9' }), { type: 'DELETE', model, id }]),
       ]) {
-        const { status } = await door.ask(request, scope as object)
+        const { status } = await endpoint.ask(request, scope as object)
         expect(status, JSON.stringify([scope, request])).toBeOneOf([400, 403])
       }
     }
@@ -195,15 +195,15 @@ test('a tenant that is spelled a little otherwise is another one', async () => {
     theirs.replaceAll('-', ''),
     `${theirs}%`,
   ]) {
-    const { body } = await door.ask({ type: 'load', model: 'tasks', id: 'task-theirs' }, org(other))
+    const { body } = await endpoint.ask({ type: 'load', model: 'tasks', id: 'task-theirs' }, org(other))
     expect(body.row ?? null).toBeNull()
-    expect((await door.ask({ type: 'events' }, org(other))).text).not.toContain('SECRET')
+    expect((await endpoint.ask({ type: 'events' }, org(other))).text).not.toContain('SECRET')
   }
 })
 
 describe('lists, feed and ledger', () => {
   test('hold rows of one’s own and of nobody, also where a relation leads to others', async () => {
-    door.forget()
+    endpoint.forget()
     for (const model of tracker.models.keys()) {
       const related = [...(tracker.models.get(model)?.relations.keys() ?? [])]
       expect((await ask({ type: 'list', model, query: { related } })).status).toBe(200)
@@ -216,7 +216,7 @@ describe('lists, feed and ledger', () => {
     expect(body.rows[0].tasks.map(({ id }: { id: string }) => id)).toEqual(['task-mine'])
     const feed = await ask({ type: 'events', limit: 1000 })
     expect(feed.body.events.map(({ entityId }: { entityId: string }) => entityId)).toContain('shared')
-    expect(door.said.join()).not.toMatch(new RegExp(`SECRET|31337|their|${theirs}`))
+    expect(endpoint.said.join()).not.toMatch(new RegExp(`SECRET|31337|their|${theirs}`))
   })
 
   test('a key that another tenant has used is free: no replay, no conflict', async () => {
@@ -237,7 +237,7 @@ describe('lists, feed and ledger', () => {
     const feed = (await ask({ type: 'events', limit: 1 })).body.nextCursor
     for (const request of [list(nextCursor), { type: 'events', cursor: feed }]) {
       for (const scope of [org(theirs), ...(request.type === 'events' ? [null] : [])]) {
-        const { status, body } = await door.ask(request, scope)
+        const { status, body } = await endpoint.ask(request, scope)
         expect([status, body.error]).toEqual([400, 'cursor_invalid'])
       }
     }

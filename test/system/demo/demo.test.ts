@@ -66,7 +66,7 @@ for (const [what, args] of [
 }
 
 test('a step that does not do what it says ends the demo with its name and exit code 1', async () => {
-  // A door that lets the tampered request in: whatever was refused with 401 comes back as an accepted commit.
+  // An endpoint that lets the tampered request in: whatever was refused with 401 comes back as an accepted commit.
   const lenient = `const real = globalThis.fetch
     globalThis.fetch = async (...given) => {
       const response = await real(...given)

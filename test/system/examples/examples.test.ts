@@ -75,11 +75,11 @@ test('hono-pglite: commits, replays, refuses a stale decision, and tells what ch
 test('custom-handlers: keep the promises of a commit without an adapter', async () => {
   database = await freshDatabase()
   const source = await start('custom-handlers', { DATABASE_URL: database.url })
-  const commit = create('tickets', 't1', { subject: 'The door sticks' })
+  const commit = create('tickets', 't1', { subject: 'The endpoint sticks' })
   const twins = await Promise.all(Array.from({ length: 8 }, () => source.commit(commit)))
   expect(new Set(twins.map(({ rows, stamps }) => JSON.stringify([rows, stamps]))).size).toBe(1)
   expect((await source.list('tickets')).rows).toEqual([
-    { id: 't1', subject: 'The door sticks', state: 'open' },
+    { id: 't1', subject: 'The endpoint sticks', state: 'open' },
   ])
 
   const { stamps } = await source.list('tickets')

@@ -3,20 +3,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { PosternError } from '../../../src/index.ts'
 import { fingerprintOf } from '../../../src/testing/fingerprint.ts'
-import { fixture } from '../../../src/testing/index.ts'
+import { fixture, TestingError } from '../../../src/testing/index.ts'
 import { namesOf } from '../../../src/testing/names.ts'
 import { blocksOf } from '../../docs/markdown.ts'
 import { majors } from '../../support/postgres-source.ts'
 import { declare, ids, org, populate, schema, sealedShop, serverUrl, shop } from './shop.ts'
 
-async function refusal(work: Promise<unknown>): Promise<PosternError> {
+async function refusal(work: Promise<unknown>): Promise<TestingError> {
   const error = await work.then(
     () => expect.fail('expected a refusal'),
     (reason: unknown) => reason,
   )
-  if (!(error instanceof PosternError)) throw error
+  if (!(error instanceof TestingError)) throw error
   return error
 }
 

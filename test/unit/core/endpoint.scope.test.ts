@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
 import type { AuthorizeContext, EndpointOptions } from '../../../src/index.ts'
-import { createEndpoint, defineSchema, field, model, PosternError, Rejection, z } from '../../../src/index.ts'
+import { createEndpoint, defineSchema, field, model, Rejection, z } from '../../../src/index.ts'
 import { ask, org, schema, signingKey } from '../../support/source.ts'
 
 const rows = {
@@ -309,11 +309,11 @@ describe('scope.mode', () => {
     const pick: EndpointOptions['adapter'] = ({ scope, request }) => {
       expect(request?.headers.get('webhook-id')).toMatch(/^msg_/)
       if (scope.mode === 'sandbox') return sandbox
-      throw new PosternError('test_session_invalid')
+      throw new Rejection('no_sandbox', 'There is none.', { status: 401 })
     }
     expect(await nameUnder({ adapters: { live, sandbox: pick } }, 'sandbox')).toBe('sandbox')
     expect(await nameUnder({ adapter: pick }, 'sandbox')).toBe('sandbox')
-    expect(await nameUnder({ adapter: pick })).toBe('test_session_invalid')
+    expect(await nameUnder({ adapter: pick })).toBe('no_sandbox')
   })
 
   test('a mistyped mode never reaches the live store', async () => {

@@ -1,5 +1,5 @@
 // What the endpoint costs without a database: a signed commit of 1 KB, step by step; and what each entry weighs.
-// npm run bench -- --door
+// npm run bench -- --endpoint
 import { execFileSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
@@ -33,7 +33,7 @@ function bodyOf(bytes: number): string {
   }
   const body = {
     type: 'commit',
-    correlationId: 'bench-door-0000000001',
+    correlationId: 'bench-endp-0000000001',
     scope: { organizationId: TENANT, participantId: 'agent_1', participantKind: 'agent' },
     operations: [operation],
   }
@@ -41,14 +41,14 @@ function bodyOf(bytes: number): string {
   return JSON.stringify(body)
 }
 
-export interface DoorStep {
+export interface EndpointStep {
   readonly name: string
   readonly medianMicros: number
   readonly p99Micros: number
 }
 
 /** Each step alone, then all of them behind the handler, with an adapter that answers at once. */
-export async function measureDoor(timeMs: number): Promise<DoorStep[]> {
+export async function measureEndpoint(timeMs: number): Promise<EndpointStep[]> {
   const text = bodyOf(1024)
   const bytes = new TextEncoder().encode(text)
   const given = { ...(await createSigner(KEY)(text)) }
@@ -78,7 +78,7 @@ export async function measureDoor(timeMs: number): Promise<DoorStep[]> {
     .add('validate', () => void prepareWork(shape, requestContext, limits))
     .add('respond', () => void respond(answer, false))
     .add('a Request made and its body read', () => request().arrayBuffer())
-    .add('the whole door', async () => (await endpoint.fetch(request())).text())
+    .add('the whole endpoint', async () => (await endpoint.fetch(request())).text())
   await bench.run()
   return bench.tasks.map(({ name, result }) => {
     if (!('latency' in result)) throw new Error(`${name} did not run`)
