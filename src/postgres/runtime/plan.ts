@@ -137,7 +137,8 @@ function own(operations: readonly Operation[], rels: Rels): Record<string, strin
   for (const operation of operations) {
     if (operation.id === null) continue
     const rel = rels(operation)
-    rows[rel] = [...(rows[rel] ?? []), operation.id]
+    rows[rel] ??= []
+    rows[rel].push(operation.id)
   }
   return rows
 }
