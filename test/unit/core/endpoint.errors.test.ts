@@ -127,7 +127,7 @@ test('more requests than may be under way are told to come back, and the places 
     finish = resolve
   })
   const adapter = { ...memory, load: () => held.then(() => '{"row":null,"stamp":0}') }
-  const endpoint = make({ adapter, limits: { inFlight: 2 } })
+  const endpoint = make({ adapter, limits: { inFlight: 2, queueMs: 50 } })
   const waiting = [ask(endpoint, load), ask(endpoint, load)]
   await vi.waitUntil(() => endpoint.metrics().inFlight === 2)
   const refused = await ask(endpoint, load)

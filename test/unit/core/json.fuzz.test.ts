@@ -4,7 +4,7 @@ import { PosternError } from '../../../src/core/errors.ts'
 import { decodeJson, type JsonFault } from '../../../src/core/protocol/json.ts'
 
 const FORBIDDEN = ['__proto__', 'constructor', 'prototype']
-const SECONDS = Number(process.env.POSTERN_FUZZ_SECONDS ?? 4)
+const SECONDS = Number(process.env.POSTERN_FUZZ_SECONDS ?? 2)
 
 /** Everything that is wrong with a text, found another way: slow, recursive, over parsed pieces. */
 function faultsOf(text: string): Set<JsonFault> {
