@@ -54,6 +54,15 @@ const MAX_TEXT = 2_000
  * request: errors of a `fetch` of one's own do, with every header, and `console.log` prints all of it.
  */
 export function harmless(error: unknown, secrets: readonly string[], depth = 0): Error {
+  try {
+    return copyOf(error, secrets, depth)
+  } catch {
+    // a proxy, or an object whose members throw when they are read
+    return new Error('something that cannot be read was thrown')
+  }
+}
+
+function copyOf(error: unknown, secrets: readonly string[], depth: number): Error {
   const clean = (text: unknown): string => {
     let safe = String(text).slice(0, MAX_TEXT)
     for (const secret of secrets) safe = safe.replaceAll(secret, '***')

@@ -1,4 +1,5 @@
 import pRetry from 'p-retry'
+import { isInstance } from '../core/callback.ts'
 import { messageId } from '../core/signature/sign.ts'
 import { type Answer, type Check, readAnswer } from './answer.ts'
 import { encodeRequest } from './encode.ts'
@@ -33,7 +34,7 @@ export function createSend(settings: Settings): Send {
     const timeout = AbortSignal.timeout(timeoutMs)
     const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout])
     const failure = (error: unknown, of: (error: unknown) => unknown): unknown => {
-      if (error instanceof ClientError) return error
+      if (isInstance(error, ClientError)) return error
       if (signal?.aborted) return signal.reason
       return timeout.aborted
         ? new ClientError('timeout', `No answer of ${address} within ${timeoutMs} ms.`, { retryable: true })
@@ -91,7 +92,7 @@ async function signed(settings: Settings, text: string, id: string): Promise<Rec
     signature = await settings.sign(text, { id })
   } catch (error) {
     // A key that cannot be used: a sentence that names the fault. It would be the same the next time.
-    if (error instanceof TypeError && error.message.startsWith('The signing key')) throw error
+    if (isInstance(error, TypeError) && error.message.startsWith('The signing key')) throw error
     throw new ClientError('invalid_request', 'Not sent: `sign` failed.', {
       retryable: false,
       cause: harmless(error, settings.secrets),

@@ -83,12 +83,12 @@ function bounded<T>(
  * The clock of an application's option, in milliseconds since 1970. What is no time would judge every comparison false,
  * and a promise in its place would reject with nobody there.
  *
- * @throws PosternError `source_adapter_misconfigured`, when it is called, for what is no number
+ * @throws PosternError `source_adapter_misconfigured`, when it is called, for what is not a number, and when it throws
  */
 export const clockOf =
   (option: string, now: () => number): (() => number) =>
   () => {
-    const ms: unknown = now()
+    const ms: unknown = read(option, now)
     if (typeof ms === 'number' && Number.isFinite(ms)) return ms
     throw wrongClock(option, ms, 'milliseconds since 1970')
   }
@@ -97,15 +97,32 @@ export const clockOf =
 export const dateClockOf =
   (option: string, now: () => Date): (() => Date) =>
   () => {
-    const date: unknown = now()
-    if (date instanceof Date && !Number.isNaN(date.getTime())) return date
+    const date: unknown = read(option, now)
+    if (isInstance(date, Date) && !Number.isNaN(date.getTime())) return date
     throw wrongClock(option, date, 'a Date')
   }
+
+function read(option: string, now: () => unknown): unknown {
+  try {
+    return now()
+  } catch (cause) {
+    throw new PosternError('source_adapter_misconfigured', `The option \`${option}\` threw.`, { cause })
+  }
+}
 
 function wrongClock(option: string, given: unknown, expected: string): PosternError {
   notify(option, () => given)
   const message = `The option \`${option}\` must give ${expected}, not ${typeName(given)}.`
   return new PosternError('source_adapter_misconfigured', message)
+}
+
+/** Whether something that was thrown is of this class: `instanceof` runs code of a proxy, which may throw. */
+export function isInstance<T>(value: unknown, of: abstract new (...given: never[]) => T): value is T {
+  try {
+    return value instanceof of
+  } catch {
+    return false
+  }
 }
 
 /** A text for anything that was thrown, also for what has none. */

@@ -1,4 +1,5 @@
 import type { Adapter, Condition, ListRequest, Operation, RequestContext, StoreKinds } from '../adapter.ts'
+import { isRecord, notify, typeName } from '../callback.ts'
 import { issuesError, PosternError } from '../errors.ts'
 import type { Field, Model, Schema } from '../schema/define.ts'
 import { canonicalKey, keyText } from '../schema/key.ts'
@@ -17,7 +18,21 @@ import type { Work } from './work.ts'
  * @param tx the transaction that the request joins, for an adapter that has to ask the store
  */
 export async function kindsOf(adapter: Adapter, tx: unknown): Promise<StoreKinds> {
-  return (await adapter.kinds?.(tx)) ?? { tenant: tenantKind(adapter.schema), field: (_, field) => field }
+  const own = await adapter.kinds?.(tx)
+  if (own === undefined || own === null) {
+    return { tenant: tenantKind(adapter.schema), field: (_, field) => field }
+  }
+  return { tenant: own.tenant, field: (model, field) => checkedKind(own.field(model, field)) }
+}
+
+/** An adapter by hand may give anything. */
+function checkedKind(given: KindInfo): KindInfo {
+  if (isRecord(given) && typeof given.kind === 'string') return given
+  notify('kinds', () => given)
+  throw new PosternError(
+    'source_adapter_misconfigured',
+    `\`kinds\` of this adapter must give \`{ kind }\` for a field, not ${typeName(given)}.`,
+  )
 }
 
 function tenantKind({ models }: Pick<Schema, 'models'>): StoreKinds['tenant'] {

@@ -1,5 +1,5 @@
 import type { CommitAnswer, RequestContext, Scope } from '../adapter.ts'
-import { clockOf, settled } from '../callback.ts'
+import { settled } from '../callback.ts'
 import { PosternError } from '../errors.ts'
 import { encodeJson } from '../protocol/encode.ts'
 import { decodeJson } from '../protocol/json.ts'
@@ -132,7 +132,7 @@ export function createEndpoint<S extends Schema, Auth = unknown, Tx = unknown>(
       allTenants = false,
     } = await verifyRequest(ring, request.headers, bytes, {
       toleranceSeconds: limits.toleranceSeconds,
-      now: options.now && clockOf('now', options.now),
+      now: options.now,
       endpoint: options.url,
     })
     if (keyId !== undefined) noteUse(keyId)
@@ -160,7 +160,7 @@ export function createEndpoint<S extends Schema, Auth = unknown, Tx = unknown>(
     trace.tenant = tenant
     trace.work = work
     const visitor = { tenant, keyId, type: work.type }
-    if (options.rateLimit) await countRequest(options.rateLimit, visitor)
+    if (options.rateLimit) await countRequest(options.rateLimit, visitor, timeoutMs)
     const leave = await gate.enter(visitor)
     try {
       const granted = await authorized(options, { ...scoped, adapter, work }, timeoutMs)

@@ -1,4 +1,5 @@
 import type { CommitAnswer, Scope } from '../adapter.ts'
+import { isInstance } from '../callback.ts'
 import { PosternError, Rejection } from '../errors.ts'
 import type { ChangeEvent } from '../rules/event.ts'
 import type { StaleReport } from '../rules/staleness.ts'
@@ -118,6 +119,6 @@ export function createLocal<S extends Schema, Tx>(ask: Ask, ofEndpoint: Scope): 
 
 /** What a caller in this process is thrown: the two classes that say what happened, and anything else as their cause. */
 export function thrownLocally(error: unknown): Error {
-  if (error instanceof PosternError || error instanceof Rejection) return error
+  if (isInstance(error, PosternError) || isInstance(error, Rejection)) return error
   return new PosternError('internal_error', undefined, { cause: error })
 }

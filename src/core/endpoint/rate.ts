@@ -1,3 +1,4 @@
+import { settled } from '../callback.ts'
 import { PosternError } from '../errors.ts'
 
 /**
@@ -25,20 +26,34 @@ export interface RateLimits {
 export async function countRequest(
   { tenant, key }: RateLimits,
   caller: { readonly tenant: string | null; readonly keyId: string | undefined },
+  timeoutMs: number,
 ): Promise<void> {
-  await Promise.all([tenant && consume(tenant, caller.tenant ?? ''), key && consume(key, caller.keyId ?? '')])
+  await Promise.all([
+    tenant && consume(tenant, caller.tenant ?? '', timeoutMs),
+    key && consume(key, caller.keyId ?? '', timeoutMs),
+  ])
 }
 
-async function consume(limiter: RateLimiter, caller: string): Promise<void> {
+async function consume(limiter: RateLimiter, caller: string, timeoutMs: number): Promise<void> {
   try {
-    await limiter.consume(caller, 1)
+    await settled('rateLimit', () => limiter.consume(caller, 1), timeoutMs)
   } catch (reason) {
-    const { msBeforeNext } = (reason ?? {}) as { msBeforeNext?: unknown }
-    if (typeof msBeforeNext !== 'number' || Number.isNaN(msBeforeNext)) {
+    const msBeforeNext = waitOf(reason)
+    if (msBeforeNext === undefined) {
       throw new PosternError('source_unavailable', 'The rate limiter cannot be reached.', { cause: reason })
     }
     throw new PosternError('rate_limited', undefined, {
       retryAfter: Math.max(1, Math.ceil(msBeforeNext / 1000)),
     })
+  }
+}
+
+/** What a limiter that refuses says: anything may have been thrown. */
+function waitOf(reason: unknown): number | undefined {
+  try {
+    const { msBeforeNext } = reason as { msBeforeNext?: unknown }
+    return typeof msBeforeNext === 'number' && !Number.isNaN(msBeforeNext) ? msBeforeNext : undefined
+  } catch {
+    return undefined
   }
 }

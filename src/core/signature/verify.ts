@@ -1,3 +1,4 @@
+import { clockOf } from '../callback.ts'
 import { PosternError } from '../errors.ts'
 import { readEnvelope, type SignatureEntry, type SignedContent, signedContent } from './envelope.ts'
 import {
@@ -71,7 +72,7 @@ export async function verifyRequest(
   options: VerifyOptions = {},
 ): Promise<VerifiedRequest> {
   const { id, timestamp, signatures } = readEnvelope(headers)
-  const now = (options.now ?? Date.now)()
+  const now = options.now === undefined ? Date.now() : clockOf('now', options.now)()
   const skew = Math.abs(Math.floor(now / 1000) - timestamp)
   // The negation matters: a clock or tolerance that is not a number must refuse, not accept.
   if (!(skew <= (options.toleranceSeconds ?? DEFAULT_TOLERANCE_SECONDS))) {

@@ -19,7 +19,7 @@ const trap = new Proxy(() => {}, {
   apply: boom,
 })
 
-const failures: Misdeed[] = [
+export const failures: readonly Misdeed[] = [
   { name: 'throws an error', does: boom },
   {
     name: 'throws what has no text',

@@ -4,7 +4,9 @@ import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
 import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { createClient } from '../../../src/client/index.ts'
 import type { EndpointOptions } from '../../../src/core/endpoint/options.ts'
+import { createKeyRing } from '../../../src/core/signature/keys.ts'
 import { createSigner } from '../../../src/core/signature/sign.ts'
+import { verifyRequest } from '../../../src/core/signature/verify.ts'
 import { createEndpoint, storeAdapter } from '../../../src/index.ts'
 import { createRelay, httpSink, RelayHalted, type RelayOptions, relaysOf } from '../../../src/relay/index.ts'
 import { org, schema, signedRequest, signingKey } from '../../support/source.ts'
@@ -71,7 +73,7 @@ const byHand =
     )
 
 const ofAdapter =
-  (member: 'load' | 'list' | 'commit' | 'events'): Try =>
+  (member: 'load' | 'list' | 'commit' | 'events' | 'kinds'): Try =>
   (callback) =>
     asked({ adapter: { ...memoryAdapter(schema), [member]: callback } as never }, ...all())
 
@@ -180,8 +182,50 @@ export function tries(pool: pg.Pool): Readonly<Record<string, Try>> {
     'Adapter.list': ofAdapter('list'),
     'Adapter.commit': ofAdapter('commit'),
     'Adapter.events': ofAdapter('events'),
-    'ClientOptions.fetch': (fetch) => called({ fetch }),
-    'ClientOptions.sign': (sign) =>
+    'Adapter.kinds': ofAdapter('kinds'),
+    'Adapter.commitWithin': (commitWithin) =>
+      createEndpoint({
+        adapter: { ...memoryAdapter(schema), commitWithin } as never,
+        signingKey,
+        limits,
+      })
+        .local(org)
+        .commit(
+          {
+            idempotencyKey: `k${next()}`,
+            operations: [{ type: 'DELETE', model: 'tasks', id: 't1' }],
+          } as never,
+          { tx: {} },
+        )
+        .then(
+          () => {},
+          (error: unknown) => {
+            if ((error as Error)?.name !== 'PosternError')
+              throw new Error(`not a PosternError: ${(error as Error)?.name}`)
+          },
+        ),
+    'StoreKinds.field': (field) =>
+      asked(
+        { adapter: { ...memoryAdapter(schema), kinds: async () => ({ tenant: undefined, field }) } as never },
+        ...all(),
+      ),
+    'RateLimiter.consume': async (consume) => {
+      await asked({ rateLimit: { tenant: { consume } } } as never, ...all())
+      await asked({ rateLimit: { key: { consume } } } as never, load)
+    },
+    'VerifyOptions.now': async (now) => {
+      const request = await signedRequest(load)
+      const bytes = new Uint8Array(await request.arrayBuffer())
+      const options = { toleranceSeconds: 300, now: now as never }
+      await verifyRequest(createKeyRing(signingKey), request.headers, bytes, options).catch(
+        (error: unknown) => {
+          if ((error as Error)?.name !== 'PosternError')
+            throw new Error(`not a PosternError: ${(error as Error)?.name}`)
+        },
+      )
+    },
+    'CommonOptions.fetch': (fetch) => called({ fetch }),
+    'ClientWithSigner.sign': (sign) =>
       called({ signingKey: undefined, sign, fetch: async () => Response.json({ row: null, stamp: 0 }) }),
     'CommitHooks.beforeCommit': (beforeCommit) => onPostgres({ hooks: { beforeCommit } }, note()),
     'CommitHooks.afterCommit': (afterCommit) => onPostgres({ hooks: { afterCommit } }, note()),
@@ -248,7 +292,8 @@ export const excused: Readonly<Record<string, RegExp>> = {
     /^(?:Drizzle|Kysely|Prisma|Pg|Pglite|PostgresJs|PostgresConnection|PostgresSession)\w*\./,
   'the conformance suite and fixtures: what a test throws, or waits for, fails that test':
     /^(?:ConformanceOptions|ConsoleOptions|Driver|PausePoint|Probe|ProbeConnection|RunHooks|Runner|Stranger|EffectsOptions|FixtureAdapterOptions|FixtureOptions|TestSessionsOptions|Answer)\./,
-  'made by this package, and only handed back': /^(?:MemoryAdapter|MemoryInspection|DeliveryContext)\./,
+  'made by this package, and only handed back':
+    /^(?:MemoryAdapter|MemoryInspection|DeliveryContext|PreparedKey)\./,
   'a clock for tests of a relay, which are to see what it does': /^Clock\./,
   'tried with a server, in the tests of the NATS sink': /^NatsSinkOptions\./,
 }

@@ -44,7 +44,6 @@ function planOf(...given: readonly Given[]) {
       type,
       id,
       input,
-      // biome-ignore lint/style/noNonNullAssertion: the models are those above
       model: schema.models.get(name)!,
       readAt: null,
       onStale: 'reject',
