@@ -54,11 +54,14 @@ process.exitCode = faults === 0 && report.kills === kills ? 0 : 1
 
 const storms = Number(values.storms)
 if (storms > 0 && noNats === undefined && !process.env.NATS_URL) {
-  const other = await startPostgres()
-  cleanup.defer(() => other.stop())
-  const storm = await runStorms(other.url, storms)
-  if (storm.lost + storm.disordered > 0) process.exitCode = 1
-  console.log(
-    `relay storms: two relays on one stream, ${storm.events} events, ${storm.lost} lost, ${storm.disordered} out of order`,
-  )
+  for (const size of [1, 3]) {
+    const other = await startPostgres()
+    cleanup.defer(() => other.stop())
+    const storm = await runStorms(other.url, storms, size)
+    if (storm.lost + storm.disordered > 0) process.exitCode = 1
+    const where = size === 1 ? 'one server' : `a cluster of ${size}`
+    console.log(
+      `relay storms on ${where}: two relays on one stream, ${storm.events} events, ${storm.lost} lost, ${storm.disordered} out of order`,
+    )
+  }
 }

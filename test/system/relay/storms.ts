@@ -1,8 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
@@ -11,7 +6,7 @@ import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { createRelay, DeliveryError, relaysOf, type Sink } from '../../../src/relay/index.ts'
 import { natsSink } from '../../../src/relay/nats.ts'
 import { caller } from '../../support/caller.ts'
-import { freePort } from '../../support/port.ts'
+import { startBroker } from './broker.ts'
 import { notes, noteTables } from './schema.ts'
 
 const ROWS = 20
@@ -25,26 +20,21 @@ export interface StormReport {
 }
 
 /**
- * Two relays publish one log to one stream while the broker is killed and started again; a row that is refused becomes
+ * Two relays publish one log to one stream while the broker, one server or a cluster, is killed and started again; a row that is refused becomes
  * dead letters, which are sent again; then the stream is purged and both relays are reset, within its duplicate window.
  */
-export async function runStorms(database: string, commits: number): Promise<StormReport> {
+export async function runStorms(database: string, commits: number, size: number): Promise<StormReport> {
   await using cleanup = new AsyncDisposableStack()
-  const directory = mkdtempSync(join(tmpdir(), 'postern-storm-'))
-  cleanup.defer(() => rmSync(directory, { recursive: true, force: true }))
-  const port = await freePort()
-  let server = start(port, directory)
-  cleanup.defer(() => end(server))
-  const servers = `nats://127.0.0.1:${port}`
+  const broker = cleanup.use(await startBroker(size))
   const connection = await connect({
-    servers,
+    servers: [...broker.servers],
     maxReconnectAttempts: -1,
     reconnectTimeWait: 50,
     waitOnFirstConnect: true,
   })
   cleanup.defer(() => connection.close())
   const manager = await retried(() => jetstreamManager(connection))
-  await retried(() => manager.streams.add({ name: 'storm', subjects: ['storm.>'] }))
+  await retried(() => manager.streams.add({ name: 'storm', subjects: ['storm.>'], num_replicas: size }))
 
   const pool = new pg.Pool({ connectionString: database, max: 8 })
   pool.on('error', () => {})
@@ -93,8 +83,9 @@ export async function runStorms(database: string, commits: number): Promise<Stor
     expected.add(`c${n}:0@org_1`)
     // twice while they deliver
     if (n === Math.floor(commits / 3) || n === Math.floor((commits * 2) / 3)) {
-      await end(server)
-      server = start(port, directory)
+      // of a cluster the one that answers for the stream
+      const { cluster } = await retried(() => manager.streams.info('storm'))
+      await broker.restart(size === 1 ? 'n0' : (cluster?.leader ?? 'n0'))
     }
   }
   const caughtUp = async (): Promise<boolean> =>
@@ -140,19 +131,6 @@ export async function runStorms(database: string, commits: number): Promise<Stor
     const lost = NAMES.flatMap((name) => [...expected].filter((id) => !seen.has(`${name} ${id}`)))
     return { lost: lost.length, disordered }
   }
-}
-
-function start(port: number, directory: string): ChildProcess {
-  return spawn('nats-server', ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', directory], {
-    stdio: 'ignore',
-  })
-}
-
-async function end(server: ChildProcess): Promise<void> {
-  if (server.exitCode !== null || server.signalCode !== null) return
-  const exited = once(server, 'exit')
-  server.kill('SIGKILL')
-  await exited
 }
 
 async function retried<T>(work: () => Promise<T>): Promise<T> {
