@@ -1,0 +1,4 @@
+import { toNextRoute } from 'postern/next'
+import { endpoint } from '../../endpoint'
+
+export const { POST } = toNextRoute(endpoint)
