@@ -21,6 +21,9 @@ create table conformance_rules (
 create table conformance_entries (id text primary key, organization_id text not null, line text not null) strict;
 create table conformance_counters (id integer primary key, organization_id text not null, value integer not null) strict;
 create table conformance_watched (id text primary key, organization_id text not null, title text not null) strict;
+create table conformance_links (
+  id text primary key, organization_id text not null, item_id text, part_id text, shared_id text, link_id text
+) strict;
 create table conformance_gated (
   id text primary key, organization_id text not null, title text not null, value integer not null, note text
 ) strict;

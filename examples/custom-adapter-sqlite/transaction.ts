@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
-import {
-  type Field,
-  type LedgerEntry,
-  type LogEntry,
-  type Model,
-  type Operation,
-  PosternError,
-  type RowValue,
-  type Schema,
-  type StoreTransaction,
-  type Target,
+import type {
+  Field,
+  LedgerEntry,
+  LogEntry,
+  Model,
+  Operation,
+  RowValue,
+  Schema,
+  StoreTransaction,
+  Target,
 } from 'postern'
 import { objectionOf } from './errors.ts'
 import { Log } from './log.ts'
@@ -59,6 +58,10 @@ export class SqliteTransaction implements StoreTransaction {
     return targets.map((target) => readRow(this.#db, this.#schema, tenant, target))
   }
 
+  async keep(tenant: string | null, targets: readonly Target[]): Promise<boolean[]> {
+    return targets.map((target) => readRow(this.#db, this.#schema, tenant, target) !== null)
+  }
+
   async changesSince(tenant: string | null, target: Target, position: number): Promise<LogEntry[]> {
     return this.#log.changesSince(tenant, target, position)
   }
@@ -77,7 +80,6 @@ export class SqliteTransaction implements StoreTransaction {
 
   async apply(tenant: string | null, operation: Operation): Promise<RowValue | null> {
     const { model } = operation
-    this.#checkParent(tenant, operation)
     const { text, values } =
       operation.type === 'CREATE' ? this.#insert(tenant, operation) : this.#change(tenant, operation)
     try {
@@ -135,17 +137,6 @@ export class SqliteTransaction implements StoreTransaction {
       if (Object.hasOwn(input, field.name)) yield [field, input[field.name]]
       else if (field.touch) yield [field, this.#now]
     }
-  }
-
-  /** A parent of another tenant is no parent, and the answer must not tell the two apart. */
-  #checkParent(tenant: string | null, { model, type, input }: Operation): void {
-    const { policy } = model
-    if (policy.by !== 'parent' || (type !== 'CREATE' && !Object.hasOwn(input, policy.fk))) return
-    const parent = this.#schema.models.get(policy.parent) as Model
-    const id = input[policy.fk]
-    if (id != null && readRow(this.#db, this.#schema, tenant, { model: parent, id: String(id) }) !== null)
-      return
-    throw new PosternError('entity_not_found', undefined, { details: { model: parent.name } })
   }
 }
 

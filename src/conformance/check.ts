@@ -31,6 +31,7 @@ export type ConformanceModel =
   | 'counters'
   | 'watched'
   | 'gated'
+  | 'links'
 
 /** What a check is run with. Ids, keys and tenants are its own: no check sees the rows of another. */
 export interface CheckContext {

@@ -100,6 +100,23 @@ export const conformanceSchema = defineSchema({
     table: 'conformance_watched',
     capture: true,
   }),
+  /** References to rows of each policy, behind which the store has no foreign keys. */
+  links: model({
+    fields: {
+      itemId: z.string().optional(),
+      partId: z.string().optional(),
+      sharedId: z.string().optional(),
+      linkId: z.string().optional(),
+    },
+    relations: {
+      item: relation.belongsTo('items', 'itemId'),
+      part: relation.belongsTo('parts', 'partId'),
+      shared: relation.belongsTo('shared', 'sharedId'),
+      link: relation.belongsTo('links', 'linkId'),
+    },
+    mutable: true,
+    table: 'conformance_links',
+  }),
   /** Commits that touch it can be held at their very end, see `PausePoint`. */
   gated: model({
     fields: { title: z.string(), value: z.int32().default(0), note: z.string().optional() },

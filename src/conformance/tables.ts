@@ -78,6 +78,15 @@ export const conformanceTables: readonly string[] = [
   organization_id text not null,
   title text not null
 )`,
+  // without foreign keys: what is promised of references must not depend on them
+  `create table conformance_links (
+  id text primary key default gen_random_uuid()::text,
+  organization_id text not null,
+  item_id text,
+  part_id text,
+  shared_id text,
+  link_id text
+)`,
   `create table conformance_gated (
   id text primary key default gen_random_uuid()::text,
   organization_id text not null,

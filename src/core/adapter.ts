@@ -242,6 +242,11 @@ export interface StoreTransaction {
    * What was read before the lock was granted is not to be trusted: read again under it.
    */
   lock(tenant: string | null, targets: readonly Target[]): Promise<readonly (RowValue | null)[]>
+  /**
+   * Keeps each of the rows from being deleted until the end of the transaction (`for key share` in Postgres), and says
+   * whether this tenant has it. Asked of the rows that an operation refers to, just before it is applied.
+   */
+  keep(tenant: string | null, targets: readonly Target[]): Promise<readonly boolean[]>
   /** The log's entries of one row (of this tenant) after `position`, oldest first; read after `lock`. */
   changesSince(tenant: string | null, target: Target, position: number): Promise<readonly LogEntry[]>
   /** The highest position given to anyone so far; a `readAt` above it is from another world. */

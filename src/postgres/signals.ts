@@ -58,7 +58,7 @@ export const states = {
   forbidden: 'PN403',
   /** Compiled functions: the row is gone through an earlier operation of the commit. */
   missing: 'PN404',
-  /** Compiled functions: the parent is not there for this tenant. */
+  /** Compiled functions: a row that is referred to is not there for this tenant. */
   parent: 'PN405',
   /** Compiled functions: a trigger or rule of the application's kept the write from happening. */
   suppressed: 'PN409',

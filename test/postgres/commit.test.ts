@@ -237,8 +237,8 @@ describe.each(majors)('Postgres %i: a commit', (major) => {
       id,
       input: { title: 't', projectId: n === 499 ? 'no-such-project' : null },
     }))
-    const error = await refused(open.commit(creates, { key }), 'foreign_key_violation')
-    expect(error.details).toMatchObject({ index: 499, model: 'tasks', constraint: 'tasks_project_id_fkey' })
+    const error = await refused(open.commit(creates, { key }), 'entity_not_found')
+    expect(error.details).toEqual({ operations: [{ index: 499, model: 'projects' }] })
     expect(await traces(open)).toEqual(before)
     expect(await open.sql('select from tasks where id = any($1)', [ids])).toHaveLength(0)
     expect((await open.commit(creates.slice(0, 3), { key })).replayed).toBe(false)

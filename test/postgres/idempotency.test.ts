@@ -88,7 +88,7 @@ describe.each(majors)('Postgres %i: one key, one change', (major) => {
     const update = (more: object) => ({ type: 'UPDATE' as const, model: 'tasks', id, input: {}, ...more })
     await refused(open.commit(update({ input: { title: 'x' }, readAt: 0 }), { key }), 'stale_context')
     await refused(open.commit(update({ id: 'missing', input: { title: 'x' } }), { key }), 'entity_not_found')
-    await refused(open.commit(update({ input: { projectId: 'none' } }), { key }), 'foreign_key_violation')
+    await refused(open.commit(update({ input: { projectId: 'none' } }), { key }), 'entity_not_found')
     await refused(open.commit(update({ input: { estimate: '1.234' } }), { key }), 'source_commit_invalid')
     expect((await open.commit(update({ input: { title: 'at last' } }), { key })).replayed).toBe(false)
   })

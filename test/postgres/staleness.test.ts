@@ -350,7 +350,7 @@ describe.each(majors)('Postgres %i: a decision made on old state', (major) => {
       open.commit([update(id, { title: 'x' }), update('missing', { title: 'x' })]),
       'entity_not_found',
     )
-    await refused(open.commit([update(id, { projectId: 'none' })]), 'foreign_key_violation')
+    await refused(open.commit([update(id, { projectId: 'none' })]), 'entity_not_found')
     expect((await open.commit(update(id, { title: 'y' }, { readAt: stamp }))).rows[0]).toMatchObject({
       title: 'y',
     })

@@ -15,7 +15,7 @@ const isEqual = (field: Field, one: unknown, other: unknown): boolean =>
 export interface ConstraintOptions {
   /** Unique keys by model: a field's name, or an array of names that are unique together. Nulls never collide. */
   readonly unique?: Readonly<Record<string, readonly (string | readonly string[])[]>> | undefined
-  /** Foreign keys by model: field name to the model whose primary key it holds. A delete of what is referenced is refused. */
+  /** Foreign keys by model: field name to the model whose primary key it holds. A delete of what is referenced is refused. The parents of policies are always referenced. */
   readonly references?: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined
 }
 
@@ -50,13 +50,21 @@ export class Constraints {
       }
     }
     for (const [name, keys] of Object.entries(options.references ?? {})) {
-      const model = tables.model(name)
-      for (const [fieldName, other] of Object.entries(keys)) {
-        const field = known(model, fieldName)
-        const constraint = `${model.table.name}_${field.column}_fkey`
-        this.#foreign.push({ model, field, references: tables.model(other), constraint })
-      }
+      for (const [fieldName, other] of Object.entries(keys)) this.#refer(tables.model(name), fieldName, other)
     }
+    for (const model of tables.models()) {
+      const { policy } = model
+      // a row that outlives its parent would belong to the tenant that creates the parent's id again
+      if (policy.by === 'parent') this.#refer(model, policy.fk, policy.parent)
+    }
+  }
+
+  #refer(model: Model, fieldName: string, other: string): void {
+    const field = known(model, fieldName)
+    const references = this.#tables.model(other)
+    if (this.#foreign.some((one) => one.field === field && one.references === references)) return
+    const constraint = `${model.table.name}_${field.column}_fkey`
+    this.#foreign.push({ model, field, references, constraint })
   }
 
   /** Before a create: its primary key must be free, whosever row stands there. */

@@ -9,7 +9,6 @@ import type {
   StoreTransaction,
   Target,
 } from '../../core/adapter.ts'
-import { PosternError } from '../../core/errors.ts'
 import { timestampText } from '../../core/rules/event.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
 import { canonicalValue, keyValue } from '../../core/schema/kind.ts'
@@ -113,6 +112,7 @@ export class MemoryStore implements Store {
     return {
       reserve: async (tenant, key) => this.#reserve(tenant, key, time),
       lock: async (tenant, targets) => targets.map((target) => tables.visible(tenant, target)),
+      keep: async (tenant, targets) => targets.map((target) => tables.visible(tenant, target) !== null),
       changesSince: async (tenant, target, position) =>
         changes.changesSince(tenant, target, position, tables.visible(tenant, target) !== null),
       lastPosition: async () => changes.lastPosition,
@@ -153,8 +153,6 @@ export class MemoryStore implements Store {
       return before
     }
     const row = { ...before, ...changeOf(operation, before, time) }
-    if (model.policy.by === 'parent' && Object.hasOwn(operation.input, model.policy.fk))
-      this.#checkParent(tenant, model, row)
     this.tables.set(target, { row, tenant: model.policy.by === 'column' ? tenant : null }, journal)
     this.#constraints.checkWritten(target, row)
     return row
@@ -169,19 +167,10 @@ export class MemoryStore implements Store {
       else if (Object.hasOwn(input, field.name)) row[field.name] = canonicalValue(field, input[field.name])
       else row[field.name] = field.touch && field.writable ? time : null
     }
-    this.#checkParent(tenant, model, row)
     this.#constraints.checkCreate(target)
     this.tables.set(target, { row, tenant: model.policy.by === 'column' ? tenant : null }, journal)
     this.#constraints.checkWritten(target, row)
     return row
-  }
-
-  /** A parent of another tenant is no parent, and the answer must not tell the two apart. */
-  #checkParent(tenant: string | null, model: Model, row: RowValue): void {
-    if (model.policy.by !== 'parent') return
-    const parent = this.tables.parentOf(model, row)
-    if (parent !== null && this.tables.visible(tenant, parent) !== null) return
-    throw new PosternError('entity_not_found', undefined, { details: { model: model.policy.parent } })
   }
 
   /** What a database's own default would make. */

@@ -29,6 +29,10 @@ export class Tables {
     return model
   }
 
+  models(): Iterable<Model> {
+    return this.#models.values()
+  }
+
   all(model: Model): ReadonlyMap<string, StoredRow> {
     return this.#table(model)
   }

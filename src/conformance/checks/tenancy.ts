@@ -313,4 +313,61 @@ export const tenancyChecks = checks('tenancy', [
       )
     },
   },
+  {
+    id: 'TENANT-15',
+    must: "A reference that the schema declares MUST NOT be set to another tenant's row, and be told as if that one were missing.",
+    models: ['links', 'items', 'parts', 'shared'],
+    async run(context) {
+      const { a, b, id, expect } = context
+      const made = async (source: typeof a) => {
+        const item = await make(context, source, 'items', { title: 'x' })
+        const part = await make(context, source, 'parts', { itemId: item.id, name: 'x' })
+        const link = await make(context, source, 'links', {})
+        return { itemId: item.id, partId: part.id, linkId: link.id }
+      }
+      const [mine, theirs] = [await made(a), await made(b)]
+      const shared = await make(context, b, 'shared', { name: 'x' })
+      const all = { ...mine, sharedId: shared.id }
+      const one = await make(context, a, 'links', all)
+      const missing = id()
+      const fields = [...Object.entries(theirs), ['sharedId', missing] as const]
+      for (const [name, foreign] of fields) {
+        const told: unknown[] = []
+        for (const target of [foreign, missing]) {
+          const operations = [
+            [create('links', id(), { [name]: target })],
+            [update('links', one.id, { [name]: target })],
+            [create('links', id(), all), create('links', id(), { [name]: target })],
+            [update('links', one.id, all), update('links', mine.linkId, { [name]: target })],
+          ]
+          const answers = []
+          for (const several of operations) answers.push(await a.commit(several))
+          for (const answer of answers) {
+            expect.error(answer, 'entity_not_found', `${name} must name a row that the tenant may see`)
+          }
+          told.push(answers.map(withoutRequestId))
+        }
+        expect.equal(told[0], told[1], `${name}: a foreign and a missing row must be answered alike`)
+      }
+      expect.equal((await a.load('links', one.id)).row, one.row, 'and nothing may be changed')
+    },
+  },
+  {
+    id: 'TENANT-16',
+    must: 'A row whose parent is gone MUST NOT come to the tenant that creates the id of the parent again.',
+    models: ['items', 'parts'],
+    async run(context) {
+      const { a, b, expect } = context
+      const parent = await make(context, a, 'items', { title: 'parent' })
+      const child = await make(context, a, 'parts', { itemId: parent.id, name: 'child' })
+      const removed = await a.commit(act('DELETE', 'items', parent.id))
+      if (removed.status !== 200) {
+        expect.error(removed, 'foreign_key_violation', 'a parent that is referred to may be kept')
+        return
+      }
+      ;(await b.commit(create('items', parent.id, { title: 'again' }))).ok()
+      expect.equal((await b.load('parts', child.id)).row, null, "another tenant's child must not be loaded")
+      expect.equal((await b.list('parts')).rows, [], 'and not be listed')
+    },
+  },
 ])

@@ -15,6 +15,7 @@ import { traitsOf } from '../schema/operation.ts'
 import { commitAnswer, rowOf } from './answer.ts'
 import { changedFields } from './compare.ts'
 import { keyScope, timestampText } from './event.ts'
+import { referredBy } from './references.ts'
 import type { StaleReport } from './staleness.ts'
 import { isJudged, judge } from './staleness.ts'
 
@@ -41,6 +42,7 @@ interface Applied {
 export async function commit(
   transaction: StoreTransaction,
   request: CommitRequest,
+  models: ReadonlyMap<string, Model>,
   now: () => Date,
 ): Promise<CommitAnswer> {
   const recorded = await transaction.reserve(request.tenant, request.idempotencyKey)
@@ -49,7 +51,7 @@ export async function commit(
   const rows = await lockRows(transaction, request)
   const held = await judgeAll(transaction, request, rows)
   refuseMissing(request.operations, rows, held)
-  const applied = await applyAll(transaction, request, rows, held)
+  const applied = await applyAll(transaction, request, models, rows, held)
 
   const occurredAt = timestampText(now())
   const entries = applied.map((one) => entryOf(request, one, occurredAt))
@@ -152,6 +154,7 @@ function notFound(operations: readonly Operation[]): PosternError {
 async function applyAll(
   transaction: StoreTransaction,
   { tenant, operations }: CommitRequest,
+  models: ReadonlyMap<string, Model>,
   rows: Rows,
   held: Held,
 ): Promise<Applied[]> {
@@ -159,6 +162,7 @@ async function applyAll(
   for (const operation of operations) {
     if (held.has(operation.index)) continue
     const { model, type } = operation
+    await refuseForeign(transaction, tenant, operation, models)
     const result = await applyOne(transaction, tenant, operation)
     const row = rowOf(model, result)
     const address = addressOf(model, entityIdOf(model, row))
@@ -169,6 +173,22 @@ async function applyAll(
     rows.set(address, removes ? null : row)
   }
   return applied
+}
+
+/** A row of another tenant is no row to refer to, and the answer must not tell it from one that is missing. */
+async function refuseForeign(
+  transaction: StoreTransaction,
+  tenant: string | null,
+  operation: Operation,
+  models: ReadonlyMap<string, Model>,
+): Promise<void> {
+  const referred = referredBy(operation, models)
+  const targets = referred.flatMap(({ target }) => target ?? [])
+  const kept = targets.length === 0 ? [] : await transaction.keep(tenant, targets)
+  const missing = referred.find(({ target }) => target === null || kept[targets.indexOf(target)] !== true)
+  if (missing === undefined) return
+  const details = { operations: [{ index: operation.index, model: missing.model.name }] }
+  throw new PosternError('entity_not_found', undefined, { details })
 }
 
 async function applyOne(
@@ -198,19 +218,14 @@ const constraintCodes: ReadonlySet<string> = new Set([
 /** A store's objection with the operation that met it, and with names only: its own details may carry values. */
 function placed(error: PosternError, { index, model, id }: Operation): PosternError {
   const given = error.details ?? {}
-  let details: Record<string, unknown>
-  if (error.code === 'entity_not_found') {
-    // a parent that is missing or foreign: the store names its model
-    details = { operations: [{ index, model: given.model ?? model.name }] }
-  } else if (constraintCodes.has(error.code)) {
-    details = {
-      index,
-      model: model.name,
-      ...(id !== null && { id }),
-      ...(given.constraint !== undefined && { constraint: given.constraint }),
-      ...(given.field !== undefined && { field: given.field }),
-    }
-  } else return error
+  if (!constraintCodes.has(error.code)) return error
+  const details = {
+    index,
+    model: model.name,
+    ...(id !== null && { id }),
+    ...(given.constraint !== undefined && { constraint: given.constraint }),
+    ...(given.field !== undefined && { field: given.field }),
+  }
   return new PosternError(error.code, error.message, { details, cause: error.cause })
 }
 

@@ -38,7 +38,7 @@ export function storeAdapter<S extends Schema>(
     commit: async (request) => {
       // only a store with a write-ahead log could
       if (request.echo != null) throw new PosternError('source_commit_echo_not_supported')
-      return store.transaction((transaction) => commit(transaction, request, now))
+      return store.transaction((transaction) => commit(transaction, request, schema.models, now))
     },
     events: (request) => followLog(schema, store, request),
   }

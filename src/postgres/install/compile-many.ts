@@ -15,7 +15,8 @@ import { setting } from '../signals.ts'
 import type { Statement } from '../sql/statement.ts'
 import { functionStatement } from '../sql/statement.ts'
 import type { CompileOptions } from './compile-one.ts'
-import { archiving, foreignParent } from './compile-one.ts'
+import { archiving } from './compile-one.ts'
+import { foreignReferences } from './compile-references.ts'
 import { relationFunction } from './compile-relation.ts'
 import { assignments, createId, createIds, inexactInput, insertion, updateText } from './compile-write.ts'
 import { closePath, inexactValue, openPath, suppressedWrite } from './fragments.ts'
@@ -263,12 +264,13 @@ function inputChecks(bound: BoundModel, options: CompileOptions, creating: boole
       ${inexactValue(s)}
     end if;
 `
-  const { policy } = bound.model
-  if (policy.by !== 'parent') return exact
-  return `${exact}    if exists (select from ${OPERATIONS} where ${foreignParent(bound, options, 'op.d', creating)}) then
-      raise exception '${s}: no such parent' using errcode = 'PN405', table = '${policy.parent}';
+  const foreign = foreignReferences(bound, options, { input: 'op.d', id: 'op.id' }, creating).map(
+    ({ condition, model }) => `    if exists (select from ${OPERATIONS} where ${condition}) then
+      raise exception '${s}: no such row to refer to' using errcode = 'PN405', table = '${model}';
     end if;
-`
+`,
+  )
+  return `${exact}${foreign.join('')}`
 }
 
 /**

@@ -6,17 +6,17 @@ import {
   entityId,
   keyCondition,
   keyValues,
-  parentCondition,
   rowJson,
   sameKey,
   tenantCondition,
   wordsOf,
 } from '../model/bound-model.ts'
-import { decode, pinned, scalarValue } from '../model/column-values.ts'
+import { pinned, scalarValue } from '../model/column-values.ts'
 import { header, oneParameters } from '../parameters.ts'
 import { setting } from '../signals.ts'
 import type { Statement } from '../sql/statement.ts'
 import { functionStatement } from '../sql/statement.ts'
+import { foreignReferences } from './compile-references.ts'
 import { relationFunction, tenantWas } from './compile-relation.ts'
 import { assignments, commitTime, createId, inexactInput, insertion, updateText } from './compile-write.ts'
 import { closePath, inexactValue, lastEntry, openPath, suppressedWrite, unflushed } from './fragments.ts'
@@ -246,33 +246,19 @@ function mayMerge(bound: BoundModel, s: string, type: OperationType): string {
       and not ${s}.named(${wordsLiteral(bound)}, _stale -> 'changed') ?| ${mine}`
 }
 
-/** What input must satisfy before anything is written: exact values, and a parent of the same tenant. */
+/** What input must satisfy before anything is written: exact values, and references to rows that the tenant has. */
 function inputChecks(bound: BoundModel, options: CompileOptions, creating: boolean): string {
   const { schema: s } = options
   const rounded = inexactInput(bound, '_input')
   const exact = rounded === null ? '' : `  if ${rounded} then\n    ${inexactValue(s)}\n  end if;\n`
-  const { policy } = bound.model
-  if (policy.by !== 'parent') return exact
-  return `${exact}  if ${foreignParent(bound, options, '_input', creating)} then
+  const foreign = foreignReferences(bound, options, { input: '_input', id: '_id' }, creating).map(
+    ({ condition, model }) => `  if ${condition} then
     ${unflushed}
-    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"model":"${policy.parent}"}]}')::${s}.answer;
+    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"model":"${model}"}]}')::${s}.answer;
   end if;
-`
-}
-
-/** The condition that the input names a parent that the tenant does not have. */
-export function foreignParent(
-  bound: BoundModel,
-  { models }: CompileOptions,
-  input: string,
-  creating: boolean,
-): string {
-  const { policy } = bound.model
-  if (policy.by !== 'parent') return 'false'
-  const parent = models.get(policy.parent) as BoundModel
-  const reference = decode(boundField(bound, policy.fk).column, input, policy.fk)
-  const owned = parentCondition(parent, models, reference, '_tenant')
-  return `${creating ? '' : `${input} ? '${policy.fk}'::text and `}not ${owned}`
+`,
+  )
+  return `${exact}${foreign.join('')}`
 }
 
 /** A customer's force_custom_plan would double the cost of a commit; a lock must not be waited for without end. */

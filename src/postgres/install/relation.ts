@@ -5,6 +5,8 @@ import { bindTable } from '../model/bind.ts'
 import type { BoundModel, BoundModels, Words } from '../model/bound-model.ts'
 import { scopeOf, wordsOf } from '../model/bound-model.ts'
 import type { Column, Table } from '../model/catalog.ts'
+import { MisfitError } from '../model/fault.ts'
+import { referenceFaults } from '../model/references.ts'
 
 /** A table that the log knows, with all that the models of every installed schema version expect of it. */
 export interface Relation {
@@ -78,7 +80,8 @@ function numbered(tables: readonly Table[], installed: Installed): Map<string, n
 /**
  * Binds every model of a schema to its table.
  *
- * @throws PosternError `source_adapter_misconfigured` for what the log could not follow.
+ * @throws PosternError `source_adapter_misconfigured` for what the log could not follow, and for references that cannot be
+ *   confined to a tenant.
  */
 export function bindSchema(
   schema: Schema,
@@ -91,6 +94,11 @@ export function bindSchema(
     const table = tables.get(model.name)
     models.set(model.name, bindTable(model, table, numbers.get(table?.sql ?? '')))
   }
+  const bound = [...models].map(
+    ([name, one]) => [name, { bound: one, table: tables.get(name) as Table }] as const,
+  )
+  const faults = bound.flatMap(([, one]) => referenceFaults(one.bound, one.table, new Map(bound)))
+  if (faults.length > 0) throw new MisfitError(faults)
   return models
 }
 
@@ -149,22 +157,10 @@ export function relationsOf(
 }
 
 /** What capture cannot follow is refused, not captured wrongly. */
-function mustBeFollowed({ table, bound, parent }: Relation, name: string): void {
+function mustBeFollowed({ table }: Relation, name: string): void {
   if (table.policed) {
     throw misconfigured(
       `${name}: row-level security of ${table.sql} holds for the role that migrates, so triggers would not see every row. Migrate as a role with bypassrls, or as the table's owner where it is not forced.`,
-    )
-  }
-  const { policy } = bound.model
-  if (policy.by !== 'parent' || parent === null) return
-  const fk = bound.fields.find(({ field }) => field.name === policy.fk)?.column.name
-  const key = parent.bound.key.column.name
-  const refers = table.foreignKeys.some(
-    (one) => one.column === fk && one.table === parent.table.sql && one.key === key,
-  )
-  if (!refers) {
-    throw misconfigured(
-      `${name}: ${table.sql} has no foreign key from ${fk} to ${parent.table.sql}; without it a row's tenant can change unseen. Add it: alter table ${table.sql} add foreign key (${fk}) references ${parent.table.sql} (${key})`,
     )
   }
 }

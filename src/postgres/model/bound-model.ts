@@ -177,17 +177,23 @@ export function tenantCondition(
   )
 }
 
-/** The condition that `reference` names a row of `parent` that belongs to the tenant. */
+/**
+ * The condition that `reference` names a row of `parent` that belongs to the tenant.
+ *
+ * @param keep whether that row must stay until the transaction ends: a delete waits, another change does not.
+ */
 export function parentCondition(
   parent: BoundModel,
   models: BoundModels,
   reference: string,
   tenant: string,
   alias = 'p',
+  keep = false,
 ): string {
   const owned = tenantCondition(parent, models, alias, tenant)
   const key = `${alias}.${parent.key.column.sql} = ${reference}`
-  return `exists (select from ${parent.table} ${alias} where ${key}${owned === null ? '' : ` and ${owned}`})`
+  const lock = keep ? ` for key share of ${alias}` : ''
+  return `exists (select from ${parent.table} ${alias} where ${key}${owned === null ? '' : ` and ${owned}`}${lock})`
 }
 
 export const castTenant = (column: Column, tenant: string): string =>

@@ -74,8 +74,22 @@ export interface Table {
   readonly inherits: boolean
   /** The table and all of its partitions, for triggers. */
   readonly tree: readonly string[]
-  /** Foreign keys of one column. */
-  readonly foreignKeys: readonly { readonly column: string; readonly table: string; readonly key: string }[]
+  readonly foreignKeys: readonly ForeignKey[]
+}
+
+export interface ForeignKey {
+  readonly name: string
+  readonly columns: readonly string[]
+  /** Qualified and quoted, as `Table.sql`. */
+  readonly table: string
+  /** The columns there, parallel to `columns`. */
+  readonly keys: readonly string[]
+  /** Every row that is there was checked, and every row that comes is. */
+  readonly holds: boolean
+  /** A reference counts even where another column of it is null. */
+  readonly full: boolean
+  /** As in pg_constraint.confdeltype: `a` no action, `r` restrict, `c` cascade, `n` set null, `d` set default. */
+  readonly onDelete: string
 }
 
 /** `character` and `bit` without a length mean a length of one. */
@@ -101,11 +115,16 @@ select jsonb_build_object(
     from pg_partition_tree(c.oid) p join pg_class pc on pc.oid = p.relid join pg_namespace pn on pn.oid = pc.relnamespace)
     else jsonb_build_array(format('%I.%I', n.nspname, c.relname)) end,
   'foreignKeys', coalesce((
-    select jsonb_agg(jsonb_build_object('column', a.attname, 'table', format('%I.%I', fn.nspname, fc.relname), 'key', fa.attname))
-    from pg_constraint k join pg_attribute a on a.attrelid = c.oid and a.attnum = k.conkey[1]
-    join pg_class fc on fc.oid = k.confrelid join pg_namespace fn on fn.oid = fc.relnamespace
-    join pg_attribute fa on fa.attrelid = fc.oid and fa.attnum = k.confkey[1]
-    where k.conrelid = c.oid and k.contype = 'f' and cardinality(k.conkey) = 1), '[]'),
+    select jsonb_agg(jsonb_build_object('name', k.conname, 'table', format('%I.%I', fn.nspname, fc.relname),
+      'columns', (select jsonb_agg(a.attname order by u.place) from unnest(k.conkey) with ordinality u(attnum, place)
+        join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.attnum),
+      'keys', (select jsonb_agg(a.attname order by u.place) from unnest(k.confkey) with ordinality u(attnum, place)
+        join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.attnum),
+      -- not enforced: of Postgres 18
+      'holds', k.convalidated and coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true),
+      'full', k.confmatchtype = 'f', 'onDelete', k.confdeltype) order by k.conname)
+    from pg_constraint k join pg_class fc on fc.oid = k.confrelid join pg_namespace fn on fn.oid = fc.relnamespace
+    where k.conrelid = c.oid and k.contype = 'f' and k.conparentid = 0), '[]'),
   'keys', coalesce((
     select jsonb_agg(k.key order by (k.key -> 'primary')::boolean desc, jsonb_array_length(k.key -> 'columns'), k.name)
     from (

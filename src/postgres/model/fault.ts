@@ -36,7 +36,22 @@ export type Fault = { readonly model: string; readonly sql: string } & (
     }
   | { readonly code: 'holds_no_time'; readonly field: string; readonly column: string; readonly type: string }
   | { readonly code: 'key_of_several_columns'; readonly columns: readonly string[] }
+  | ({ readonly code: 'reference_type_differs'; readonly type: string; readonly keyType: string } & To)
+  | ({
+      readonly code: 'parent_without_foreign_key'
+      /** `unchecked`: it is not valid or not enforced; `loose`: it may be null in part, or a delete sets a default. */
+      readonly why: 'none' | 'unchecked' | 'loose'
+      readonly constraint: string
+    } & To)
 )
+
+/** From which field and column a reference leads where. */
+interface To {
+  readonly field: string
+  readonly column: string
+  readonly other: string
+  readonly key: string
+}
 
 /** What is wrong, and what to do about it. */
 export interface Wording {
@@ -110,6 +125,26 @@ export function worded(fault: Fault): Wording {
         message: `field ${fault.field} is of kind ${fault.kind}, which column ${fault.column} of type ${fault.type} cannot hold without changing values or their type in JSON`,
         remedy: `Declare it as ${fault.field}: ${fault.declare}`,
       }
+    case 'reference_type_differs':
+      return {
+        message: `field ${fault.field} refers to ${fault.other}, but column ${fault.column} of type ${fault.type} cannot be compared with ${fault.key} of type ${fault.keyType}`,
+        remedy: `Give both columns one type, or remove the relation.`,
+      }
+    case 'parent_without_foreign_key': {
+      const key = `foreign key (${fault.column}) references ${fault.other} (${fault.key})`
+      const what = {
+        none: `${sql} has no foreign key from ${fault.column} to ${fault.other}`,
+        unchecked: `the foreign key ${fault.constraint} of ${sql} was not checked for the rows that are there, or is not enforced`,
+        loose: `the foreign key ${fault.constraint} of ${sql} does not hold when another of its columns is null, or sets a default when the parent is deleted`,
+      }[fault.why]
+      return {
+        message: `${what}: rows could outlive their parent, and belong to the tenant that creates its id again`,
+        remedy:
+          fault.why === 'unchecked'
+            ? `alter table ${sql} validate constraint ${fault.constraint}`
+            : `alter table ${sql} add ${key} on delete cascade`,
+      }
+    }
     case 'holds_no_time':
       return {
         message: `field ${fault.field} is set to the time of a commit, which column ${fault.column} of type ${fault.type} cannot hold`,

@@ -89,6 +89,28 @@ export const engineMutants: readonly Mutant[] = [
     ],
   }),
   engineMutant({
+    fault: "a reference may lead to another tenant's row",
+    killedBy: 'TENANT-15',
+    message: 'itemId must name a row that the tenant may see',
+    plants: [
+      { where: '-- links: a commit of one CREATE', find: ' and p.organization_id = _tenant', put: '' },
+    ],
+  }),
+  engineMutant({
+    fault: "a reference of a row that is there may lead to another tenant's row",
+    killedBy: 'TENANT-15',
+    message: 'itemId must name a row that the tenant may see',
+    plants: [
+      { where: '-- links: a commit of one UPDATE', find: ' and p.organization_id = _tenant', put: '' },
+    ],
+  }),
+  engineMutant({
+    fault: 'references among several operations are not looked at',
+    killedBy: 'TENANT-15',
+    message: 'itemId must name a row that the tenant may see',
+    plants: [{ where: '-- links: applies operations', find: ' and p.organization_id = _tenant', put: '' }],
+  }),
+  engineMutant({
     fault: 'a deadlock surfaces',
     killedBy: 'ERROR-09',
     message: 'a deadlock must not reach the caller',

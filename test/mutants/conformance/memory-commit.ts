@@ -17,6 +17,26 @@ const overwritten = (operation: Operation): Operation => ({ ...operation, onStal
 /** Of commits, their keys and their judgement. */
 export const commitMutants: readonly Mutant[] = [
   memoryMutant({
+    fault: 'references are not looked at',
+    killedBy: 'TENANT-15',
+    message: 'itemId must name a row that the tenant may see',
+    transaction: () => ({ keep: async (_tenant, targets) => targets.map(() => true) }),
+  }),
+  memoryMutant({
+    fault: 'rows outlive their parent',
+    killedBy: 'TENANT-16',
+    message: "another tenant's child must not be loaded",
+    transaction: (real, memory) => ({
+      apply: async (tenant, operation) => {
+        const { type, model, id } = operation
+        if (type !== 'DELETE' || model.name !== 'items' || id === null) return real.apply(tenant, operation)
+        const row = memory.tables.visible(tenant, { model, id })
+        if (row !== null) memory.tables.set({ model, id }, undefined, [])
+        return row
+      },
+    }),
+  }),
+  memoryMutant({
     fault: 'there is no ledger',
     killedBy: 'IDEM-01',
     message: 'a replay must give the original bytes',

@@ -1187,7 +1187,7 @@ begin
       return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
     end if;
   end if;
-  if not exists (select from public.tasks p where p.id = _input ->> 'taskId'::text and p.organization_id = _tenant) then
+  if not exists (select from public.tasks p where p.id = _input ->> 'taskId'::text and p.organization_id = _tenant for key share of p) then
     if _alone then perform set_config('synchronous_commit', 'off', true); end if;
     return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"model":"tasks"}]}')::postern.answer;
   end if;
@@ -1291,7 +1291,7 @@ begin
     if _alone then perform set_config('synchronous_commit', 'off', true); end if;
     return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}')::postern.answer;
   end if;
-  if _input ? 'taskId'::text and not exists (select from public.tasks p where p.id = _input ->> 'taskId'::text and p.organization_id = _tenant) then
+  if _input ? 'taskId'::text and not exists (select from public.tasks p where p.id = _input ->> 'taskId'::text and p.organization_id = _tenant for key share of p) then
     if _alone then perform set_config('synchronous_commit', 'off', true); end if;
     return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"model":"tasks"}]}')::postern.answer;
   end if;
@@ -1464,8 +1464,8 @@ begin
   _x := set_config('search_path', _path, true);
   case _type
   when 'CREATE' then
-    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where not exists (select from public.tasks p where p.id = op.d ->> 'taskId'::text and p.organization_id = _tenant)) then
-      raise exception 'postern: no such parent' using errcode = 'PN405', table = 'tasks';
+    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where not exists (select from public.tasks p where p.id = op.d ->> 'taskId'::text and p.organization_id = _tenant for key share of p)) then
+      raise exception 'postern: no such row to refer to' using errcode = 'PN405', table = 'tasks';
     end if;
     if array_position(_ids, null) is not null then
       -- ids that the database makes: they are the commit's own rows, too
@@ -1491,8 +1491,8 @@ begin
     select pg_catalog.array_agg(row(op.i, (w.a).model, (w.a).rel, (w.a).key, (w.a).type, (w.a).was, (w.a).tenant, (w.a).gone, (w.a).data, (w.a)."row", (w.a).changed)::postern.applied)
     into _done from written w join op on op.id = w.id;
   when 'UPDATE' then
-    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where op.d ? 'taskId'::text and not exists (select from public.tasks p where p.id = op.d ->> 'taskId'::text and p.organization_id = _tenant)) then
-      raise exception 'postern: no such parent' using errcode = 'PN405', table = 'tasks';
+    if exists (select from unnest(_index, _ids, _inputs) as op(i, id, d) where op.d ? 'taskId'::text and not exists (select from public.tasks p where p.id = op.d ->> 'taskId'::text and p.organization_id = _tenant for key share of p)) then
+      raise exception 'postern: no such row to refer to' using errcode = 'PN405', table = 'tasks';
     end if;
     with written as (
       update public.comments t set

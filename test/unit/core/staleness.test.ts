@@ -7,10 +7,11 @@ import { callerOf, create, refusal, remove, schema, update } from './commit-supp
 let source: MemoryAdapter
 let caller: ReturnType<typeof callerOf>
 
+const projects = [{ id: 'p', name: 'House', organization_id: 'org_1' }]
 const now = () => new Date(Date.UTC(2026, 0, 1))
 
 beforeEach(() => {
-  source = memoryAdapter(schema, { now, rows: { settings: [{ id: 's', value: 'on' }] } })
+  source = memoryAdapter(schema, { now, rows: { settings: [{ id: 's', value: 'on' }], projects } })
   caller = callerOf(source, 'org_1', { participantId: 'ann', participantKind: 'user' })
 })
 

@@ -177,7 +177,11 @@ describe('past the endpoint', () => {
   })
 
   test('unique keys of several fields collide only when all of them do, and never on null', async () => {
-    const source = memoryAdapter(schema, { unique: { tasks: [['projectId', 'slug']] } })
+    const projects = ['p', 'q'].map((id) => ({ id, name: id, organization_id: 'org_1' }))
+    const source = memoryAdapter(schema, {
+      unique: { tasks: [['projectId', 'slug']] },
+      rows: { projects },
+    })
     const caller = callerOf(source)
     const task = (id: string, projectId: string, slug: string | null) =>
       create('tasks', id, { title: id, projectId, slug })

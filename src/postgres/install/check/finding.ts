@@ -124,6 +124,17 @@ const observations = {
     message: `field ${of.field} may be left out, but column ${of.column} is NOT NULL and has no default`,
     fix: `Make the field required, or: alter table ${of.table} alter column ${of.column} set default ...`,
   }),
+  reference_not_declared: (of: {
+    model: string
+    table: string
+    constraint: string
+    field: string
+    other: string
+  }): Words => ({
+    subject: of.model,
+    message: `foreign key ${of.constraint} of ${of.table} refers to rows of tenants, and the schema does not declare it: callers can set ${of.field} to another tenant's row`,
+    fix: `Declare it: { relations: { ...: relation.belongsTo('${of.other}', '${of.field}') } }`,
+  }),
   view_key_not_unique: (of: { model: string; table: string; columns: readonly string[] }): Words => ({
     subject: of.model,
     message: `rows of ${of.table} share a key (${of.columns.join(', ')}), or have none: pages would repeat rows or skip some`,

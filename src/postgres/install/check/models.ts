@@ -1,11 +1,14 @@
 import type { Model, Schema } from '../../../core/schema/define.ts'
 import { schemaDigest } from '../../../core/schema/digest.ts'
+import type { OperationType } from '../../../core/schema/operation.ts'
+import { referencesOf } from '../../../core/schema/references.ts'
 import type { PostgresSession } from '../../connection.ts'
 import { bindTable } from '../../model/bind.ts'
 import type { BoundModel, Definition } from '../../model/bound-model.ts'
 import { definitionOf } from '../../model/bound-model.ts'
 import { isMade, type Table } from '../../model/catalog.ts'
 import { MisfitError } from '../../model/fault.ts'
+import { referenceFaults } from '../../model/references.ts'
 import { captureTriggers } from '../compile-relation.ts'
 import { readTables } from '../migrate.ts'
 import { type Finding, finding, misfit } from './finding.ts'
@@ -42,9 +45,11 @@ export async function checkModels(
     findings.push(finding('error', 'schema_not_compiled', { schema: s, digest }))
   }
   const tables = await readTables(session, schema, path)
+  const fitting = new Map<string, { bound: BoundModel; table: Table }>()
   for (const model of schema.models.values()) {
     const bound = bindOrTell(model, tables.get(model.name), findings)
     if (bound === undefined) continue
+    fitting.set(model.name, { bound, table: tables.get(model.name) as Table })
     const definition = kept.find(({ name }) => name === model.name)?.definition
     if (definition != null && !(await isSame(session, definition, bound))) {
       findings.push(finding('error', 'table_changed', { model: model.name }))
@@ -55,8 +60,55 @@ export async function checkModels(
       ...(await checkTimeZone(session, bound)),
     )
   }
+  for (const { bound, table } of fitting.values()) {
+    findings.push(
+      ...referenceFaults(bound, table, fitting).map(misfit),
+      ...undeclared(bound, table, [...fitting.values()]),
+    )
+  }
   return findings
 }
+
+/** Foreign keys to rows of tenants that callers can set, and that the schema does not confine. */
+function undeclared(
+  bound: BoundModel,
+  table: Table,
+  others: readonly { readonly bound: BoundModel; readonly table: Table }[],
+): Finding[] {
+  const { model, tenant } = bound
+  if (!['CREATE', 'UPDATE'].some((type) => model.mutable.has(type as OperationType))) return []
+  const declared = new Set(
+    referencesOf(model).map(({ field, model: other }) => `${field.column} ${tableOf(other, others)}`),
+  )
+  return table.foreignKeys.flatMap(({ name, columns, keys, table: to }) => {
+    const scoped = others.filter((one) => one.table.sql === to && one.bound.model.policy.by !== 'none')
+    const [other] = scoped
+    if (other === undefined || columns.some((column) => declared.has(`${column} ${to}`))) return []
+    // with the tenant in it the database itself confines it
+    const confines = scoped.some(({ bound: { tenant: theirs } }) =>
+      columns.some((column, place) => column === tenant?.name && keys[place] === theirs?.name),
+    )
+    const sent = bound.fields.find(
+      ({ field, column }) =>
+        columns.includes(column.name) &&
+        (field.writable || (model.key.includes(field) && field !== model.tenantField)),
+    )
+    if (confines || sent === undefined) return []
+    const of = { model: model.name, table: table.sql, constraint: name }
+    return [
+      finding('warning', 'reference_not_declared', {
+        ...of,
+        field: sent.field.name,
+        other: other.bound.model.name,
+      }),
+    ]
+  })
+}
+
+const tableOf = (
+  name: string,
+  others: readonly { readonly bound: BoundModel; readonly table: Table }[],
+): string | undefined => others.find(({ bound }) => bound.model.name === name)?.table.sql
 
 /** The model bound to its table; undefined when it does not fit, which is told. */
 function bindOrTell(model: Model, table: Table | undefined, findings: Finding[]): BoundModel | undefined {
