@@ -65,7 +65,7 @@ export function rowLines(rows: readonly (object | null)[], stamps: readonly (num
 
 /** `2026-01-02T03:04:05Z  UPDATE tasks t1  status`, and what the row is by now. */
 export function eventLine(event: EventOf<Schema>): string {
-  const { occurredAt, type, model, entityId, changed, data, stamp } = event
+  const { at: occurredAt, type, model, entityId, changed, data, stamp } = event
   const row =
     data == null
       ? ''

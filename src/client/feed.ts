@@ -77,7 +77,7 @@ export function createFeed<S extends Schema>(
         if (signal?.aborted) return
         throw error
       }
-      const { events, nextCursor } = page
+      const { events, nextCursor, caughtUp } = page
       if (events.length > 0) {
         if (nextCursor === at) throw stuck()
         const reading = { count: events.length, end: nextCursor as string, done: 0 }
@@ -88,6 +88,7 @@ export function createFeed<S extends Schema>(
           if (signal?.aborted) return settle()
         }
         await settle()
+        if (caughtUp === true && !follow) return
       } else {
         // An endpoint that has nothing new may leave the cursor out; the old one still holds.
         if (nextCursor != null) await moveTo(nextCursor)
@@ -120,6 +121,8 @@ export function createFeed<S extends Schema>(
 interface Page<S extends Schema> {
   readonly events: readonly EventOf<S>[]
   readonly nextCursor?: string | null
+  /** Nothing more at this moment. */
+  readonly caughtUp?: boolean | null
 }
 
 /** Without it a walk would give the same events for ever. */

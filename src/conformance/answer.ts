@@ -27,7 +27,8 @@ export interface WireEvent {
   readonly clientTxId?: string
   readonly correlationId?: string
   readonly transactionId?: string
-  readonly occurredAt: string
+  readonly occurredAt: number
+  readonly at: string
   readonly stamp: number
   readonly changed?: readonly string[]
 }

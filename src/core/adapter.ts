@@ -171,7 +171,7 @@ export interface Adapter<S extends Schema = Schema, Tx = unknown> {
   list(request: ListRequest): Promise<string>
   /** `{ rows, stamps, notifications? }` */
   commit(request: CommitRequest): Promise<CommitAnswer>
-  /** `{ events, nextCursor? }` */
+  /** `{ events, nextCursor?, caughtUp? }`; caught up: there is nothing more at this moment */
   events(request: EventsRequest): Promise<string>
   /**
    * The same commit as part of a transaction that the application opened, and that alone decides whether it happens.

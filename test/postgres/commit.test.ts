@@ -266,7 +266,8 @@ describe.each(majors)('Postgres %i: a commit', (major) => {
 
   test('an event carries what the follower needs: key, index, transaction, tenant, row and changed fields', async () => {
     const [key, id] = [freshKey(), freshKey()]
-    const { stamps } = await open.commit(
+    const agent = open.as({ organizationId: 'org_1', participantId: 'a1', participantKind: 'agent' })
+    const { stamps } = await agent.commit(
       [
         { type: 'CREATE', model: 'tasks', id, input: { title: 'e' }, transactionId: 'tx-1' },
         { type: 'UPDATE', model: 'tasks', id, input: { status: 'done', title: 'e' } },
@@ -284,8 +285,11 @@ describe.each(majors)('Postgres %i: a commit', (major) => {
         organizationId: 'org_1',
         clientTxId: key,
         correlationId: key,
+        participantId: 'a1',
+        participantKind: 'agent',
       })
-      expect(event.occurredAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
+      expect(event.occurredAt).toBe(Date.parse(String(event.at)))
+      expect(event.at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
       expect(event.data).toMatchObject({ id, title: 'e' })
     }
     expect(events[1]).not.toHaveProperty('transactionId')

@@ -296,9 +296,14 @@ describe.each(majors)('Postgres %i: the feed', (major) => {
     await using open = await opened()
     const { events, nextCursor } = await open.events()
     expect(events).toEqual([])
-    expect(await open.events(nextCursor)).toEqual({ events: [], nextCursor })
+    expect(await open.events(nextCursor)).toEqual({ events: [], nextCursor, caughtUp: true })
     await open.commit(create('first'))
-    expect((await open.events(nextCursor)).events).toMatchObject([{ entityId: 'first' }])
+    await open.commit(create('second'))
+    expect(await open.events(nextCursor, 1)).toMatchObject({
+      events: [{ entityId: 'first' }],
+      caughtUp: false,
+    })
+    expect(await open.events(nextCursor, 3)).toMatchObject({ caughtUp: true })
   })
 
   test('a cursor that this log never issued is refused: beyond its end, of another database, or no cursor', async () => {

@@ -53,9 +53,13 @@ export const feedChecks = checks('feed', [
         [used, used, 'tx-1'],
         'an event must tell the key of its commit and the transactionId of its operation',
       )
-      expect.that(TIME.test(event?.occurredAt ?? ''), 'an event must tell when it happened', {
-        received: event?.occurredAt,
-      })
+      expect.that(
+        TIME.test(event?.at ?? '') && event?.occurredAt === Date.parse(event?.at ?? ''),
+        'an event must tell when it happened',
+        {
+          received: [event?.occurredAt, event?.at],
+        },
+      )
       const { events } = await a.history()
       expect.equal(
         new Set(events.map((each) => each.id)).size,

@@ -8,6 +8,8 @@ import { rowOf } from './answer.ts'
 export interface ChangeEvent {
   /** The same for every delivery of this change, and of no other; see `eventId`. */
   readonly id: string
+  /** Of the shape of an event. */
+  readonly version: 1
   readonly model: string
   readonly entityId: string
   readonly type: OperationType
@@ -19,8 +21,13 @@ export interface ChangeEvent {
   readonly clientTxId?: string
   readonly correlationId?: string
   readonly transactionId?: string
-  /** RFC 3339 in UTC. For people: order is `stamp`. */
-  readonly occurredAt: string
+  /** Who sent the commit, where it said so; absent where the key is, and on rows that all tenants read. */
+  readonly participantId?: string
+  readonly participantKind?: string
+  /** Milliseconds since 1970. For people: order is `stamp`. */
+  readonly occurredAt: number
+  /** The same time as RFC 3339 in UTC, with microseconds. */
+  readonly at: string
   /** The position of the change, which is the row's stamp from then on. */
   readonly stamp: number
   /** Names of the fields whose value changed; absent when the row came or went. */
@@ -29,9 +36,10 @@ export interface ChangeEvent {
 
 /** The wire form of a log entry. `model` puts the row's fields in schema order. */
 export function eventOf(model: Model, entry: LogEntry): ChangeEvent {
-  const { tenant, idempotencyKey: key, transactionId, changed } = entry
+  const { tenant, idempotencyKey: key, transactionId, changed, occurredAt } = entry
   return {
     id: eventId(entry),
+    version: 1,
     model: entry.model,
     entityId: entry.entityId,
     type: entry.type,
@@ -39,9 +47,28 @@ export function eventOf(model: Model, entry: LogEntry): ChangeEvent {
     ...(tenant !== null && { organizationId: tenant }),
     ...(key !== null && { clientTxId: key, correlationId: key }),
     ...(transactionId !== null && { transactionId }),
-    occurredAt: entry.occurredAt,
+    ...participantOf(entry),
+    occurredAt: Date.parse(occurredAt),
+    at: occurredAt,
     stamp: entry.position,
     ...(changed !== null && { changed }),
+  }
+}
+
+/** A tenant is not told who of another one wrote a row that both read, or that moved away from it. */
+export function participantOf({
+  idempotencyKey: key,
+  keyScope,
+  participantId,
+  participantKind,
+}: Pick<LogEntry, 'idempotencyKey' | 'keyScope' | 'participantId' | 'participantKind'>): Pick<
+  ChangeEvent,
+  'participantId' | 'participantKind'
+> {
+  if (key === null || keyScope !== null) return {}
+  return {
+    ...(participantId !== null && { participantId }),
+    ...(participantKind !== null && { participantKind }),
   }
 }
 
@@ -75,9 +102,9 @@ export function keyScope(tenant: string | null, rowTenant: string | null): strin
 const quoted = (tenant: string): string =>
   tenant.replaceAll('%', '%25').replaceAll(':', '%3A').replaceAll('@', '%40').replaceAll('~', '%7E')
 
-/** `{ events, nextCursor }` */
-export function eventsAnswer(events: readonly ChangeEvent[], nextCursor: string): string {
-  return JSON.stringify({ events, nextCursor })
+/** `{ events, nextCursor, caughtUp }` */
+export function eventsAnswer(events: readonly ChangeEvent[], nextCursor: string, caughtUp: boolean): string {
+  return JSON.stringify({ events, nextCursor, caughtUp })
 }
 
 /** A point in time as it travels: RFC 3339 in UTC with six digits of a second. */

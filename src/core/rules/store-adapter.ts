@@ -70,6 +70,7 @@ async function followLog(
   return eventsAnswer(
     events,
     sealFeedCursor({ epoch, position: end, base: end < pruned ? pruned : 0, mark: '' }, tenant),
+    entries.length < limit,
   )
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { eventId } from '../../core/rules/event.ts'
+import { eventId, participantOf } from '../../core/rules/event.ts'
 import type { TextRow } from '../connection.ts'
 import type { Words } from '../model/bound-model.ts'
 import type { Call } from './plan.ts'
@@ -47,6 +47,8 @@ export interface ToldEvent {
 /** A page of the log. */
 export interface ToldPage extends LogPosition {
   readonly verdict: 'cursor_expired' | null
+  /** Nothing more at this moment. */
+  readonly caughtUp: boolean
   readonly events: readonly ToldEvent[]
 }
 
@@ -61,7 +63,8 @@ export function eventsCall(
   const models = Math.max(1, ...[...dictionary.values()].map(({ length }) => length))
   return {
     text: `select f.verdict, f.epoch, f.through::text, f.base::text, f.mark, f.position::text, f.rel::text, f.key, f.type, f.tenant, f.data,
-  array_to_string(f.changed, ',') as changed, f.commit_key, f.index::text, f.key_scope, f.transaction_id, f.occurred_at
+  array_to_string(f.changed, ',') as changed, f.commit_key, f.index::text, f.key_scope, f.transaction_id, f.participant_id,
+  f.participant_kind, f.occurred_at, f.caught_up::text
 from ${s}.events($1::text, $2::text::int[], $3::text, $4::text::bigint, $5::text::bigint, $6::text, $7::text::int) f`,
     values: [
       tenant,
@@ -87,6 +90,7 @@ export function pageOf(rows: readonly TextRow[], dictionary: Dictionary): ToldPa
   }
   return {
     verdict: (head?.verdict ?? null) as ToldPage['verdict'],
+    caughtUp: head?.caught_up === 'true',
     epoch: head?.epoch as string,
     position: Number(head?.through),
     base: Number(head?.base),
@@ -132,6 +136,12 @@ function told(row: TextRow, words: ModelWords, place: number): ToldEvent {
         ? row.type
         : 'UPDATE'
       : row.type
+  const participant = participantOf({
+    idempotencyKey: commitKey ?? null,
+    keyScope: row.key_scope ?? null,
+    participantId: row.participant_id ?? null,
+    participantKind: row.participant_kind ?? null,
+  })
   const text = (value: string): string => JSON.stringify(value)
   return {
     id,
@@ -140,11 +150,12 @@ function told(row: TextRow, words: ModelWords, place: number): ToldEvent {
     entityId: key as string,
     mark: () => md5([row.rel, key, row.type, at, md5(row.data as string)].join(' ')).slice(0, 12),
     text: [
-      `{"id":${text(id)},"model":"${words.name}","entityId":${text(key as string)},"type":"${type}","data":{${data.join(',')}}`,
+      `{"id":${text(id)},"version":1,"model":"${words.name}","entityId":${text(key as string)},"type":"${type}","data":{${data.join(',')}}`,
       owner === null ? '' : `,"organizationId":${text(owner)}`,
       commitKey == null ? '' : `,"clientTxId":${text(commitKey)},"correlationId":${text(commitKey)}`,
       row.transaction_id == null ? '' : `,"transactionId":${text(row.transaction_id)}`,
-      `,"occurredAt":"${at}","stamp":${position}`,
+      ...Object.entries(participant).map(([name, value]) => `,"${name}":${text(value)}`),
+      `,"occurredAt":${Date.parse(at as string)},"at":"${at}","stamp":${position}`,
       changed === null ? '' : `,"changed":${JSON.stringify(changed)}`,
       '}',
     ].join(''),

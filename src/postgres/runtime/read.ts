@@ -73,5 +73,5 @@ export async function events(
   const page = pageOf(rows, at.dictionary)
   if (page.verdict !== null) throw new PosternError(page.verdict)
   const next = sealFeedCursor(page, tenant)
-  return `{"events":[${page.events.map(({ text }) => text).join(',')}],"nextCursor":"${next}"}`
+  return `{"events":[${page.events.map(({ text }) => text).join(',')}],"nextCursor":"${next}","caughtUp":${page.caughtUp}}`
 }

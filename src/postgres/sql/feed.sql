@@ -25,8 +25,8 @@ create or replace function {{schema}}.events(
 ) returns setof {{schema}}.told language plpgsql volatile
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
-  _pruned bigint; _now bigint; _horizon bigint; _n bigint; _whole boolean; _page {{schema}}.log[]; _verdict text; _through bigint;
-  _name text;
+  _pruned bigint; _now bigint; _horizon bigint; _n bigint; _whole boolean; _full boolean; _page {{schema}}.log[]; _verdict text; _through bigint;
+  _name text; _told {{schema}}.told;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     -- the page must be read in a snapshot that is taken after the horizon
@@ -40,7 +40,9 @@ begin
     if _epoch is null then _base := _pruned; end if;
     _verdict := {{schema}}.cursor_verdict(_epoch, _position, _base, _mark);
     if _verdict is not null then
-      return next row(_verdict, _name, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null)::{{schema}}.told;
+      _told.verdict := _verdict;
+      _told.epoch := _name;
+      return next _told;
       return;
     end if;
     -- a page ends early rather than hold more bytes than a process can; it always has one entry
@@ -68,12 +70,12 @@ begin
     exit when _now = _pruned or _now <= _position;
   end loop;
   -- a page that is not full has seen everything up to the horizon
-  _through := case when _n < _limit and coalesce(_whole, true) then greatest(_horizon, _position)
-    else _page[cardinality(_page)].position end;
+  _full := _n >= _limit or not coalesce(_whole, true);
+  _through := case when _full then _page[cardinality(_page)].position else greatest(_horizon, _position) end;
   return query
   select null::text, _name, _through, case when _through < _pruned then _pruned else 0 end, {{schema}}.fingerprint(_through),
     e.position, e.rel, e.key, e.type, e.tenant, e.data, e.changed, e.commit_key, e.index, e.key_scope, e.transaction_id,
-    to_char(e.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    e.participant_id, e.participant_kind, to_char(e.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), not _full
   from (select) one left join unnest(_page) e on true
   order by e.position;
 end $$;

@@ -101,7 +101,9 @@ create table postern.follower (
 create type postern.told as (
   verdict text, epoch text, through bigint, base bigint, mark text,
   position bigint, rel int, key text, type text, tenant text, data text, changed int2[],
-  commit_key text, index int, key_scope text, transaction_id text, occurred_at text
+  commit_key text, index int, key_scope text, transaction_id text, participant_id text, participant_kind text, occurred_at text,
+  -- nothing more at this moment
+  caught_up boolean
 );
 
 -- what a commit answers: applied, replayed or refused, and the text

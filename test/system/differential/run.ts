@@ -132,6 +132,7 @@ function normaliser(program: Program): (body: string) => string {
       .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)/g, (time) =>
         Math.abs(Date.parse(time) - started) < 3_600_000 ? '<now>' : time,
       )
+      .replace(/(?<="occurredAt":)\d{13}\b/g, '"<now>"')
       .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, (id) => {
         if (sent.includes(id)) return id
         if (!ids.has(id)) ids.set(id, `<id ${ids.size + 1}>`)

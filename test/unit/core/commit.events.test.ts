@@ -54,6 +54,7 @@ describe('events', () => {
     const [event] = (await caller.events()).events
     expect(Object.keys(event ?? {})).toEqual([
       'id',
+      'version',
       'model',
       'entityId',
       'type',
@@ -63,6 +64,7 @@ describe('events', () => {
       'correlationId',
       'transactionId',
       'occurredAt',
+      'at',
       'stamp',
       'changed',
     ])
@@ -77,6 +79,17 @@ describe('events', () => {
     }
     expect(await id('a:0@b%')).toBe('k:0@a%3A0%40b%25')
     expect(await id('a%3A0%40b')).toBe('k:0@a%253A0%2540b')
+  })
+
+  test('who sent a commit is told with its own rows, and not with rows that all tenants read', async () => {
+    const agent = callerOf(source, 'org_1', { participantId: 'a1', participantKind: 'agent' })
+    await agent.commit('k', [
+      create('projects', 'p9', { name: 'x' }),
+      update('settings', 's1', { value: 'off' }),
+    ])
+    const { events } = await agent.events()
+    expect(events).toMatchObject([{ model: 'projects', participantId: 'a1', participantKind: 'agent' }, {}])
+    expect(events[1]).not.toHaveProperty('participantId')
   })
 
   test('a row of nobody has an event without a tenant', async () => {
