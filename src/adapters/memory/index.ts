@@ -5,9 +5,9 @@ import { changedFields } from '../../core/rules/compare.ts'
 import { timestampText } from '../../core/rules/event.ts'
 import { storeAdapter } from '../../core/rules/store-adapter.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
-import { compareValues } from '../../core/schema/kind.ts'
 import type { OperationType } from '../../core/schema/operation.ts'
 import type { ConstraintOptions } from './constraints.ts'
+import { compareKeys } from './query.ts'
 import type { LedgerRow } from './store.ts'
 import { MemoryStore } from './store.ts'
 import type { Journal, StoredRow } from './tables.ts'
@@ -73,10 +73,6 @@ const THIRTY_DAYS_MS = 30 * 24 * 60 * 60 * 1000
  */
 export function memoryAdapter<S extends Schema>(schema: S, options: MemoryOptions = {}): MemoryAdapter<S> {
   checkSchema('memoryAdapter', schema)
-  for (const { name, key } of schema.models.values()) {
-    if (key.length > 1)
-      throw new TypeError(`memoryAdapter: ${name}: a key of several fields is not supported in memory`)
-  }
   checkOptions<MemoryOptions>('memoryAdapter', options, {
     rows: 'object',
     now: 'function',
@@ -176,8 +172,7 @@ function inspection(store: MemoryStore): MemoryInspection {
 }
 
 function rowsInOrder(store: MemoryStore, model: Model): RowValue[] {
-  const { name } = model.primaryKey
   return [...store.tables.all(model).values()]
     .map(({ row }) => row)
-    .sort((one, other) => compareValues(model.primaryKey, one[name], other[name]))
+    .sort((one, other) => compareKeys(model, one, other))
 }

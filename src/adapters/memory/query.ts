@@ -1,7 +1,8 @@
 import type { Condition, ListRequest, RowValue } from '../../core/adapter.ts'
 import { PosternError } from '../../core/errors.ts'
 import type { Field, Model } from '../../core/schema/define.ts'
-import { canonicalValue, compareValues, keyValue, refusal } from '../../core/schema/kind.ts'
+import { keyFields } from '../../core/schema/key.ts'
+import { canonicalValue, compareValues, refusal } from '../../core/schema/kind.ts'
 import { like } from './like.ts'
 import type { Tables } from './tables.ts'
 import { idFrom } from './tables.ts'
@@ -32,7 +33,16 @@ function visibleRows(tables: Tables, tenant: string | null, model: Model): RowVa
 function rowOrder({ model, orderBy, order }: Pick<ListRequest, 'model' | 'orderBy' | 'order'>) {
   const direction = order === 'asc' ? 1 : -1
   return (one: RowValue, other: RowValue): number =>
-    direction * (compareField(orderBy, one, other) || compareField(model.primaryKey, one, other))
+    direction * (compareField(orderBy, one, other) || compareKeys(model, one, other))
+}
+
+/** By the fields of the key, in their order. */
+export function compareKeys({ key }: Model, one: RowValue, other: RowValue): number {
+  for (const field of key) {
+    const order = compareField(field, one, other)
+    if (order !== 0) return order
+  }
+  return 0
 }
 
 function compareField(field: Field, one: RowValue, other: RowValue): number {
@@ -44,8 +54,7 @@ function compareField(field: Field, one: RowValue, other: RowValue): number {
 /** Where the last page ended, as a row that can be compared; that row itself may be gone by now. */
 function positionOf({ model, orderBy }: ListRequest, after: { value: unknown; id: string }): RowValue {
   if (after.value !== null && refusal(orderBy, after.value) !== null) throw new PosternError('cursor_invalid')
-  const key = model.primaryKey
-  return { [orderBy.name]: canonicalValue(orderBy, after.value), [key.name]: keyValue(key.kind, after.id) }
+  return { ...keyFields(model, after.id), [orderBy.name]: canonicalValue(orderBy, after.value) }
 }
 
 /** Whether a condition holds for a value, with SQL's three-valued meaning: a comparison with null is never true. */

@@ -11,7 +11,8 @@ import type {
 } from '../../core/adapter.ts'
 import { timestampText } from '../../core/rules/event.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
-import { canonicalValue, keyValue } from '../../core/schema/kind.ts'
+import { keyFields, rowId } from '../../core/schema/key.ts'
+import { canonicalValue } from '../../core/schema/kind.ts'
 import type { ConstraintOptions } from './constraints.ts'
 import { Constraints } from './constraints.ts'
 import { Log } from './log.ts'
@@ -87,7 +88,7 @@ export class MemoryStore implements Store {
     return this.exclusive(() => {
       const rows = queryRows(this.tables, request)
       const stamps = rows.map((row) =>
-        this.changes.stamp(tenant, { model, id: String(row[model.primaryKey.name]) }, true),
+        this.changes.stamp(tenant, { model, id: rowId(model, row) }, true),
       )
       return { rows, stamps, stamp: this.changes.lastPosition }
     })
@@ -160,9 +161,10 @@ export class MemoryStore implements Store {
 
   #create(tenant: string | null, { model, id, input }: Operation, time: string, journal: Journal): RowValue {
     const target: Target = { model, id: id ?? this.#newId(model) }
+    const key = keyFields(model, target.id)
     const row: RowValue = {}
     for (const field of model.fields.values()) {
-      if (field === model.primaryKey) row[field.name] = keyValue(field.kind, target.id)
+      if (model.key.includes(field)) row[field.name] = key[field.name]
       else if (field === model.tenantField) row[field.name] = tenant
       else if (Object.hasOwn(input, field.name)) row[field.name] = canonicalValue(field, input[field.name])
       else row[field.name] = field.touch && field.writable ? time : null

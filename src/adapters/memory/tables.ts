@@ -1,5 +1,6 @@
 import type { RowValue, Target } from '../../core/adapter.ts'
 import type { Model, Schema } from '../../core/schema/define.ts'
+import { keyOf } from '../../core/schema/key.ts'
 import { canonicalId, canonicalValue, refusal } from '../../core/schema/kind.ts'
 
 /** A row, and beside it its tenant, which the schema may leave undeclared. Never changed, only replaced. */
@@ -87,7 +88,7 @@ function put(table: Map<string, StoredRow>, id: string, stored: StoredRow | unde
   else table.set(id, stored)
 }
 
-/** The id that a value, for example of a reference, stands for; null when it stands for none. */
+/** The id of the row that a reference's value names; null when it cannot name one. */
 export function idFrom(model: Model, value: unknown): string | null {
   return typeof value === 'string' || typeof value === 'number'
     ? canonicalId(model.primaryKey.kind, value)
@@ -101,7 +102,7 @@ export function idFrom(model: Model, value: unknown): string | null {
  * @throws TypeError naming the model and field that do not fit the schema.
  */
 export function rawRow(model: Model, given: RowValue): { target: Target; stored: StoredRow } {
-  const { name, policy, tenantField, primaryKey } = model
+  const { name, policy, tenantField, key } = model
   const tenantName = tenantField?.name ?? (policy.by === 'column' ? policy.column : undefined)
   for (const member of Object.keys(given)) {
     if (!model.fields.has(member) && member !== tenantName)
@@ -114,8 +115,11 @@ export function rawRow(model: Model, given: RowValue): { target: Target; stored:
     if (why !== null) throw new TypeError(`${name}.${field.name}: ${why}`)
     row[field.name] = canonicalValue(field, value)
   }
-  const id = idFrom(model, row[primaryKey.name])
-  if (id === null) throw new TypeError(`${name}.${primaryKey.name}: a row needs its primary key`)
+  const id = keyOf(model, row)
+  if (id === null) {
+    const names = key.map((field) => `${name}.${field.name}`).join(', ')
+    throw new TypeError(`${names}: a row needs its primary key`)
+  }
   const tenant = tenantName === undefined ? null : (given[tenantName] ?? null)
   if (tenant !== null && typeof tenant !== 'string')
     throw new TypeError(`${name}.${tenantName}: a tenant is a string`)

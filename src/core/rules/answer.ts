@@ -1,5 +1,6 @@
 import type { ListRequest, RowValue } from '../adapter.ts'
 import type { Model } from '../schema/define.ts'
+import { rowId } from '../schema/key.ts'
 import type { StaleReport } from './staleness.ts'
 
 /**
@@ -31,7 +32,7 @@ export function listAnswer(
     stamps: found.stamps.slice(0, limit),
     stamp: found.stamp,
     ...(more && {
-      nextCursor: request.cursorAfter(last[orderBy.name] ?? null, String(last[model.primaryKey.name])),
+      nextCursor: request.cursorAfter(last[orderBy.name] ?? null, rowId(model, last)),
     }),
   })
 }

@@ -11,6 +11,7 @@ import type {
 import { PosternError } from '../errors.ts'
 import type { Model } from '../schema/define.ts'
 import { compareText } from '../schema/exact.ts'
+import { rowId } from '../schema/key.ts'
 import { traitsOf } from '../schema/operation.ts'
 import { commitAnswer, rowOf } from './answer.ts'
 import { changedFields } from './compare.ts'
@@ -165,7 +166,7 @@ async function applyAll(
     await refuseForeign(transaction, tenant, operation, models)
     const result = await applyOne(transaction, tenant, operation)
     const row = rowOf(model, result)
-    const address = addressOf(model, entityIdOf(model, row))
+    const address = addressOf(model, rowId(model, row))
     const before = rows.get(address) ?? null
     const { needsRow, removes } = traitsOf(type)
     const cameOrWent = !needsRow || removes || before === null
@@ -229,8 +230,6 @@ function placed(error: PosternError, { index, model, id }: Operation): PosternEr
   return new PosternError(error.code, error.message, { details, cause: error.cause })
 }
 
-const entityIdOf = (model: Model, row: RowValue): string => String(row[model.primaryKey.name])
-
 function entryOf(request: CommitRequest, { operation, row, changed }: Applied, occurredAt: string): LogEntry {
   const { model, type, index, transactionId } = operation
   // what a tenant writes is the tenant's, unless it is nobody's
@@ -238,7 +237,7 @@ function entryOf(request: CommitRequest, { operation, row, changed }: Applied, o
   return {
     position: 0,
     model: model.name,
-    entityId: entityIdOf(model, row),
+    entityId: rowId(model, row),
     type,
     tenant,
     keyScope: keyScope(request.tenant, tenant),

@@ -44,6 +44,10 @@ export function keyOf(model: Model, row: Readonly<Record<string, unknown>>): str
     : canonicalKey(model, JSON.stringify(parts.map(String)))
 }
 
+/** The id of a row of a store. */
+export const rowId = (model: Model, row: Readonly<Record<string, unknown>>): string =>
+  keyOf(model, row) ?? String(row[model.primaryKey.name])
+
 /** The values of the key's fields that an id stands for, by field name. `id` is in its one spelling. */
 export function keyFields({ key, primaryKey }: Model, id: string): Record<string, unknown> {
   if (key.length === 1) return { [primaryKey.name]: keyValue(primaryKey.kind, id) }

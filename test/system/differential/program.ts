@@ -88,6 +88,8 @@ const pools: Record<string, readonly (string | number)[]> = {
   projects: ['p1', 'p2'],
   tasks: ['t1', 't2', 't3', 'T3'],
   comments: ['c1', 'c2', 'c3'],
+  taskTags: ['["t1","a"]', '["t1","b"]', '[ "t2", "a" ]', '["t1","a\\"b"]', '["T3","a"]', '["t1"]', 't1'],
+  quotas: ['["org_a","1"]', '["org_a","10"]', '["org_b","1"]', '["org_a","-2"]', '["org_a","01"]', '[]'],
   labels: [1, '2', 10, '-3', '01', 'x'],
   countries: ['is', 'xx'],
   notes: ['6F9619FF-8B86-D011-B42D-00C04FC964FF', '00000000-0000-4000-8000-000000000001', 'no uuid'],
@@ -100,6 +102,8 @@ function operationOf(random: Random, made: { notes: number }): OperationStep {
     [14, 'tasks'],
     [6, 'projects'],
     [5, 'comments'],
+    [5, 'taskTags'],
+    [4, 'quotas'],
     [4, 'labels'],
     [3, 'notes'],
     [0.3, 'countries'],
@@ -117,6 +121,16 @@ function operationOf(random: Random, made: { notes: number }): OperationStep {
   const idless = type === 'CREATE' ? model === 'notes' && random.chance(0.5) : random.chance(0.01)
   if (!idless) step.id = idOf(random, model)
   if (type === 'CREATE' || type === 'UPDATE') step.input = inputOf(random, model, type, made)
+  // the fields of a key may name the row in its place
+  if (type === 'CREATE' && (schema.models.get(model)?.key.length ?? 1) > 1 && random.chance(0.4)) {
+    delete step.id
+    Object.assign(
+      step.input as object,
+      model === 'taskTags'
+        ? { taskId: idOf(random, 'tasks'), tag: random.pick(['a', 'b', 'é']) }
+        : { organizationId: random.pick(['org_a', 'org_a', 'org_b']), slot: random.pick([1, 2, 10, -2]) },
+    )
+  }
   if (random.chance(0.35)) {
     step.readAt = random.weighted<ReadAt>([
       [5, 'last'],
@@ -184,6 +198,8 @@ const listed = [
   [10, 'tasks'],
   [4, 'projects'],
   [4, 'comments'],
+  [4, 'taskTags'],
+  [3, 'quotas'],
   [3, 'labels'],
   [1, 'countries'],
   [2, 'notes'],

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { canonicalKey, keyOf } from '../../../src/core/schema/key.ts'
 import type { Endpoint } from '../../../src/index.ts'
 import { signedRequest, signingKey } from '../../support/source.ts'
 import type { OperationStep, Program, ReadAt, Step } from './program.ts'
@@ -53,7 +54,12 @@ const closing: readonly Step[] = tenants.flatMap((tenant): Step[] => [
 ])
 
 const rowKey = (tenant: string | null, model: string, id: unknown): string =>
-  `${schema.models.get(model)?.policy.by === 'none' ? '' : tenant}/${model}/${String(id).toLowerCase()}`
+  `${schema.models.get(model)?.policy.by === 'none' ? '' : tenant}/${model}/${oneSpelling(model, id)}`
+
+function oneSpelling(name: string, id: unknown): string {
+  const model = schema.models.get(name)
+  return (model && canonicalKey(model, String(id))) ?? String(id)
+}
 
 function requestOf(step: Step, stamps: ReadonlyMap<string, number[]>, cursors: ReadonlyMap<string, unknown>) {
   const { tenant, participant } = step
@@ -92,9 +98,10 @@ function resolved(
   return { ...step, readAt }
 }
 
+type Row = Readonly<Record<string, unknown>>
 type Body = {
-  row?: { id: unknown } | null
-  rows?: ({ id: unknown } | null)[]
+  row?: Row | null
+  rows?: (Row | null)[]
   stamp?: number
   stamps?: (number | null)[]
   nextCursor?: string
@@ -103,9 +110,10 @@ type Body = {
 function note(step: Step, body: Body, stamps: Map<string, number[]>, cursors: Map<string, unknown>): void {
   if (step.do === 'events') cursors.set(`events ${step.tenant}`, body.nextCursor)
   if (step.do === 'list') cursors.set('list', body.nextCursor)
-  const see = (model: string, row: { id: unknown } | null | undefined, stamp: number | null | undefined) => {
-    if (row == null || stamp == null) return
-    const key = rowKey(step.tenant, model, row.id)
+  const see = (name: string, row: Row | null | undefined, stamp: number | null | undefined) => {
+    const model = schema.models.get(name)
+    if (row == null || stamp == null || model === undefined) return
+    const key = rowKey(step.tenant, name, keyOf(model, row))
     stamps.set(key, [...(stamps.get(key) ?? []), stamp])
   }
   if (step.do === 'load') see(step.model, body.row, body.stamp)

@@ -10,6 +10,7 @@ import {
   numeric,
   pgEnum,
   pgTable,
+  primaryKey,
   text,
   timestamp,
   uuid,
@@ -51,6 +52,7 @@ export const schema = defineSchema({
     relations: {
       project: relation.belongsTo('projects', 'projectId'),
       comments: relation.hasMany('comments', 'taskId'),
+      taskTags: relation.hasMany('taskTags', 'taskId'),
     },
     mutable: true,
     touch: 'updatedAt',
@@ -60,6 +62,20 @@ export const schema = defineSchema({
     relations: { task: relation.belongsTo('tasks', 'taskId') },
     mutable: true,
     policy: { by: 'parent', fk: 'taskId', parent: 'tasks' },
+  }),
+  /** A key of two fields, the first of which names the parent. */
+  taskTags: model({
+    fields: { taskId: z.string(), tag: z.string(), weight: z.int32().optional() },
+    primaryKey: ['taskId', 'tag'],
+    relations: { task: relation.belongsTo('tasks', 'taskId') },
+    mutable: true,
+    policy: { by: 'parent', fk: 'taskId', parent: 'tasks' },
+  }),
+  /** A key that holds the tenant and a number. */
+  quotas: model({
+    fields: { organizationId: z.string(), slot: z.int32(), note: z.string().optional() },
+    primaryKey: ['organizationId', 'slot'],
+    mutable: true,
   }),
   labels: model({
     fields: { id: z.int(), name: z.string(), color: z.string().optional() },
@@ -79,7 +95,7 @@ export const countryRows = [
 /** What the memory adapter must be told, because no table tells it. */
 export const memoryConstraints = {
   unique: { tasks: ['code'] },
-  references: { tasks: { projectId: 'projects' }, comments: { taskId: 'tasks' } },
+  references: { tasks: { projectId: 'projects' }, comments: { taskId: 'tasks' }, taskTags: { taskId: 'tasks' } },
 }
 
 export const tables = `
@@ -110,6 +126,8 @@ create table tasks (
   archived_at timestamptz
 );
 create table comments (id text primary key, task_id text not null references tasks, body text not null, likes int);
+create table task_tags (task_id text not null references tasks, tag text not null, weight int, primary key (task_id, tag));
+create table quotas (organization_id text not null, slot int not null, note text, primary key (organization_id, slot));
 create table labels (id int primary key, name text not null, color text);
 create table countries (id text primary key, name text not null);
 create table notes (
@@ -159,6 +177,22 @@ const comments = pgTable('comments', {
   body: text().notNull(),
   likes: integer(),
 })
+const taskTags = pgTable(
+  'task_tags',
+  {
+    taskId: text()
+      .notNull()
+      .references(() => tasks.id),
+    tag: text().notNull(),
+    weight: integer(),
+  },
+  ({ taskId, tag }) => [primaryKey({ columns: [taskId, tag] })],
+)
+const quotas = pgTable(
+  'quotas',
+  { organizationId: text().notNull(), slot: integer().notNull(), note: text() },
+  ({ organizationId, slot }) => [primaryKey({ columns: [organizationId, slot] })],
+)
 const labels = pgTable('labels', { id: integer().primaryKey(), name: text().notNull(), color: text() })
 const countries = pgTable('countries', { id: text().primaryKey(), name: text().notNull() })
 const notes = pgTable('notes', {
@@ -168,14 +202,18 @@ const notes = pgTable('notes', {
   body: text(),
 })
 
-export const drizzleTables = { projects, tasks, comments, labels, countries, notes, taskStatus }
+export const drizzleTables = { projects, tasks, comments, taskTags, quotas, labels, countries, notes, taskStatus }
 export const drizzleRelations = {
   projectRelations: relations(projects, ({ many }) => ({ tasks: many(tasks) })),
   taskRelations: relations(tasks, ({ one, many }) => ({
     project: one(projects, { fields: [tasks.projectId], references: [projects.id] }),
     comments: many(comments),
+    taskTags: many(taskTags),
   })),
   commentRelations: relations(comments, ({ one }) => ({
     task: one(tasks, { fields: [comments.taskId], references: [tasks.id] }),
+  })),
+  taskTagRelations: relations(taskTags, ({ one }) => ({
+    task: one(tasks, { fields: [taskTags.taskId], references: [tasks.id] }),
   })),
 }

@@ -27,11 +27,13 @@ export const dumps = [
   ...['projects', 'tasks', 'comments', 'labels'].map(
     (name) => `select to_jsonb(t) as row from ${name} t order by t.id`,
   ),
+  `select to_jsonb(t) as row from task_tags t order by t.task_id, t.tag`,
+  `select to_jsonb(t) as row from quotas t order by t.organization_id, t.slot`,
   `select to_jsonb(t) as row from notes t order by t.n, t.id`,
 ]
 
 /** Empties what programs write; the countries stay. */
-export const emptyAll = `delete from comments; delete from tasks; delete from projects; delete from labels; delete from notes;
+export const emptyAll = `delete from comments; delete from task_tags; delete from quotas; delete from tasks; delete from projects; delete from labels; delete from notes;
   delete from postern.log; delete from postern.ledger; alter sequence postern.position_seq restart;`
 
 function onPostgres(
