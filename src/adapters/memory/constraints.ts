@@ -63,7 +63,9 @@ export class Constraints {
     const field = known(model, fieldName)
     const references = this.#tables.model(other)
     if (references.key.length > 1) {
-      throw new TypeError(`${model.name}.${fieldName}: one field cannot refer to ${other}, whose key has several`)
+      throw new TypeError(
+        `${model.name}.${fieldName}: one field cannot refer to ${other}, whose key has several`,
+      )
     }
     if (this.#foreign.some((one) => one.field === field && one.references === references)) return
     const constraint = `${model.table.name}_${field.column}_fkey`

@@ -87,9 +87,7 @@ export class MemoryStore implements Store {
     const { model, tenant } = request
     return this.exclusive(() => {
       const rows = queryRows(this.tables, request)
-      const stamps = rows.map((row) =>
-        this.changes.stamp(tenant, { model, id: rowId(model, row) }, true),
-      )
+      const stamps = rows.map((row) => this.changes.stamp(tenant, { model, id: rowId(model, row) }, true))
       return { rows, stamps, stamp: this.changes.lastPosition }
     })
   }

@@ -95,7 +95,11 @@ export const countryRows = [
 /** What the memory adapter must be told, because no table tells it. */
 export const memoryConstraints = {
   unique: { tasks: ['code'] },
-  references: { tasks: { projectId: 'projects' }, comments: { taskId: 'tasks' }, taskTags: { taskId: 'tasks' } },
+  references: {
+    tasks: { projectId: 'projects' },
+    comments: { taskId: 'tasks' },
+    taskTags: { taskId: 'tasks' },
+  },
 }
 
 export const tables = `
@@ -202,7 +206,17 @@ const notes = pgTable('notes', {
   body: text(),
 })
 
-export const drizzleTables = { projects, tasks, comments, taskTags, quotas, labels, countries, notes, taskStatus }
+export const drizzleTables = {
+  projects,
+  tasks,
+  comments,
+  taskTags,
+  quotas,
+  labels,
+  countries,
+  notes,
+  taskStatus,
+}
 export const drizzleRelations = {
   projectRelations: relations(projects, ({ many }) => ({ tasks: many(tasks) })),
   taskRelations: relations(tasks, ({ one, many }) => ({
