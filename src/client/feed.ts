@@ -1,14 +1,19 @@
 import type { EventOf } from '../core/caller.ts'
 import type { Schema } from '../core/schema/define.ts'
+import type { ModelName } from '../core/schema/infer.ts'
 import { checkEvents } from './answer.ts'
 import { ClientError } from './error.ts'
 import { type ClientCallOptions, MAX_TIMER_MS, numberOf } from './options.ts'
 import { type Send, sleep } from './send.ts'
 
 /** Where a walk through the feed starts, and whether it ends. */
-export interface EventsQuery {
+export interface EventsQuery<S extends Schema = Schema> {
   /** Where an earlier walk got to. Without it: from the oldest event that is kept. */
   readonly cursor?: string | undefined
+  /** `now`: from the end on, without what was there before. Not beside a cursor. */
+  readonly from?: 'now' | undefined
+  /** Only changes of these models. A cursor moves past the others, so keep one for each choice. Default: of all. */
+  readonly models?: readonly ModelName<S>[] | undefined
   /** Events of a page. Default and cap are the endpoint's: 100 and 1,000 unless told otherwise. */
   readonly limit?: number | undefined
   /** Goes on after the newest event and waits for more. Default false. */
@@ -39,11 +44,11 @@ export interface EventFeed<S extends Schema = Schema> extends AsyncIterable<Even
 
 export function createFeed<S extends Schema>(
   send: Send,
-  query: EventsQuery,
+  query: EventsQuery<S>,
   scope: object,
   { signal }: ClientCallOptions,
 ): EventFeed<S> {
-  const { limit, follow = false, onCursor } = query
+  const { limit, follow = false, onCursor, models, from } = query
   const pollMs = numberOf('pollMs', query.pollMs, 1_000, 1, MAX_TIMER_MS)
   let cursor = query.cursor
   /** Events of the page that the loop is in, and how many of them are acknowledged. */
@@ -70,6 +75,8 @@ export function createFeed<S extends Schema>(
           type: 'events',
           ...(at !== undefined && { cursor: at }),
           ...(limit !== undefined && { limit }),
+          ...(models !== undefined && { models }),
+          ...(at === undefined && from !== undefined && { from }),
           ...scope,
         }
         page = (await send<Page<S>>({ body, check: checkEvents, safe: true }, signal)).body

@@ -122,7 +122,7 @@ export interface Client<S extends Schema = Schema> extends Caller<S, ClientCallO
    *   if (event.model === 'tasks') await index(event.data)
    * }
    */
-  events(query?: EventsQuery, options?: ClientCallOptions): EventFeed<S>
+  events(query?: EventsQuery<S>, options?: ClientCallOptions): EventFeed<S>
   /**
    * Sends operations of many callers in few commits.
    *
@@ -136,7 +136,7 @@ export interface Client<S extends Schema = Schema> extends Caller<S, ClientCallO
 const CALL = ['scope', 'signal']
 const COMMIT = ['idempotencyKey', 'operations', 'intentHash', 'echo', 'reads', 'dryRun']
 const QUERY = ['where', 'orderBy', 'order', 'limit', 'cursor', 'select', 'related', 'count', 'follow']
-const EVENTS = ['cursor', 'limit', 'follow', 'pollMs', 'onCursor']
+const EVENTS = ['cursor', 'from', 'models', 'limit', 'follow', 'pollMs', 'onCursor']
 const UPDATE = [...CALL, 'attempts', 'idempotencyKey']
 const BATCH = [...CALL, 'maxOperations', 'maxBytes', 'maxDelayMs', 'maxInFlight', 'maxQueued']
 

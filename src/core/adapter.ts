@@ -124,6 +124,10 @@ export interface EventsRequest extends RequestContext {
   readonly cursor: string | undefined
   /** 1 to the endpoint's cap. */
   readonly limit: number
+  /** `now`: no events, and the cursor of the end. Never beside a cursor. Left out: from the oldest event. */
+  readonly from?: 'now' | undefined
+  /** Only changes of these models; left out, of all. A cursor moves past the others. */
+  readonly models?: readonly Model[] | undefined
 }
 
 /** A commit's answer: the JSON text of its body, and whether it is the answer of an earlier, identical commit. */

@@ -329,6 +329,30 @@ describe.each(majors)('Postgres %i: the feed', (major) => {
     }
   })
 
+  test('from the end on: nothing of before, everything from then', async () => {
+    await using open = await opened()
+    const empty = await open.events(undefined, 10, { from: 'now' })
+    await open.commit([create('a'), create('b')])
+    const now = await open.events(undefined, 10, { from: 'now' })
+    expect(now).toMatchObject({ events: [], caughtUp: true })
+    await open.commit(create('c'))
+    expect((await follow(open, now.nextCursor)).ids).toEqual(['c'])
+    expect((await follow(open, empty.nextCursor)).ids).toEqual(['a', 'b', 'c'])
+    await refused(open.events(now.nextCursor, 10, { from: 'now' }), 'invalid_query')
+  })
+
+  test('of some models: their events, with the ids that they have among all, and a cursor that passes the others', async () => {
+    await using open = await opened()
+    const project = (id: string) => ({ type: 'CREATE', model: 'projects', id, input: { name: 'p' } }) as const
+    await open.commit([create('a'), project('p'), create('b')])
+    const all = await open.feed()
+    const some = await open.events(undefined, 10, { models: ['projects'] })
+    expect(some.events).toEqual(all.filter(({ model }) => model === 'projects'))
+    expect(some.caughtUp).toBe(true)
+    expect(await open.events(some.nextCursor)).toMatchObject({ events: [], caughtUp: true })
+    await refused(open.events(undefined, 10, { models: ['nothing'] }), 'source_model_not_configured')
+  })
+
   test('pruned between the two looks of one page: expired, and no gap that nobody sees', async () => {
     await using open = await opened()
     await open.commit(create('a'))

@@ -55,7 +55,11 @@ export interface Caller {
   list(model: string, query?: Readonly<Record<string, unknown>>): Promise<Page>
   /** All pages of a list. */
   listAll(model: string, query?: Readonly<Record<string, unknown>>): Promise<WireRow[]>
-  events(cursor?: string, limit?: number): Promise<{ events: WireEvent[]; nextCursor: string }>
+  events(
+    cursor?: string,
+    limit?: number,
+    more?: { readonly models?: readonly string[]; readonly from?: 'now' },
+  ): Promise<{ events: WireEvent[]; nextCursor: string; caughtUp: boolean }>
   /** The feed from the cursor (or from its beginning) until a page is empty. */
   feed(cursor?: string, limit?: number): Promise<WireEvent[]>
   /** The same source for another scope. */
@@ -78,8 +82,8 @@ export function caller(
   }
   const limits = { ...defaultLimits, listMax: 100_000, operations: 10_000 }
   const prepare = (body: unknown) => prepareWork(parseRequest(body), context, { schema, limits })
-  const events: Caller['events'] = async (cursor, limit = 1000) => {
-    const work = prepare({ type: 'events', cursor, limit })
+  const events: Caller['events'] = async (cursor, limit = 1000, more = {}) => {
+    const work = prepare({ type: 'events', cursor, limit, ...more })
     return JSON.parse(await source.events(work.request as never))
   }
   const list: Caller['list'] = async (model, query) => {

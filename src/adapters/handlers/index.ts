@@ -105,6 +105,8 @@ export interface Handlers<S extends Schema = Schema, Auth = unknown> {
     | ((parameters: {
         readonly cursor: string | undefined
         readonly limit: number
+        /** Only changes of these models are asked for; left out: of all. Others are not passed on. */
+        readonly models: readonly string[] | undefined
         readonly context: HandlerContext<Auth>
       }) => Awaitable<{
         readonly events: readonly HandlerEvent[]
@@ -190,11 +192,20 @@ export function handlersAdapter<const S extends Schema, Auth = unknown>(
 
     async events(request) {
       if (events === undefined) throw new PosternError('source_events_not_configured')
-      const { cursor, limit, tenant } = request
-      const page = await events({ cursor, limit, context: contextOf(request) })
+      const { cursor, limit, tenant, from } = request
+      if (from !== undefined) {
+        throw new PosternError(
+          'source_adapter_misconfigured',
+          '`from` is not supported by an adapter of handlers: start without it, or from a cursor.',
+        )
+      }
+      const models = request.models?.map(({ name }) => name)
+      const page = await events({ cursor, limit, models, context: contextOf(request) })
       if (!Array.isArray(page?.events)) throw misshapen('events', '{ events, nextCursor? }')
       return JSON.stringify({
-        events: page.events.flatMap((event) => wireEvent(schema, tenant, event) ?? []),
+        events: page.events
+          .filter((event) => models?.includes(event?.model) ?? true)
+          .flatMap((event) => wireEvent(schema, tenant, event) ?? []),
         ...nextCursorOf(page, 'events'),
       })
     },

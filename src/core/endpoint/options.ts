@@ -35,7 +35,7 @@ export interface AuthorizeContext extends VerifiedContext {
   readonly type: RequestType
   /** The trusted scope, with whatever other members the caller sent. */
   readonly scope: Scope & Readonly<Record<string, unknown>>
-  /** The models that the request names: one for load and list, each once for a commit, none for events. */
+  /** The models that the request names: one for load and list, each once for a commit, those of `models` for events. */
   readonly models: readonly string[]
   /** The id of a load. */
   readonly id: string | undefined

@@ -25,7 +25,9 @@ export async function pickAdapter(
   return picked
 }
 
-function adapterOfMode({ adapter, adapters }: Adapters, mode: string | undefined): Adapter | PickAdapter {
+function adapterOfMode({ adapter, adapters }: Adapters, asked: string | undefined): Adapter | PickAdapter {
+  // two words for one thing
+  const mode = asked === 'production' ? 'live' : asked
   const named = adapters && Object.hasOwn(adapters, mode ?? 'live') ? adapters[mode ?? 'live'] : undefined
   if (named !== undefined) return named
   // Without `adapters` a mode is just a word of the caller's.

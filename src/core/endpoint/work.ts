@@ -66,8 +66,14 @@ export function prepareWork(
     case 'events': {
       const issues: Issue[] = []
       const limit = parseLimit(body.limit, limits.eventsDefault, limits.eventsMax, '/limit', issues)
+      const cursor = body.cursor ?? undefined
+      const from = body.from ?? undefined
+      if (cursor !== undefined && from !== undefined) {
+        issues.push({ pointer: '/from', message: 'give a cursor or `from`, not both' })
+      }
       if (issues.length > 0) throw issuesError('invalid_query', issues)
-      return { type: 'events', request: { ...context, cursor: body.cursor ?? undefined, limit } }
+      const models = body.models?.map((name, index) => modelOf(schema, name, `/models/${index}`))
+      return { type: 'events', request: { ...context, cursor, limit, from, models } }
     }
   }
 }
@@ -98,10 +104,10 @@ function prepareCommit(
   }
 }
 
-function modelOf(schema: Schema, name: string): Model {
+function modelOf(schema: Schema, name: string, pointer = '/model'): Model {
   const model = schema.models.get(name)
   if (model === undefined)
-    throw new PosternError('source_model_not_configured', undefined, { details: { pointer: '/model' } })
+    throw new PosternError('source_model_not_configured', undefined, { details: { pointer } })
   return model
 }
 
@@ -118,7 +124,7 @@ function requireTenant(model: Model, context: RequestContext): void {
 
 /** The models that a piece of work names, each once. */
 export function modelsOf(work: Work): string[] {
-  if (work.type === 'events') return []
+  if (work.type === 'events') return [...new Set(work.request.models?.map(({ name }) => name))]
   if (work.type !== 'commit') return [work.request.model.name]
   return [...new Set(work.request.operations.map(({ model }) => model.name))]
 }

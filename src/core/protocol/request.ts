@@ -78,6 +78,8 @@ const events = z.strictObject({
   type: z.literal('events'),
   cursor: z.string().max(65_536).nullish(),
   limit: z.unknown().optional(),
+  from: z.literal('now').nullish(),
+  models: z.array(z.string()).min(1).max(1_000).nullish(),
   // A hint for pruning, which may be taken or not.
   acknowledgedThrough: z.string().max(65_536).nullish(),
   ...envelope,

@@ -47,11 +47,15 @@ export function storeAdapter<S extends Schema>(
 async function followLog(
   schema: Pick<Schema, 'models'>,
   store: Store,
-  { cursor, tenant, limit }: EventsRequest,
+  { cursor, tenant, limit, from, models }: EventsRequest,
 ): Promise<string> {
   const epoch = await store.epoch()
   const given = cursor === undefined ? undefined : readFeedCursor(cursor, tenant)
   if (given !== undefined && given.epoch !== epoch) throw new PosternError('cursor_expired')
+  if (from === 'now') {
+    const { through } = await store.log(tenant, Number.MAX_SAFE_INTEGER, 1)
+    return eventsAnswer([], sealFeedCursor({ epoch, position: through, base: 0, mark: '' }, tenant), true)
+  }
   const start = given?.position ?? 0
   const { entries, through } = await store.log(tenant, start, limit)
   if (start > through && entries.length === 0) await refuseBeyond(store, start)
@@ -65,7 +69,8 @@ async function followLog(
   const events = entries.flatMap((entry) => {
     // a model that is no longer part of the schema is not to be read through it
     const model = schema.models.get(entry.model)
-    return model === undefined ? [] : [eventOf(model, entry)]
+    if (model === undefined || models?.every(({ name }) => name !== entry.model)) return []
+    return [eventOf(model, entry)]
   })
   return eventsAnswer(
     events,

@@ -15,13 +15,36 @@ export interface ModelWords extends Words {
   readonly rel: number
 }
 
-/** The models of a schema version by table. Several may stand on one: each is told of it. */
-export type Dictionary = ReadonlyMap<number, readonly ModelWords[]>
+/** A model's words, and its place among the models of its table. */
+interface PlacedWords extends ModelWords {
+  readonly place: number
+}
+
+/** The models of a schema version by table. Several may be on one: each is told of it. */
+export type Dictionary = ReadonlyMap<number, readonly PlacedWords[]>
 
 export function dictionaryOf(models: readonly ModelWords[]): Dictionary {
-  const byTable = new Map<number, ModelWords[]>()
-  for (const words of models) byTable.set(words.rel, [...(byTable.get(words.rel) ?? []), words])
+  const byTable = new Map<number, PlacedWords[]>()
+  for (const words of models) {
+    const others = byTable.get(words.rel) ?? []
+    byTable.set(words.rel, [...others, { ...words, place: others.length }])
+  }
   return byTable
+}
+
+/** Of the dictionary what is told of these models; all of it where none is named. */
+export function ofModels(
+  dictionary: Dictionary,
+  models: readonly { readonly name: string }[] | undefined,
+): Dictionary {
+  if (models === undefined) return dictionary
+  const names = new Set(models.map(({ name }) => name))
+  return new Map(
+    [...dictionary].flatMap(([rel, words]) => {
+      const told = words.filter(({ name }) => names.has(name))
+      return told.length === 0 ? [] : [[rel, told] as const]
+    }),
+  )
 }
 
 /** Where a follower stands. */
@@ -73,8 +96,8 @@ from ${s}.events($1::text, $2::text::int[], $3::text, $4::text::bigint, $5::text
       String(start?.position ?? 0),
       String(start?.base ?? 0),
       start?.mark ?? '',
-      // an entry is an event for each model of its table
-      String(Math.max(1, Math.floor(limit / models))),
+      // an entry is an event for each model of its table; 0: none of them, and the cursor of the end
+      String(limit === 0 ? 0 : Math.max(1, Math.floor(limit / models))),
     ],
   }
 }
@@ -86,7 +109,7 @@ export function pageOf(rows: readonly TextRow[], dictionary: Dictionary): ToldPa
   for (const row of rows) {
     if (row.position == null) continue
     const models = dictionary.get(Number(row.rel)) ?? []
-    events.push(...models.map((words, index) => told(row, words, index)))
+    events.push(...models.map((words) => told(row, words)))
   }
   return {
     verdict: (head?.verdict ?? null) as ToldPage['verdict'],
@@ -99,7 +122,7 @@ export function pageOf(rows: readonly TextRow[], dictionary: Dictionary): ToldPa
   }
 }
 
-function told(row: TextRow, words: ModelWords, place: number): ToldEvent {
+function told(row: TextRow, words: PlacedWords): ToldEvent {
   const values = members(row.data as string)
   const {
     position,
@@ -118,7 +141,7 @@ function told(row: TextRow, words: ModelWords, place: number): ToldEvent {
     position: Number(position),
   })
   // one change, told under each model of its table
-  const id = place === 0 ? plain : `${plain}~${words.name}`
+  const id = words.place === 0 ? plain : `${plain}~${words.name}`
   const data = words.fields.map(([name, attnum]) => {
     const value = values.get(String(attnum)) ?? (attnum === words.key[0] ? keyValue(key as string) : 'null')
     return `"${name}":${value}`

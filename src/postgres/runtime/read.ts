@@ -4,7 +4,7 @@ import { readFeedCursor, sealFeedCursor } from '../../core/protocol/cursor.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../connection.ts'
 import { readCommitted } from '../connection.ts'
 import type { BoundModel } from '../model/bound-model.ts'
-import { eventsCall, pageOf } from './entry.ts'
+import { eventsCall, ofModels, pageOf } from './entry.ts'
 import { fitId, fitTenant } from './fit.ts'
 import type { Manifest } from './manifest.ts'
 import { listCall, loadCall } from './query.ts'
@@ -64,13 +64,14 @@ export async function events(
 ): Promise<string> {
   const tenant = fitTenant(at.models, request.tenant)
   const start = request.cursor === undefined ? null : readFeedCursor(request.cursor, tenant)
-  const call = eventsCall(s, tenant, at.dictionary, start, request.limit)
+  const dictionary = ofModels(at.dictionary, request.models)
+  const call = eventsCall(s, tenant, dictionary, start, request.from === 'now' ? 0 : request.limit)
   const read = (session: PostgresSession): Promise<readonly TextRow[]> =>
     session.query(call.text, call.values)
   const rows = await (Object.keys(settings).length === 0
     ? read(readCommitted(connection as PostgresConnection))
     : withSettings(connection, settings, read))
-  const page = pageOf(rows, at.dictionary)
+  const page = pageOf(rows, dictionary)
   if (page.verdict !== null) throw new PosternError(page.verdict)
   const next = sealFeedCursor(page, tenant)
   return `{"events":[${page.events.map(({ text }) => text).join(',')}],"nextCursor":"${next}","caughtUp":${page.caughtUp}}`

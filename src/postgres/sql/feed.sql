@@ -70,7 +70,8 @@ begin
     exit when _now = _pruned or _now <= _position;
   end loop;
   -- a page that is not full has seen everything up to the horizon
-  _full := _n >= _limit or not coalesce(_whole, true);
+  -- no limit: from the end on
+  _full := _limit > 0 and (_n >= _limit or not coalesce(_whole, true));
   _through := case when _full then _page[cardinality(_page)].position else greatest(_horizon, _position) end;
   return query
   select null::text, _name, _through, case when _through < _pruned then _pruned else 0 end, {{schema}}.fingerprint(_through),

@@ -126,6 +126,23 @@ describe('events', () => {
     expect(rest).toMatchObject([{ type: 'DELETE', entityId: 't1' }])
   })
 
+  test('from now on, and of some models alone', async () => {
+    const { source } = await sourceWith(2)
+    const feed = source.events({ from: 'now' })
+    expect(await collect(feed)).toEqual([])
+    await source.commit({
+      idempotencyKey: 'later',
+      operations: [{ type: 'DELETE', model: 'tasks', id: 't1' }],
+    })
+    expect(await collect(source.events({ cursor: feed.cursor }))).toMatchObject([{ entityId: 't1' }])
+    expect(await collect(source.events({ models: ['projects'] }))).toEqual([])
+    expect(await collect(source.events({ models: ['tasks'] }))).toHaveLength(3)
+    await expect(collect(source.events({ models: ['nothing' as never] }))).rejects.toMatchObject({
+      code: 'source_model_not_configured',
+      details: { pointer: '/models/0' },
+    })
+  })
+
   test('a follower gets what comes later, until its signal says that it is enough', async () => {
     const { source } = await sourceWith(1)
     const stop = new AbortController()

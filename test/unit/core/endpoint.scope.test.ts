@@ -302,6 +302,7 @@ describe('scope.mode', () => {
     expect(await nameUnder(options, 'sandbox')).toBe('sandbox')
     expect(await nameUnder(options)).toBe('live')
     expect(await nameUnder(options, 'live')).toBe('live')
+    expect(await nameUnder(options, 'production')).toBe('live')
     expect(await nameUnder({ adapters: { live, sandbox } })).toBe('live')
   })
 

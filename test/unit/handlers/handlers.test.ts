@@ -168,6 +168,11 @@ test('events are handed cursor and limit, and their rows keep to the schema', as
   expect(events).toHaveBeenCalledWith(expect.objectContaining({ cursor: 'c1', limit: 5 }))
   expect(body.nextCursor).toBe('c2')
   expect(body.events[0]).toMatchObject({ id: 'e1', data: { title: 'Paint' } })
+  const others = { type: 'events', models: ['projects'], scope: org }
+  // a handler that does not heed `models` is not believed
+  expect((await ask(make({ events }), others)).body.events).toEqual([])
+  const fromNow = await ask(make({ events }), { type: 'events', from: 'now', scope: org })
+  expect([fromNow.status, fromNow.body.error]).toEqual([500, 'source_adapter_misconfigured'])
   expect(JSON.stringify(body)).not.toContain('canary')
 })
 
