@@ -50,12 +50,8 @@ const boundReference = ({ fields }: BoundModel['model'], fk: string, parent: str
 const isTable = ({ kind }: Table): boolean => ['r', 'p'].includes(kind)
 
 /** Whether a foreign key holds the column to the key of the other table, alone or with other columns. */
-export const leads = (
-  { columns, table, keys }: ForeignKey,
-  column: string,
-  to: string,
-  key: string,
-): boolean => table === to && columns.some((name, place) => name === column && keys[place] === key)
+const leads = ({ columns, table, keys }: ForeignKey, column: string, to: string, key: string): boolean =>
+  table === to && columns.some((name, place) => name === column && keys[place] === key)
 
 /** A reference of several columns is not checked where one of them is null. */
 const isWhole = ({ columns, full }: ForeignKey, column: string, bound: BoundModel): boolean =>
