@@ -83,7 +83,7 @@ export const steps: readonly Step[] = [
           ],
         }),
       )
-      assert.equal(refused.code, 'foreign_key_violation')
+      assert.equal(refused.code, 'entity_not_found')
       assert.equal((await demo.database.sql("select from tasks where id in ('t4', 't5')")).length, 0)
       check(`a commit with one impossible operation: ${answer(refused)}, and neither row is there`)
     },
