@@ -41,18 +41,18 @@ ${mutable.map((bound) => `      when '${bound.model.name}' then ${target} := ${s
     name,
     comment: 'A commit of several operations, or of one whose refusal is to be explained (_strict)',
     parameters: header(manyParameters),
-    returns: `${s}.answer`,
+    returns: 'text',
     attributes: `language plpgsql ${settings(options)}`,
     body: `
 #variable_conflict use_variable
 declare
-  _answer ${s}.answer; _x text; _state text; _constraint text; _column text; _table text; _message text; _context text; _hint text;
+  _answer text; _x text; _state text; _constraint text; _column text; _table text; _message text; _context text; _hint text;
   _g jsonb; _op record; _model text; _present text[]; _index int[]; _missing text;
   _stale jsonb; _current text; _entry text; _held int[] := '{}'; _notes text; _rejected text;
   _some ${s}.applied[]; _done ${s}.applied[]; _told ${s}.applied[] := '{}'; _failed int; _explain boolean := _strict;
 begin
   _answer := ${s}.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer.kind is not null then return _answer; end if;
+  if _answer is not null then return _answer; end if;
 
   -- lock, tables by number and rows by key
   -- point: lock
@@ -99,7 +99,7 @@ begin
   end loop;
   if _rejected is not null then
     ${unflushed}
-    return row('refused', '{"code":"stale_context","operations":[' || _rejected || ']}')::${s}.answer;
+    return 'refused {"code":"stale_context","operations":[' || _rejected || ']}';
   end if;
   if _missing is not null then
     select string_agg('{"index":' || (m ->> 'index') || ',"id":' || (m -> 'id')::text || '}', ',' order by (m ->> 'index')::int)
@@ -107,7 +107,7 @@ begin
     from jsonb_array_elements(('[' || _missing || ']')::jsonb) m where (m ->> 'index')::int <> all(_held);
     if _missing is not null then
       ${unflushed}
-      return row('refused', '{"code":"entity_not_found","operations":[' || _missing || ']}')::${s}.answer;
+      return 'refused {"code":"entity_not_found","operations":[' || _missing || ']}';
     end if;
   end if;
 
@@ -166,9 +166,9 @@ begin
         get stacked diagnostics _state = returned_sqlstate, _constraint = constraint_name, _column = column_name,
           _table = table_name, _message = message_text, _context = pg_exception_context, _hint = pg_exception_hint;
         if _state = '42501' and ${policed} then _state := 'PN403'; end if;
-        return row('refused', json_build_object('sqlstate', _state, 'index', _failed, 'model', _model,
+        return 'refused ' || json_build_object('sqlstate', _state, 'index', _failed, 'model', _model,
           'constraint', nullif(_constraint, ''), 'column', nullif(_column, ''), 'table', nullif(_table, ''),
-          'message', _message, 'context', _context, 'hint', nullif(_hint, ''))::text)::${s}.answer;
+          'message', _message, 'context', _context, 'hint', nullif(_hint, ''))::text;
     end;
   end if;
   _x := set_config(${setting(s, 'own')}, '', true);

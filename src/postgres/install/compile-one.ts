@@ -45,7 +45,7 @@ export function compileOne(bound: BoundModel, options: CompileOptions): readonly
       name: options.name(bound, type.toLowerCase()),
       comment: `${bound.model.name}: a commit of one ${type}`,
       parameters: header(oneParameters),
-      returns: `${options.schema}.answer`,
+      returns: 'text',
       attributes: `language plpgsql ${settings(options, bound)}`,
       body: type === 'CREATE' ? createBody(bound, options) : changeBody(bound, options, type),
     }),
@@ -53,7 +53,7 @@ export function compileOne(bound: BoundModel, options: CompileOptions): readonly
 }
 
 const RESERVE = (s: string): string => `_answer := ${s}.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer.kind is not null then return _answer; end if;`
+  if _answer is not null then return _answer; end if;`
 
 /** Which columns this version calls what, for the functions that report changes. */
 export const wordsLiteral = (bound: BoundModel): string => {
@@ -78,7 +78,7 @@ function staleAnswer(bound: BoundModel, { schema: s }: CompileOptions, row: stri
         ${rowJson(bound, row)} end);
       if _on_stale = 'notify' then return ${s}.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       ${unflushed}
-      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::${s}.answer;`
+      return 'refused {"code":"stale_context","operations":[' || _x || ']}';`
 }
 
 /**
@@ -107,7 +107,7 @@ function createBody(bound: BoundModel, options: CompileOptions): string {
   return `
 #variable_conflict use_variable
 declare
-  _new ${bound.table}; _now ${bound.table}; _type text := 'CREATE'; _answer ${s}.answer; _stale jsonb; _x text; _found boolean;
+  _new ${bound.table}; _now ${bound.table}; _type text := 'CREATE'; _answer text; _stale jsonb; _x text; _found boolean;
   _entry ${s}.entry; _new_id ${only ? key.type : 'text'}; _row_key text; _nt text; _rows int;
 begin
   ${RESERVE(s)}
@@ -165,7 +165,7 @@ function changeBody(
 #variable_conflict use_variable
 declare
   _old ${bound.table}; _new ${bound.table}; _now ${bound.table};
-  _type text := '${type}'; _found boolean; _answer ${s}.answer; _stale jsonb; _x text; _entry ${s}.entry;
+  _type text := '${type}'; _found boolean; _answer text; _stale jsonb; _x text; _entry ${s}.entry;
   _was text; _nt text; _fields text; _rows int;
 begin
   ${RESERVE(s)}
@@ -199,7 +199,7 @@ begin
   end if;
   if not _found then
     ${unflushed}
-    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}')::${s}.answer;
+    return 'refused {"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}';
   end if;
 ${type === 'UPDATE' ? inputChecks(bound, options, false) : ''}
   ${writing(bound, options, '_id', change(bound, type))}
@@ -254,7 +254,7 @@ function inputChecks(bound: BoundModel, options: CompileOptions, creating: boole
   const foreign = foreignReferences(bound, options, { input: '_input', id: '_id' }, creating).map(
     ({ condition, model }) => `  if ${condition} then
     ${unflushed}
-    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"model":"${model}"}]}')::${s}.answer;
+    return 'refused {"code":"entity_not_found","operations":[{"index":0,"model":"${model}"}]}';
   end if;
 `,
   )

@@ -116,6 +116,6 @@ export async function settle(
   const found = await readCommitted(connection)
     .query(text, values)
     .catch(() => [])
-  if (found[0]?.kind != null) return readAnswer(found[0], request, context.manifest.models, context.schema)
+  if (found[0]?.answer != null) return readAnswer(found[0], request, context.manifest.models, context.schema)
   throw new PosternError('commit_outcome_unknown', undefined, { cause: error })
 }

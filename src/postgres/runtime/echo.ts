@@ -34,7 +34,7 @@ export function withEcho({ text, values }: Call, echo: unknown): Call {
   if (payload === null) return { text, values }
   // without OFFSET the planner could run the commit twice
   return {
-    text: `select c.kind, c.body, case when c.kind = 'applied' then
+    text: `select c.answer, case when c.answer like 'applied %' then
   pg_logical_emit_message(true, '${ECHO_PREFIX}', $${values.length + 1}::text)::text end as echo
 from (${text} offset 0) c`,
     values: [...values, payload],

@@ -68,7 +68,7 @@ export async function commitIn<Tx>(
     // the key first: a twin must neither run the hooks nor see half of their work
     const reserve = reserveCall(request, context.schema, context.lockTimeoutMs)
     const [reserved] = await session.query(reserve.text, reserve.values)
-    if (reserved?.kind != null) return readAnswer(reserved, request, models, context.schema)
+    if (reserved?.answer != null) return readAnswer(reserved, request, models, context.schema)
     await ruled('beforeCommit', () => hooks.beforeCommit?.(hook))
   }
   // the function for several operations explains an objection by itself; an error would end this transaction

@@ -24,7 +24,7 @@ export function reserveCall(request: CommitRequest, schema: string, lockTimeoutM
   const { text, values } = call(`${schema}.reserve`, reserveParameters, keyOf(request))
   return {
     // the wait is bounded before the function is called: without OFFSET the planner may do it after
-    text: `select a.kind, a.body from (select set_config('lock_timeout', $${values.length + 1}::text, true) offset 0) b, ${text} a`,
+    text: `select ${text} as answer from (select set_config('lock_timeout', $${values.length + 1}::text, true) offset 0) b`,
     values: [...values, `${lockTimeoutMs}ms`],
   }
 }
@@ -44,7 +44,7 @@ const commitOf = (request: CommitRequest, alone: boolean) => ({
   alone: String(alone),
 })
 
-const answerOf = ({ text, values }: Call): Call => ({ text: `select a.kind, a.body from ${text} a`, values })
+const answerOf = ({ text, values }: Call): Call => ({ text: `select ${text} as answer`, values })
 
 /** The call for a commit of one operation. */
 export function callOne(

@@ -21,7 +21,7 @@ interface Verdict {
 }
 
 /**
- * Reads what a commit function answers: `applied`, `replayed` or `refused`, and the text. Verdicts are values and not
+ * Reads what a commit function answers: `applied`, `replayed` or `refused`, a space, and the body. Verdicts are values and not
  * database errors, because client libraries disagree about what they keep of an error.
  */
 export function readAnswer(
@@ -30,7 +30,9 @@ export function readAnswer(
   models: BoundModels,
   s: string,
 ): CommitAnswer {
-  const { kind, body } = row as { kind: string; body: string }
+  const { answer } = row as { answer: string }
+  const space = answer.indexOf(' ')
+  const [kind, body] = [answer.slice(0, space), answer.slice(space + 1)]
   if (kind === 'refused') throw refused(body, request, models, s)
   return { body, replayed: kind === 'replayed' }
 }

@@ -1,6 +1,9 @@
--- Takes the idempotency key, or tells what stands under it; all null: it is this commit's now.
+-- A commit answers with one text: `applied`, `replayed` or `refused`, a space, and the body. As a row with two columns it
+-- would cost 15 microseconds more, of 350: a function in FROM keeps its result in a store of its own.
+--
+-- Takes the idempotency key, or tells what stands under it; null: it is this commit's now.
 create or replace function {{schema}}.reserve(_tenant text, _key text, _intent text, _intent_hash text)
-returns {{schema}}.answer language plpgsql set search_path = pg_catalog, pg_temp as $$
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare _entry {{schema}}.ledger; _x pg_lsn; _retention interval;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -18,10 +21,10 @@ begin
     raise exception '{{schema}}: the row of {{schema}}.meta is missing; run `npx postern migrate`' using errcode = 'PN500';
   end if;
   if _entry.at < now() - _retention then
-    return row('refused', '{"code":"idempotency_key_expired"}')::{{schema}}.answer;
+    return 'refused {"code":"idempotency_key_expired"}';
   end if;
   if _entry.intent <> _intent or _entry.intent_hash <> _intent_hash then
-    return row('refused', '{"code":"idempotency_conflict"}')::{{schema}}.answer;
+    return 'refused {"code":"idempotency_conflict"}';
   end if;
   -- An entry whose session ended while it waited for the standby is committed here and nowhere else. An empty message
   -- gives this transaction a commit record, and its COMMIT waits as the first did.
@@ -29,7 +32,7 @@ begin
   if current_setting('synchronous_standby_names') <> '' and current_setting('synchronous_commit') not in ('off', 'local') then
     _x := pg_logical_emit_message(true, '{{schema}}', '');
   end if;
-  return row('replayed', _entry.body)::{{schema}}.answer;
+  return 'replayed ' || _entry.body;
 end $$;
 
 -- What tells two tenants' equal keys apart in the ids of events of rows that belong to nobody. A hash, because every
@@ -48,11 +51,13 @@ end $$;
 create or replace function {{schema}}.record_one(
   _tenant text, _key text, _intent text, _intent_hash text, _rel int, _row_key text, _type text, _was text, _row_tenant text,
   _gone text, _data text, _row text, _changed int2[], _transaction_id text, _participant_id text, _participant_kind text
-) returns {{schema}}.answer language plpgsql set search_path = pg_catalog, pg_temp as $$
+) returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  _x bigint := {{schema}}.register(); _last bigint := pg_sequence_last_value('{{schema}}.position_seq');
-  _position bigint; _body text; _mine boolean := _row_tenant in (_tenant, '');
+  _last bigint; _x text; _position bigint; _body text; _mine boolean := _row_tenant in (_tenant, '');
 begin
+  -- without a look whether the transaction has registered, and without a note that it has: another shared lock costs
+  -- less than the call and the settings, and the first one counts
+  {{enter}}
   if _was is distinct from _row_tenant then
     insert into {{schema}}.log (position, rel, key, tenant, type, data, commit_key, index, transaction_id, participant_id, participant_kind)
     select nextval('{{schema}}.position_seq'), _rel, _row_key, _was, 'DELETE', _gone, k.key, k.index, _transaction_id, _participant_id, _participant_kind
@@ -73,24 +78,24 @@ begin
       _transaction_id, _participant_id, _participant_kind, case when _row_tenant = '' then {{schema}}.key_scope(_tenant, '') end))
   insert into {{schema}}.ledger (tenant, key, intent, intent_hash, body)
   values (_tenant, _key, _intent, _intent_hash, _body);
-  return row('applied', _body)::{{schema}}.answer;
+  return 'applied ' || _body;
 end $$;
 
 -- Ends a commit whose one operation was held back: the answer is kept, nothing else happened.
 create or replace function {{schema}}.record_held(
   _tenant text, _key text, _intent text, _intent_hash text, _entry text
-) returns {{schema}}.answer language plpgsql set search_path = pg_catalog, pg_temp as $$
+) returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare _body text := '{"rows":[null],"stamps":[null],"notifications":[' || _entry || ']}';
 begin
   insert into {{schema}}.ledger (tenant, key, intent, intent_hash, body) values (_tenant, _key, _intent, _intent_hash, _body);
-  return row('applied', _body)::{{schema}}.answer;
+  return 'applied ' || _body;
 end $$;
 
 -- Ends a commit of several operations: positions under the locks, events, ledger.
 create or replace function {{schema}}.record_many(
   _tenant text, _key text, _intent text, _intent_hash text, _done {{schema}}.applied[], _count int, _notes text,
   _transactions jsonb, _participant_id text, _participant_kind text
-) returns {{schema}}.answer language plpgsql set search_path = pg_catalog, pg_temp as $$
+) returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   _x bigint := {{schema}}.register(); _last bigint := pg_sequence_last_value('{{schema}}.position_seq');
   _low bigint; _body text; _scope text := {{schema}}.key_scope(_tenant, '');
@@ -131,5 +136,5 @@ begin
     raise exception '{{schema}}: position % was given out of order; {{schema}}.position_seq must have CACHE 1', _low
       using errcode = 'PN500';
   end if;
-  return row('applied', _body)::{{schema}}.answer;
+  return 'applied ' || _body;
 end $$;

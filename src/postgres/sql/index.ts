@@ -5,6 +5,23 @@ import { indexStatement, type Statement, type Template } from './statement.ts'
 /** A page, of rows or of events, ends with the row that reaches this many bytes; the next page goes on from there. */
 export const PAGE_BYTES = 16 * 1024 * 1024
 
+/**
+ * Enters the registry of writers in flight, in a function with `_last` and `_x`; `_last` is then the position below which
+ * this transaction writes nothing new.
+ */
+const enter = (
+  s: string,
+): string => `-- a commit lost in a crash would reuse positions that followers have seen
+  if current_setting('synchronous_commit') = 'off' then _x := set_config('synchronous_commit', 'on', true); end if;
+  _last := pg_sequence_last_value('${s}.position_seq');
+  -- point: open-run
+  if _last is null or pg_sequence_last_value('${s}.run_seq') is distinct from ${run(s)} then
+    perform ${s}.open_run();
+    _last := coalesce(pg_sequence_last_value('${s}.position_seq'), 0);
+  end if;
+  -- point: enter-registry
+  if pg_advisory_xact_lock_shared((${lockNamespace(s)}::bigint << 48) | _last) is null then null; end if;`
+
 /** The statements of one .sql file for the installation in `schema`, every `{{name}}` filled in. */
 export function statements(file: keyof typeof embedded, schema: string): readonly Statement[] {
   const values: Readonly<Record<string, string>> = {
@@ -12,6 +29,7 @@ export function statements(file: keyof typeof embedded, schema: string): readonl
     lockNamespace: String(lockNamespace(schema)),
     pageBytes: String(PAGE_BYTES),
     ...locks.registry(schema),
+    enter: enter(schema),
     run: run(schema),
   }
   const filled = (text: string): string =>

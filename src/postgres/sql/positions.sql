@@ -9,16 +9,7 @@ begin
   if current_setting('{{schema}}.registrant', true) = pg_current_xact_id()::text then
     return current_setting('{{schema}}.registered', true)::bigint;
   end if;
-  -- a commit lost in a crash would reuse positions that followers have seen
-  if current_setting('synchronous_commit') = 'off' then _x := set_config('synchronous_commit', 'on', true); end if;
-  _last := pg_sequence_last_value('{{schema}}.position_seq');
-  -- point: open-run
-  if _last is null or pg_sequence_last_value('{{schema}}.run_seq') is distinct from {{run}} then
-    perform {{schema}}.open_run();
-    _last := coalesce(pg_sequence_last_value('{{schema}}.position_seq'), 0);
-  end if;
-  -- point: enter-registry
-  if pg_advisory_xact_lock_shared(({{lockNamespace}}::bigint << 48) | _last) is null then null; end if;
+  {{enter}}
   _x := set_config('{{schema}}.registered', _last::text, true);
   _x := set_config('{{schema}}.registrant', pg_current_xact_id()::text, true);
   return _last;

@@ -106,9 +106,6 @@ create type {{schema}}.told as (
   caught_up boolean
 );
 
--- what a commit answers: applied, replayed or refused, and the text
-create type {{schema}}.answer as (kind text, body text);
-
 -- the last entry of a row
 create type {{schema}}.entry as (position bigint, type text, tenant text);
 

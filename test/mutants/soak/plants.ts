@@ -47,7 +47,7 @@ const outside = (
   after: `create table postern.${table}_outside (like postern.${table} including defaults)`,
   seam: queries(async (session, text, values) => {
     const rows = await session.query(text, values)
-    if (appliesCommit(text) && rows[0]?.kind === 'applied') {
+    if (appliesCommit(text) && rows[0]?.answer?.startsWith('applied ')) {
       await session.query(
         `with moved as (delete from postern.${table}_outside where ${key} = $1::text returning *)
          insert into postern.${table} select * from moved`,
@@ -107,13 +107,13 @@ export const plants: readonly Plant[] = [
     name: 'lost answer, success',
     breaks: 'a lost connection is taken for an answer that got lost, and success is said',
     by: 'soak',
-    seam: whenLost(async () => [{ kind: 'applied', body: '{"rows":[],"stamps":[]}' }]),
+    seam: whenLost(async () => [{ answer: 'applied {"rows":[],"stamps":[]}' }]),
   },
   {
     name: 'lost answer, refusal',
     breaks: 'a lost connection is taken for a refusal, and the caller is told that nothing happened',
     by: 'soak',
-    seam: whenLost(async () => [{ kind: 'refused', body: '{"code":"stale_context","operations":[]}' }]),
+    seam: whenLost(async () => [{ answer: 'refused {"code":"stale_context","operations":[]}' }]),
   },
   {
     name: 'ignored commit tag',

@@ -2,7 +2,7 @@ import { sqlstateOf } from '../../../src/postgres/sqlstate.ts'
 
 /** The call of a compiled function that applies a commit. */
 export const appliesCommit = (text: string): boolean =>
-  /\bfrom postern\."(commit|\w+_(create|update|delete))_/.test(text)
+  /\bselect postern\."(commit|\w+_(create|update|delete))_/.test(text)
 
 /** Reads one row with its stamp. */
 export const loads = (text: string): boolean => text.startsWith('select r.row as "row"')

@@ -395,15 +395,15 @@ begin
 end $postern$;
 
 -- tasks: a commit of one CREATE
-create or replace function postern."tasks_create_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+create or replace function postern."tasks_create_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
-  _new public.tasks; _now public.tasks; _type text := 'CREATE'; _answer postern.answer; _stale jsonb; _x text; _found boolean;
+  _new public.tasks; _now public.tasks; _type text := 'CREATE'; _answer text; _stale jsonb; _x text; _found boolean;
   _entry postern.entry; _new_id text; _row_key text; _nt text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer.kind is not null then return _answer; end if;
+  if _answer is not null then return _answer; end if;
   if _read_at is not null and _on_stale <> 'overwrite' and _id is not null then
     select t.* into _new from public.tasks t where t.id = _id
     and t.organization_id = _tenant;
@@ -424,7 +424,7 @@ begin
       then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
     end if;
   end if;
   if (_input ? 'estimate' and (((_input ->> 'estimate'::text)::numeric)::numeric(8,2) is distinct from ((_input ->> 'estimate'::text)::numeric))) then
@@ -474,16 +474,16 @@ begin
 end $postern$;
 
 -- tasks: a commit of one UPDATE
-create or replace function postern."tasks_update_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+create or replace function postern."tasks_update_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
   _old public.tasks; _new public.tasks; _now public.tasks;
-  _type text := 'UPDATE'; _found boolean; _answer postern.answer; _stale jsonb; _x text; _entry postern.entry;
+  _type text := 'UPDATE'; _found boolean; _answer text; _stale jsonb; _x text; _entry postern.entry;
   _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer.kind is not null then return _answer; end if;
+  if _answer is not null then return _answer; end if;
 
   -- a look before any lock: what is stale stays stale, and a refusal here has no transaction id and flushes nothing
   -- point: look
@@ -512,7 +512,7 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
       end if;
     end if;
   end if;
@@ -542,12 +542,12 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
     end if;
   end if;
   if not _found then
     if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}')::postern.answer;
+    return 'refused {"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}';
   end if;
   if (_input ? 'estimate' and (((_input ->> 'estimate'::text)::numeric)::numeric(8,2) is distinct from ((_input ->> 'estimate'::text)::numeric))) then
     raise exception 'postern: a value has more digits than its column keeps' using errcode = '22003';
@@ -600,16 +600,16 @@ begin
 end $postern$;
 
 -- tasks: a commit of one DELETE
-create or replace function postern."tasks_delete_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+create or replace function postern."tasks_delete_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
   _old public.tasks; _new public.tasks; _now public.tasks;
-  _type text := 'DELETE'; _found boolean; _answer postern.answer; _stale jsonb; _x text; _entry postern.entry;
+  _type text := 'DELETE'; _found boolean; _answer text; _stale jsonb; _x text; _entry postern.entry;
   _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer.kind is not null then return _answer; end if;
+  if _answer is not null then return _answer; end if;
 
   -- a look before any lock: what is stale stays stale, and a refusal here has no transaction id and flushes nothing
   -- point: look
@@ -638,7 +638,7 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
       end if;
     end if;
   end if;
@@ -667,12 +667,12 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
     end if;
   end if;
   if not _found then
     if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}')::postern.answer;
+    return 'refused {"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}';
   end if;
 
   -- point: own
@@ -717,16 +717,16 @@ begin
 end $postern$;
 
 -- tasks: a commit of one ARCHIVE
-create or replace function postern."tasks_archive_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+create or replace function postern."tasks_archive_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
   _old public.tasks; _new public.tasks; _now public.tasks;
-  _type text := 'ARCHIVE'; _found boolean; _answer postern.answer; _stale jsonb; _x text; _entry postern.entry;
+  _type text := 'ARCHIVE'; _found boolean; _answer text; _stale jsonb; _x text; _entry postern.entry;
   _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer.kind is not null then return _answer; end if;
+  if _answer is not null then return _answer; end if;
 
   -- a look before any lock: what is stale stays stale, and a refusal here has no transaction id and flushes nothing
   -- point: look
@@ -755,7 +755,7 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
       end if;
     end if;
   end if;
@@ -785,12 +785,12 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
     end if;
   end if;
   if not _found then
     if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}')::postern.answer;
+    return 'refused {"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}';
   end if;
 
   -- point: own
@@ -836,16 +836,16 @@ begin
 end $postern$;
 
 -- tasks: a commit of one UNARCHIVE
-create or replace function postern."tasks_unarchive_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+create or replace function postern."tasks_unarchive_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
   _old public.tasks; _new public.tasks; _now public.tasks;
-  _type text := 'UNARCHIVE'; _found boolean; _answer postern.answer; _stale jsonb; _x text; _entry postern.entry;
+  _type text := 'UNARCHIVE'; _found boolean; _answer text; _stale jsonb; _x text; _entry postern.entry;
   _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer.kind is not null then return _answer; end if;
+  if _answer is not null then return _answer; end if;
 
   -- a look before any lock: what is stale stays stale, and a refusal here has no transaction id and flushes nothing
   -- point: look
@@ -874,7 +874,7 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
       end if;
     end if;
   end if;
@@ -904,12 +904,12 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
     end if;
   end if;
   if not _found then
     if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}')::postern.answer;
+    return 'refused {"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}';
   end if;
 
   -- point: own
@@ -1160,15 +1160,15 @@ begin
 end $postern$;
 
 -- comments: a commit of one CREATE
-create or replace function postern."comments_create_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+create or replace function postern."comments_create_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
-  _new public.comments; _now public.comments; _type text := 'CREATE'; _answer postern.answer; _stale jsonb; _x text; _found boolean;
+  _new public.comments; _now public.comments; _type text := 'CREATE'; _answer text; _stale jsonb; _x text; _found boolean;
   _entry postern.entry; _new_id uuid; _row_key text; _nt text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer.kind is not null then return _answer; end if;
+  if _answer is not null then return _answer; end if;
   if _read_at is not null and _on_stale <> 'overwrite' and _id is not null then
     select t.* into _new from public.comments t where t.id = (_id)::uuid
     and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant);
@@ -1184,12 +1184,12 @@ begin
       || ',"body":' || pg_catalog.to_json(_new.body)::text || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
     end if;
   end if;
   if not exists (select from public.tasks p where p.id = _input ->> 'taskId'::text and p.organization_id = _tenant for key share of p) then
     if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"model":"tasks"}]}')::postern.answer;
+    return 'refused {"code":"entity_not_found","operations":[{"index":0,"model":"tasks"}]}';
   end if;
 
   _new_id := coalesce((_id)::uuid, gen_random_uuid());
@@ -1226,16 +1226,16 @@ begin
 end $postern$;
 
 -- comments: a commit of one UPDATE
-create or replace function postern."comments_update_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+create or replace function postern."comments_update_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
   _old public.comments; _new public.comments; _now public.comments;
-  _type text := 'UPDATE'; _found boolean; _answer postern.answer; _stale jsonb; _x text; _entry postern.entry;
+  _type text := 'UPDATE'; _found boolean; _answer text; _stale jsonb; _x text; _entry postern.entry;
   _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer.kind is not null then return _answer; end if;
+  if _answer is not null then return _answer; end if;
 
   -- a look before any lock: what is stale stays stale, and a refusal here has no transaction id and flushes nothing
   -- point: look
@@ -1259,7 +1259,7 @@ begin
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
       end if;
     end if;
   end if;
@@ -1284,16 +1284,16 @@ begin
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
     end if;
   end if;
   if not _found then
     if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}')::postern.answer;
+    return 'refused {"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}';
   end if;
   if _input ? 'taskId'::text and not exists (select from public.tasks p where p.id = _input ->> 'taskId'::text and p.organization_id = _tenant for key share of p) then
     if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"model":"tasks"}]}')::postern.answer;
+    return 'refused {"code":"entity_not_found","operations":[{"index":0,"model":"tasks"}]}';
   end if;
 
   -- point: own
@@ -1330,16 +1330,16 @@ begin
 end $postern$;
 
 -- comments: a commit of one DELETE
-create or replace function postern."comments_delete_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns postern.answer
+create or replace function postern."comments_delete_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
   _old public.comments; _new public.comments; _now public.comments;
-  _type text := 'DELETE'; _found boolean; _answer postern.answer; _stale jsonb; _x text; _entry postern.entry;
+  _type text := 'DELETE'; _found boolean; _answer text; _stale jsonb; _x text; _entry postern.entry;
   _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer.kind is not null then return _answer; end if;
+  if _answer is not null then return _answer; end if;
 
   -- a look before any lock: what is stale stays stale, and a refusal here has no transaction id and flushes nothing
   -- point: look
@@ -1363,7 +1363,7 @@ begin
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
       end if;
     end if;
   end if;
@@ -1387,12 +1387,12 @@ begin
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return row('refused', '{"code":"stale_context","operations":[' || _x || ']}')::postern.answer;
+      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
     end if;
   end if;
   if not _found then
     if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-    return row('refused', '{"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}')::postern.answer;
+    return 'refused {"code":"entity_not_found","operations":[{"index":0,"id":' || to_json(_id)::text || '}]}';
   end if;
 
   -- point: own
@@ -1566,17 +1566,17 @@ begin
 end $postern$;
 
 -- A commit of several operations, or of one whose refusal is to be explained (_strict)
-create or replace function postern."commit_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _locks jsonb, _reads jsonb, _groups jsonb, _own text, _count int, _transactions jsonb, _strict boolean) returns postern.answer
+create or replace function postern."commit_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _locks jsonb, _reads jsonb, _groups jsonb, _own text, _count int, _transactions jsonb, _strict boolean) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
-  _answer postern.answer; _x text; _state text; _constraint text; _column text; _table text; _message text; _context text; _hint text;
+  _answer text; _x text; _state text; _constraint text; _column text; _table text; _message text; _context text; _hint text;
   _g jsonb; _op record; _model text; _present text[]; _index int[]; _missing text;
   _stale jsonb; _current text; _entry text; _held int[] := '{}'; _notes text; _rejected text;
   _some postern.applied[]; _done postern.applied[]; _told postern.applied[] := '{}'; _failed int; _explain boolean := _strict;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
-  if _answer.kind is not null then return _answer; end if;
+  if _answer is not null then return _answer; end if;
 
   -- lock, tables by number and rows by key
   -- point: lock
@@ -1632,7 +1632,7 @@ begin
   end loop;
   if _rejected is not null then
     if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-    return row('refused', '{"code":"stale_context","operations":[' || _rejected || ']}')::postern.answer;
+    return 'refused {"code":"stale_context","operations":[' || _rejected || ']}';
   end if;
   if _missing is not null then
     select string_agg('{"index":' || (m ->> 'index') || ',"id":' || (m -> 'id')::text || '}', ',' order by (m ->> 'index')::int)
@@ -1640,7 +1640,7 @@ begin
     from jsonb_array_elements(('[' || _missing || ']')::jsonb) m where (m ->> 'index')::int <> all(_held);
     if _missing is not null then
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return row('refused', '{"code":"entity_not_found","operations":[' || _missing || ']}')::postern.answer;
+      return 'refused {"code":"entity_not_found","operations":[' || _missing || ']}';
     end if;
   end if;
 
@@ -1702,9 +1702,9 @@ begin
         get stacked diagnostics _state = returned_sqlstate, _constraint = constraint_name, _column = column_name,
           _table = table_name, _message = message_text, _context = pg_exception_context, _hint = pg_exception_hint;
         if _state = '42501' and (case _model when 'tasks' then row_security_active('public.tasks') and has_any_column_privilege('public.tasks', 'insert') and has_any_column_privilege('public.tasks', 'update') when 'comments' then row_security_active('public.comments') and has_any_column_privilege('public.comments', 'insert') and has_any_column_privilege('public.comments', 'update') else false end) then _state := 'PN403'; end if;
-        return row('refused', json_build_object('sqlstate', _state, 'index', _failed, 'model', _model,
+        return 'refused ' || json_build_object('sqlstate', _state, 'index', _failed, 'model', _model,
           'constraint', nullif(_constraint, ''), 'column', nullif(_column, ''), 'table', nullif(_table, ''),
-          'message', _message, 'context', _context, 'hint', nullif(_hint, ''))::text)::postern.answer;
+          'message', _message, 'context', _context, 'hint', nullif(_hint, ''))::text;
     end;
   end if;
   _x := set_config('postern.own', '', true);

@@ -106,9 +106,6 @@ create type postern.told as (
   caught_up boolean
 );
 
--- what a commit answers: applied, replayed or refused, and the text
-create type postern.answer as (kind text, body text);
-
 -- the last entry of a row
 create type postern.entry as (position bigint, type text, tenant text);
 
