@@ -5,8 +5,10 @@ import { adapterOver, checkPostgresAdapter } from '../postgres/adapter.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../postgres/connection.ts'
 import { connected, type WaitOptions, waitKinds } from './connected.ts'
 import { type PgPool, pgConnection } from './over-pg.ts'
+import { type PrepareOptions, prepareKinds } from './prepared.ts'
 
 export type { WaitOptions } from './connected.ts'
+export type { PrepareOptions } from './prepared.ts'
 
 /** What is called of a Kysely instance, a connection or a transaction of it. */
 export interface KyselyExecutor {
@@ -28,10 +30,10 @@ export interface KyselyDatabase<Tx extends KyselyTransaction = KyselyTransaction
 }
 
 /** What of the connection is given beside the `Kysely` instance. */
-export interface KyselyConnectionOptions extends WaitOptions {
+export interface KyselyConnectionOptions extends WaitOptions, PrepareOptions {
   /**
    * The `Pool` that the dialect was given, which Kysely keeps to itself. With it a connection that is lost does not end
-   * the process, and one that answers nothing leaves the pool.
+   * the process, one that answers nothing leaves the pool, and statements are prepared: Kysely gives them no name.
    */
   pool?: PgPool
 }
@@ -59,7 +61,7 @@ export function kyselyAdapter<Tx extends KyselyTransaction, S extends Schema>(
     { name: 'a Kysely instance', fits: typeof db?.withoutPlugins === 'function', given: db },
     schema,
     options,
-    { ...waitKinds, pool: 'object' },
+    { ...waitKinds, ...prepareKinds, pool: 'object' },
   )
   return adapterOver(kyselyConnection(db, options), schema, options)
 }

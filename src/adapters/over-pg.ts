@@ -2,12 +2,17 @@ import { PosternError } from '../core/errors.ts'
 import type { PostgresConnection, PostgresSession, TextRow } from '../postgres/connection.ts'
 import { oneByOne, type Turns } from '../postgres/runtime/turns.ts'
 import { connected, type WaitOptions } from './connected.ts'
+import { type Prepared, type PrepareOptions, preparedStatements } from './prepared.ts'
 
 /** What every adapter over node-postgres shares. Neon's driver has the same pool and client. */
 
 /** What is called of a node-postgres client. */
 export interface PgClient {
-  query(query: { text: string; values: unknown[] }): Promise<{ rows: unknown[]; command?: string }>
+  query(query: {
+    name?: string
+    text: string
+    values: unknown[]
+  }): Promise<{ rows: unknown[]; command?: string }>
 }
 
 /** A client of a pool. */
@@ -29,14 +34,15 @@ export const isPool = (client: object): client is PgPool => 'totalCount' in clie
 /** The connection of the engine on a `Pool`, or on one connected `Client`. */
 export function pgConnection(
   client: PgPool | PgClient,
-  options: WaitOptions = {},
+  options: WaitOptions & PrepareOptions = {},
 ): PostgresConnection<PgClient> {
+  const prepared = preparedStatements(options.prepare)
   surviveLostConnections(client)
   const lend: Lend = isPool(client) ? pooled(client) : single(client)
   const use = <T>(work: (one: PgClient) => Promise<T>, signal: AbortSignal | undefined) =>
     connected<PgClient, T>((begin) => lend(begin, signal), work, options, signal)
   return {
-    query: (text, values, signal) => use((one) => pgSession(one).query(text, values), signal),
+    query: (text, values, signal) => use((one) => preparing(one, prepared).query(text, values), signal),
     within(tx) {
       if (isPool(tx)) throw new TypeError('tx is a Pool; expected the client on which you sent BEGIN')
       return pgSession(tx)
@@ -47,6 +53,20 @@ export function pgConnection(
 
 const pgSession = (client: PgClient): PostgresSession => ({
   query: async (text, values) => (await client.query({ text, values: [...values] })).rows as TextRow[],
+})
+
+/** Sends single statements under names. Inside a transaction a name that is refused would have ended it. */
+const preparing = (client: PgClient, prepared: Prepared): PostgresSession => ({
+  async query(text, values) {
+    const name = await prepared.nameOf(text, values)
+    if (name === undefined) return pgSession(client).query(text, values)
+    try {
+      return (await client.query({ name, text, values: [...values] })).rows as TextRow[]
+    } catch (error) {
+      if (!prepared.refuses(error)) throw error
+      return pgSession(client).query(text, values)
+    }
+  },
 })
 
 async function inTransaction<T>(client: PgClient, work: () => Promise<T>): Promise<T> {

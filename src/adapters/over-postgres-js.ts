@@ -1,4 +1,5 @@
 import type { PostgresSession, TextRow } from '../postgres/connection.ts'
+import { keptTexts, type PrepareOptions } from './prepared.ts'
 
 /** What every adapter over postgres.js needs beside the seam, whether it is called directly or by Drizzle. */
 
@@ -28,14 +29,17 @@ export function readTransform(sql: object): Rename {
 }
 
 /** Makes sessions on a client or a transaction; the statements that are prepared are counted over all of them. */
-export function postgresJsSessions(rename: Rename): (sql: PostgresJsTransaction) => PostgresSession {
-  const isKept = keptStatements()
+export function postgresJsSessions(
+  rename: Rename,
+  prepare?: PrepareOptions['prepare'],
+): (sql: PostgresJsTransaction) => PostgresSession {
+  const isKept = keptTexts(prepare)
   return (sql) => ({
     async query(text, values) {
       // rows as bytes: parsers and a transform of values stay out
-      // without parameters nothing is gained, and the many texts of a migration would leave no room
-      const prepare = values.length > 0 && isKept(text)
-      const rows = (await sql.unsafe(text, [...values], { prepare }).raw()) as RawRows
+      // a statement with parameters that is not prepared costs postgres.js a second round trip
+      const kept = values.length > 0 && isKept(text)
+      const rows = (await sql.unsafe(text, [...values], { prepare: kept }).raw()) as RawRows
       const names = rows.columns?.map(({ name }) => name) ?? []
       return Array.from(rows, (row) => textRow(row, names, rename))
     },
@@ -56,21 +60,6 @@ function textRow(row: readonly (Uint8Array | null)[], names: readonly string[], 
   return new Proxy(own, {
     get: (_, name) => (typeof name === 'string' ? own[rename(name)] : undefined),
   })
-}
-
-/** Prepared statements that one connection may come to hold because of us. */
-const KEPT = 100
-
-/**
- * Says which texts to prepare. A statement with parameters that is not prepared costs postgres.js a second round
- * trip. Commits need a few texts only; those of lists are without number, and a connection never forgets one.
- */
-function keptStatements(): (text: string) => boolean {
-  const kept = new Set<string>()
-  return (text) => {
-    if (kept.size < KEPT) kept.add(text)
-    return kept.has(text)
-  }
 }
 
 /** A transaction's connection, as far as it may be used. */

@@ -3,12 +3,14 @@ import type { PostgresAdapter, PostgresAdapterOptions } from '../postgres/adapte
 import { adapterOver, checkPostgresAdapter } from '../postgres/adapter.ts'
 import { type WaitOptions, waitKinds } from './connected.ts'
 import { isPgClient, type PgClient, type PgPool, pgConnection } from './over-pg.ts'
+import { type PrepareOptions, prepareKinds } from './prepared.ts'
 
 export type { WaitOptions } from './connected.ts'
 export { type PgClient, type PgPool, type PgPoolClient, pgConnection } from './over-pg.ts'
+export type { PrepareOptions } from './prepared.ts'
 
 /** Options of `pgAdapter`. */
-export interface PgAdapterOptions extends PostgresAdapterOptions<PgClient>, WaitOptions {}
+export interface PgAdapterOptions extends PostgresAdapterOptions<PgClient>, WaitOptions, PrepareOptions {}
 
 /**
  * An adapter on node-postgres: a `Pool`, or one connected `Client` (whose requests then wait for each other). Both get
@@ -29,7 +31,7 @@ export function pgAdapter<S extends Schema>(
     { name: 'a node-postgres Pool or Client', fits: isPgClient(client), given: client },
     schema,
     options,
-    waitKinds,
+    { ...waitKinds, ...prepareKinds },
   )
   return adapterOver(pgConnection(client, options), schema, options)
 }

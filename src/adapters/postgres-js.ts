@@ -9,9 +9,11 @@ import {
   readTransform,
   survivingTransaction,
 } from './over-postgres-js.ts'
+import { type PrepareOptions, prepareKinds } from './prepared.ts'
 
 export type { WaitOptions } from './connected.ts'
 export type { PostgresJsTransaction } from './over-postgres-js.ts'
+export type { PrepareOptions } from './prepared.ts'
 
 /** What is called of postgres.js, as `postgres()` returns it. */
 export interface PostgresJsClient<Tx extends PostgresJsTransaction = PostgresJsTransaction>
@@ -20,7 +22,10 @@ export interface PostgresJsClient<Tx extends PostgresJsTransaction = PostgresJsT
 }
 
 /** Options of `postgresJsAdapter`. */
-export interface PostgresJsAdapterOptions<Tx> extends PostgresAdapterOptions<Tx>, WaitOptions {}
+export interface PostgresJsAdapterOptions<Tx>
+  extends PostgresAdapterOptions<Tx>,
+    WaitOptions,
+    PrepareOptions {}
 
 /**
  * An adapter on postgres.js. A `transform` of names or values does not reach our rows.
@@ -45,7 +50,7 @@ export function postgresJsAdapter<Tx extends PostgresJsTransaction, S extends Sc
     },
     schema,
     options,
-    waitKinds,
+    { ...waitKinds, ...prepareKinds },
   )
   return adapterOver(postgresJsConnection(sql, options), schema, options)
 }
@@ -53,9 +58,9 @@ export function postgresJsAdapter<Tx extends PostgresJsTransaction, S extends Sc
 /** The seam alone, for what needs a connection and no adapter. */
 export function postgresJsConnection<Tx extends PostgresJsTransaction>(
   sql: PostgresJsClient<Tx>,
-  options: WaitOptions = {},
+  options: WaitOptions & PrepareOptions = {},
 ): PostgresConnection<Tx> {
-  const session = postgresJsSessions(readTransform(sql))
+  const session = postgresJsSessions(readTransform(sql), options.prepare)
   return {
     query: session(sql).query,
     within(tx) {

@@ -102,7 +102,7 @@ export function checkPostgresAdapter(
   client: { readonly name: string; readonly fits: boolean; readonly given: unknown },
   schema: Schema,
   options: object,
-  own: Readonly<Record<string, OptionKind>> = {},
+  own: Readonly<Record<string, OptionKind | readonly OptionKind[]>> = {},
 ): void {
   if (!client.fits)
     throw new TypeError(`${owner}: the first argument must be ${client.name}, not ${named(client.given)}.`)

@@ -12,6 +12,13 @@ export function missingPgBouncer(): string | undefined {
   return found ? undefined : 'pgbouncer is not installed (on Debian: apt-get install pgbouncer)'
 }
 
+/** Why it cannot keep prepared statements for its clients; undefined when it can. */
+export function forgetsStatements(): string | undefined {
+  const [, minor] =
+    /PgBouncer 1\.(\d+)/.exec(spawnSync(binary(), ['--version']).stdout?.toString() ?? '') ?? []
+  return Number(minor) >= 21 ? undefined : `PgBouncer 1.${minor}; 1.21 keeps prepared statements`
+}
+
 /** Debian puts it where only root's PATH looks. */
 const binary = (): string => ['/usr/sbin/pgbouncer'].find((file) => fs.existsSync(file)) ?? 'pgbouncer'
 

@@ -4,6 +4,7 @@ import { isPool, type PgClient, pgConnection, turnsOf } from '../over-pg.ts'
 import { survivingTransaction } from '../over-postgres-js.ts'
 import { type PgliteClient, pgliteConnection } from '../pglite.ts'
 import { type PostgresJsClient, postgresJsConnection } from '../postgres-js.ts'
+import type { PrepareOptions } from '../prepared.ts'
 import type { DrizzleTables } from './mapping.ts'
 
 /** What is called of a Drizzle transaction. */
@@ -20,7 +21,7 @@ export interface DrizzleDatabase<Tx extends DrizzleTransaction = DrizzleTransact
 /** The seam alone, for what needs a connection and no adapter. */
 export function drizzleConnection<Tx extends DrizzleTransaction>(
   db: DrizzleDatabase<Tx>,
-  options: WaitOptions = {},
+  options: WaitOptions & PrepareOptions = {},
 ): PostgresConnection<Tx> {
   const { beneath, run } = driverOf(clientOf(db), options)
   const own = (tx: Tx) => beneath.within?.((tx._.session as { client: never }).client) as PostgresSession
@@ -56,7 +57,7 @@ interface Driver {
   run<T>(begin: (inside: Inside) => Promise<T>): Promise<T>
 }
 
-function driverOf(client: object, options: WaitOptions): Driver {
+function driverOf(client: object, options: WaitOptions & PrepareOptions): Driver {
   const plainly: Inside = (_, work) => work()
   if (isPostgresJs(client)) {
     const run: Driver['run'] = (begin) =>

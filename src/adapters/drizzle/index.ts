@@ -3,6 +3,7 @@ import type { Schema } from '../../core/schema/define.ts'
 import type { PostgresAdapter, PostgresAdapterOptions } from '../../postgres/adapter.ts'
 import { adapterOver, checkPostgresAdapter } from '../../postgres/adapter.ts'
 import { type WaitOptions, waitKinds } from '../connected.ts'
+import { type PrepareOptions, prepareKinds } from '../prepared.ts'
 import { type DrizzleDatabase, type DrizzleTransaction, drizzleConnection } from './connection.ts'
 import type { ColumnName, DrizzleTables } from './mapping.ts'
 import { drizzleMapping } from './mapping.ts'
@@ -10,12 +11,13 @@ import { originOf } from './schema.ts'
 
 export type { WaitOptions } from '../connected.ts'
 export type { DerivedModelOptions, OnNote } from '../derived.ts'
+export type { PrepareOptions } from '../prepared.ts'
 export { type DrizzleDatabase, type DrizzleTransaction, drizzleConnection } from './connection.ts'
 export type { DrizzleTables } from './mapping.ts'
 export { type DrizzleModels, type DrizzleSchemaOptions, schemaFromDrizzle } from './schema.ts'
 
 /** Options of `drizzleAdapter`. */
-export interface DrizzleAdapterOptions<Tx> extends PostgresAdapterOptions<Tx>, WaitOptions {
+export interface DrizzleAdapterOptions<Tx> extends PostgresAdapterOptions<Tx>, WaitOptions, PrepareOptions {
   /** Tables by model name, for example the module that declares them. Default: the `schema` given to `drizzle()`. */
   tables?: DrizzleTables
 }
@@ -45,7 +47,7 @@ export function drizzleAdapter<Tx extends DrizzleTransaction, S extends Schema>(
     },
     schema,
     options,
-    { ...waitKinds, tables: 'object' },
+    { ...waitKinds, ...prepareKinds, tables: 'object' },
   )
   const origin = originOf(schema)
   const tables = options.tables ?? origin?.tables ?? db._.fullSchema

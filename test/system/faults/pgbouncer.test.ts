@@ -4,7 +4,12 @@ import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { conformance, conformanceSchema, postgresProbe } from '../../../src/conformance/index.ts'
 import { usualServerAdapters } from '../../support/adapters.ts'
 import { freshDatabase } from '../../support/db.ts'
-import { missingPgBouncer, type PgBouncer, startPgBouncer } from '../../support/pgbouncer.ts'
+import {
+  forgetsStatements,
+  missingPgBouncer,
+  type PgBouncer,
+  startPgBouncer,
+} from '../../support/pgbouncer.ts'
 import { prepareDatabase, probeConnection } from '../conformance/server.ts'
 import { createDatabase, type Database } from './database.ts'
 import { journal, journalTables } from './journal.ts'
@@ -36,6 +41,57 @@ describe.skipIf(missing)(`PgBouncer in transaction mode, pool of two${why}`, asy
   const { adapter, probe } = await subject(await startPgBouncer(inject('pgUrl'), { default_pool_size: 2 }))
   // these hold one commit in its middle and want another answer meanwhile
   conformance({ describe, it }, { adapter, probe, quick: true, only: ['FEED-16', 'RACE-07'] })
+})
+
+describe.skipIf(missing)(`PgBouncer in transaction mode, ten processes on two connections${why}`, () => {
+  const older = missing ?? forgetsStatements()
+  const ways = [
+    { kept: 0, absent: undefined },
+    { kept: 100, absent: older },
+  ].map((way) => ({ ...way, why: way.absent === undefined ? '' : ` (${way.absent})` }))
+  for (const { kept, absent, why } of ways)
+    test.skipIf(absent)(
+      `named statements, the pooler keeps ${kept}: each answer is its own${why}`,
+      async () => {
+        const own = await createDatabase(inject('pgUrl'), { schema: journal, tables: journalTables })
+        const settings = { default_pool_size: 2, ...(kept > 0 && { max_prepared_statements: kept }) }
+        const bouncer = await startPgBouncer(own.url, settings)
+        const processes = Array.from({ length: 10 }, () => {
+          const pool = new pg.Pool({ connectionString: bouncer.through(own.url), max: 2 })
+          pool.on('error', () => {})
+          return { pool, source: speak(pgAdapter(pool, journal), journal, 'a') }
+        })
+        try {
+          await Promise.all(
+            processes.map(async ({ source }, at) => {
+              for (let turn = 0; turn < 20; turn += 1) {
+                const id = `p${at}-${turn}`
+                const create = [{ type: 'CREATE', model: 'counters', id, input: { value: at } }]
+                const update = [{ type: 'UPDATE', model: 'counters', id, input: { value: turn } }]
+                expect(JSON.parse((await source.commit(`${id} create`, create)).body).rows).toMatchObject([
+                  { id, value: at },
+                ])
+                expect(JSON.parse((await source.commit(`${id} update`, update)).body).rows).toMatchObject([
+                  { id, value: turn },
+                ])
+                expect((await source.load('counters', id)).row).toMatchObject({ id, value: turn })
+              }
+            }),
+          )
+          const client = new pg.Client(own.url)
+          await client.connect()
+          const { rows } = await client.query(
+            'select count(*)::int as events, count(distinct key)::int as rows from postern.log',
+          )
+          await client.end()
+          expect(rows).toEqual([{ events: 400, rows: 200 }])
+        } finally {
+          await Promise.all(processes.map(({ pool }) => pool.end()))
+          await bouncer[Symbol.asyncDispose]()
+          await own[Symbol.asyncDispose]()
+        }
+      },
+    )
 })
 
 describe.skipIf(missing)(`PgBouncer in transaction mode, pool of one${why}`, async () => {
@@ -91,7 +147,10 @@ describe.skipIf(missing)(`PgBouncer in transaction mode, pool of one${why}`, asy
           'standard_conforming_strings',
         ]
         expect(settings.filter(({ name }) => !tracked.includes(name))).toEqual([])
-        expect(await ask('select statement from pg_prepared_statements')).toEqual([])
+        // those that were prepared before the pooler was found out: texts of ours, under a name of their own
+        expect(await ask(`select name from pg_prepared_statements where name not like 'postern%'`)).toEqual(
+          [],
+        )
         expect(await ask('select * from pg_listening_channels()')).toEqual([])
         expect(
           await ask(`select mode from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()`),
