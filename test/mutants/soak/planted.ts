@@ -36,14 +36,14 @@ export async function installPlanted(
 export function openPlanted(
   { seam }: Partial<Plant>,
   connectionString: string,
-  { schema, max, queryTimeoutMs }: Required<Pick<Opening, 'schema' | 'max' | 'queryTimeoutMs'>>,
+  { schema, max }: Required<Pick<Opening, 'schema' | 'max'>>,
   hooks?: CommitHooks<PgClient>,
 ): {
   readonly adapter: PostgresAdapter<PgClient>
   readonly connection: PostgresConnection<PgClient>
   close(): Promise<unknown>
 } {
-  const pool = new pg.Pool({ connectionString, max, query_timeout: queryTimeoutMs })
+  const pool = new pg.Pool({ connectionString, max })
   pool.on('error', () => {})
   const connection = pgConnection(pool)
   const seen = (seam?.(connection) ?? connection) as PostgresConnection<PgClient>

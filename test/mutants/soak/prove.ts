@@ -35,7 +35,7 @@ export async function proveByHistories(
     install: (connection) => installPlanted(plant, connection, world),
   })
   await database.sql(witness)
-  const opened = openPlanted(plant, database.url, { schema: world, max: 8, queryTimeoutMs: 10_000 })
+  const opened = openPlanted(plant, database.url, { schema: world, max: 8 })
   const stage: Stage = { source: opened.adapter, sql: database.sql }
   try {
     const random = { alone: programs({ min: 1, max: 1 }, 25), several: programs({ min: 3, max: 6 }, 12) }
@@ -66,6 +66,7 @@ async function proveBySoak(plant: Plant, seed: number): Promise<Proof> {
       commits: 1_500,
       cuts: 60,
       kills: 2,
+      freezes: 0,
       adapter: 'pg',
       major: 18,
       clients: 12,

@@ -15,6 +15,8 @@ export interface Settings {
   readonly migrate: boolean
   /** A fault to be planted; see plants. */
   readonly plant?: string
+  /** The adapter's deadline for one answer of the database. */
+  readonly deadlineMs?: number
   /** Whether commits run with hooks, which are careless now and then. */
   readonly hooks?: boolean
 }
@@ -41,7 +43,7 @@ export interface Application extends AsyncDisposable {
 export async function startApplication(
   adapter: string,
   databaseUrl: string,
-  options: Partial<Pick<Settings, 'connections' | 'plant' | 'hooks'>> = {},
+  options: Partial<Pick<Settings, 'connections' | 'plant' | 'hooks' | 'deadlineMs'>> = {},
 ): Promise<Application> {
   const port = await freePort()
   const settings = { adapter, databaseUrl, connections: 10, port, signingKey: 'sk_faults', ...options }

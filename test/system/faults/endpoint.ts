@@ -9,9 +9,6 @@ import type { Memory, Settings } from './application.ts'
 import { journal } from './journal.ts'
 
 const settings = JSON.parse(process.argv[2] as string) as Settings
-/** A line that stays silent is given up after this time. */
-const QUERY_MS = 10_000
-
 const adapter = await open()
 
 const server = createServer(
@@ -33,8 +30,8 @@ setInterval(() => {
 }, 1_000)
 
 async function open(): Promise<PostgresAdapter> {
-  const { databaseUrl, connections, migrate } = settings
-  const opening = { schema: journal, max: connections, queryTimeoutMs: QUERY_MS }
+  const { databaseUrl, connections, migrate, deadlineMs } = settings
+  const opening = { schema: journal, max: connections, options: { ...(deadlineMs && { deadlineMs }) } }
   if (settings.plant === undefined && !settings.hooks) {
     const { adapter } = await serverAdapterNamed(settings.adapter).open(databaseUrl, opening)
     if (migrate) await adapter.migrate()

@@ -8,6 +8,10 @@ export interface KillableServer extends AsyncDisposable {
   readonly url: string
   /** SIGKILL to the postmaster and to everything it has started, all at once. Nothing is running afterwards. */
   kill(): Promise<void>
+  /** SIGSTOP to all of them: connections stay, and nothing answers, as when a host is frozen. */
+  freeze(): void
+  /** They go on where they were. */
+  thaw(): void
   /** Starts again on the same files and port, and resolves when recovery is done. */
   start(): Promise<void>
 }
@@ -16,17 +20,23 @@ export interface KillableServer extends AsyncDisposable {
 export async function startKillable(options: PgServerOptions = {}): Promise<KillableServer> {
   const server = await startPostgres({ durable: true, ...options })
   let postmaster = await postmasterOf(server.url)
+  const signal = (name: NodeJS.Signals): number[] => {
+    const pids = [postmaster, ...childrenOf(postmaster)]
+    for (const pid of pids) {
+      try {
+        process.kill(pid, name)
+      } catch {
+        // it has gone by itself
+      }
+    }
+    return pids
+  }
   return {
     url: server.url,
+    freeze: () => void signal('SIGSTOP'),
+    thaw: () => void signal('SIGCONT'),
     async kill() {
-      const pids = [postmaster, ...childrenOf(postmaster)]
-      for (const pid of pids) {
-        try {
-          process.kill(pid, 'SIGKILL')
-        } catch {
-          // it has gone by itself
-        }
-      }
+      const pids = signal('SIGKILL')
       while (processes().some(({ pid, state }) => pids.includes(pid) && !state.startsWith('Z')))
         await sleep(5)
     },

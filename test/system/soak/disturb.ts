@@ -9,6 +9,8 @@ export interface Disturbances {
   readonly cuts: number
   readonly killsOfPostgres: number
   readonly killsOfApplication: number
+  /** The server stopped for longer than a deadline, its connections left open. */
+  readonly freezes: number
 }
 
 export interface DisturbOptions {
@@ -18,6 +20,7 @@ export interface DisturbOptions {
   /** How many of each. */
   readonly cuts: number
   readonly kills: number
+  readonly freezes: number
   readonly random: Random
   /** From 0 to 1: how much of the work is done. */
   progress(): number
@@ -29,11 +32,25 @@ const applies = /entries_create|counters_update|commit_|^commit$/i
 /** The part of the work during which processes are killed; the rest shows how memory grows in one that lives. */
 const KILLING = 0.8
 
+/** The deadline of the application under test, short enough that a freeze outlasts it. */
+export const DEADLINE_MS = 2_000
+
+interface Blow {
+  /** From 0 to 1: when. */
+  readonly at: number
+  strike(): Promise<void>
+}
+
+/** So many at equal distances, the first at `offset` of a distance and half of one. */
+const spread = (times: number, offset: number, strike: () => Promise<void>): Blow[] =>
+  Array.from({ length: times }, (_, n) => ({ at: (n + 0.25 + offset) / times, strike }))
+
 /** Breaks things, spread over the work, until the work is done. */
 export class Disturbance implements Disturbances {
   cuts = 0
   killsOfPostgres = 0
   killsOfApplication = 0
+  freezes = 0
   readonly #options: DisturbOptions
   #stopping = false
 
@@ -46,16 +63,21 @@ export class Disturbance implements Disturbances {
   }
 
   async run(): Promise<void> {
-    const { cuts, kills, progress } = this.#options
+    const { cuts, kills, freezes, progress } = this.#options
     const cutting = (async () => {
       while (this.cuts < cuts) {
         if (!(await this.#reach(() => progress() >= this.cuts / cuts))) return
         await this.#cut()
       }
     })()
-    for (let n = 1; n <= 2 * kills; n += 1) {
-      if (!(await this.#reach(() => progress() >= (KILLING * (n - 0.5)) / (2 * kills)))) break
-      await (n % 2 === 1 ? this.#killPostgres() : this.#killApplication())
+    const blows = [
+      ...spread(kills, 0, () => this.#killPostgres()),
+      ...spread(kills, 0.5, () => this.#killApplication()),
+      ...spread(freezes, 0.25, () => this.#freeze()),
+    ].sort((a, b) => a.at - b.at)
+    for (const { at, strike } of blows) {
+      if (!(await this.#reach(() => progress() >= KILLING * at))) break
+      await strike()
     }
     await cutting
   }
@@ -110,6 +132,18 @@ export class Disturbance implements Disturbances {
     this.killsOfPostgres += 1
     await sleep(random.between(0, 500))
     await server.start()
+  }
+
+  /** Longer than the application's deadline; then everything that was under way goes on. */
+  async #freeze(): Promise<void> {
+    const { server, random } = this.#options
+    server.freeze()
+    this.freezes += 1
+    try {
+      await sleep(DEADLINE_MS + random.between(200, 2_000))
+    } finally {
+      server.thaw()
+    }
   }
 
   async #killApplication(): Promise<void> {

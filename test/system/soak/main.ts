@@ -1,4 +1,4 @@
-// npm run soak -- --commits 10000 --cuts 100 --kills 5 [--adapter pg] [--major 18] [--clients 12] [--seed 1]
+// npm run soak -- --commits 10000 --cuts 100 --kills 5 [--freezes 2] [--adapter pg] [--major 18] [--clients 12] [--seed 1]
 import { parseArgs } from 'node:util'
 import { serverAdapterNamed } from '../../support/adapters.ts'
 import { ProgressBar } from './progress.ts'
@@ -10,6 +10,7 @@ const { values } = parseArgs({
     commits: { type: 'string', default: '10000' },
     cuts: { type: 'string', default: '100' },
     kills: { type: 'string', default: '5' },
+    freezes: { type: 'string', default: '2' },
     adapter: { type: 'string', default: 'pg' },
     major: { type: 'string', default: '18' },
     clients: { type: 'string', default: '12' },
@@ -19,7 +20,7 @@ const { values } = parseArgs({
   },
 })
 
-function whole(name: 'commits' | 'cuts' | 'kills' | 'clients' | 'seed', least: number): number {
+function whole(name: 'commits' | 'cuts' | 'kills' | 'freezes' | 'clients' | 'seed', least: number): number {
   const value = Number(values[name])
   if (!Number.isSafeInteger(value) || value < least)
     throw new Error(`--${name}: a whole number from ${least}`)
@@ -32,6 +33,7 @@ const options: SoakOptions = {
   commits: whole('commits', 1),
   cuts: whole('cuts', 0),
   kills: whole('kills', 0),
+  freezes: whole('freezes', 0),
   clients: whole('clients', 1),
   seed: whole('seed', 0),
   adapter: values.adapter,

@@ -17,13 +17,14 @@ export class ProgressBar {
     const seconds = (performance.now() - this.#began) / 1000
     const filled = Math.round(part * WIDTH)
     const left = part > 0 ? Math.round((seconds / part) * (1 - part)) : 0
-    const { cuts, killsOfPostgres, killsOfApplication } = disturbances
+    const { cuts, killsOfPostgres, killsOfApplication, freezes } = disturbances
     const line = [
       `${'█'.repeat(filled)}${'░'.repeat(WIDTH - filled)} ${String(Math.floor(part * 100)).padStart(3)} %`,
       `${acknowledged.toLocaleString('en')} acknowledged`,
       `${Math.round(acknowledged / seconds)}/s`,
       `${cuts} cuts`,
       `kills ${killsOfPostgres} + ${killsOfApplication}`,
+      `freezes ${freezes}`,
       `${left} s left`,
     ].join('  ')
     if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}`)

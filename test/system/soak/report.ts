@@ -24,6 +24,7 @@ export function reportText(options: SoakOptions, report: SoakReport): string {
       'kills',
       `${disturbances.killsOfPostgres} of Postgres, ${disturbances.killsOfApplication} of the application`,
     ],
+    ['freezes of Postgres', number(disturbances.freezes)],
     ['crashes of its own', number(report.crashes)],
     ['answers that were no success', codes.join(', ') || 'none'],
     ['longest answer', `${(tally.longest / 1000).toFixed(1)} s, retries and outages included`],

