@@ -58,6 +58,7 @@ export {
 } from './core/schema/define.ts'
 export { field } from './core/schema/field.ts'
 export type { CreateInput, FieldName, ModelName, Row, UpdateInput } from './core/schema/infer.ts'
+export { keyFields } from './core/schema/key.ts'
 export { canonicalValue } from './core/schema/kind.ts'
 export {
   type ModelDeclaration,

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Condition, Field, ListRequest, RowValue, Schema } from 'postern'
+import { type Condition, type Field, keyFields, type ListRequest, type RowValue, type Schema } from 'postern'
 import { all, Bindings, columnsOf, fromColumns, ownedBy, quoted } from './rows.ts'
 import { decimalKey, type Stored, toStored } from './values.ts'
 
@@ -19,10 +19,10 @@ export function queryRows(
   for (const condition of where) conditions.push(conditionSql(condition, bindings))
   if (after !== undefined) conditions.push(afterSql(request, after, bindings))
   const nulls = order === 'asc' ? 'nulls last' : 'nulls first'
-  const key = sortable(model.primaryKey)
+  const key = model.key.map((field) => `${sortable(field)} ${order}`).join(', ')
   const text = `select ${columnsOf(model, 't.')} from ${quoted(model.table.name)} t
     where ${conditions.join(' and ')}
-    order by ${sortable(orderBy)} ${order} ${nulls}, ${key} ${order} limit ${limit + 1}`
+    order by ${sortable(orderBy)} ${order} ${nulls}, ${key} limit ${limit + 1}`
   const rows = all(db, text, bindings.values).map((columns) => fromColumns(model, columns))
   return rows.map((row) => ({ ...row, ...embedded(db, schema, request, row) }))
 }
@@ -78,9 +78,12 @@ function afterSql(
   bindings: Bindings,
 ): string {
   const operator = order === 'asc' ? '>' : '<'
-  const beyond = (): string =>
-    `${sortable(model.primaryKey)} ${operator} ${bindings.add(sortableValue(model.primaryKey, after.id))}`
-  if (orderBy === model.primaryKey) return beyond()
+  const key = keyFields(model, after.id)
+  const beyond = (): string => {
+    const given = model.key.map((field) => bindings.add(sortableValue(field, key[field.name])))
+    return `(${model.key.map(sortable).join(', ')}) ${operator} (${given.join(', ')})`
+  }
+  if (model.key.length === 1 && orderBy === model.primaryKey) return beyond()
   const column = sortable(orderBy)
   if (after.value === null) {
     return order === 'asc' ? `(${column} is null and ${beyond()})` : `(${column} is not null or ${beyond()})`

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Field, Model, RowValue, Schema, Target } from 'postern'
+import { type Field, keyFields, type Model, type RowValue, type Schema, type Target } from 'postern'
 import { fromStored, type Stored, toStored } from './values.ts'
 
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
@@ -54,6 +54,15 @@ export function ownedBy(
   return `exists (select 1 from ${quoted(parent.table.name)} ${up} where ${key} and ${owned})`
 }
 
+/** The condition that a row has this id: one comparison for each field of its key. */
+export function hasKey(model: Model, id: string, bindings: Bindings): string {
+  const values = keyFields(model, id)
+  const same = model.key.map(
+    (field) => `t.${quoted(field.column)} = ${bindings.add(toStored(field, values[field.name]))}`,
+  )
+  return same.join(' and ')
+}
+
 /** A row of the tenant, or null. */
 export function readRow(
   db: DatabaseSync,
@@ -62,7 +71,7 @@ export function readRow(
   { model, id }: Target,
 ): RowValue | null {
   const bindings = new Bindings()
-  const key = `t.${quoted(model.primaryKey.column)} = ${bindings.add(toStored(model.primaryKey, id))}`
+  const key = hasKey(model, id, bindings)
   const owned = ownedBy(schema, model, tenant, bindings)
   const text = `select ${columnsOf(model, 't.')} from ${quoted(model.table.name)} t where ${key} and ${owned}`
   const [found] = all(db, text, bindings.values)

@@ -24,6 +24,9 @@ create table conformance_watched (id text primary key, organization_id text not 
 create table conformance_links (
   id text primary key, organization_id text not null, item_id text, part_id text, shared_id text, link_id text
 ) strict;
+create table conformance_pairs (
+  item_id text not null, tag text not null, organization_id text not null, note text, primary key (item_id, tag)
+) strict;
 create table conformance_gated (
   id text primary key, organization_id text not null, title text not null, value integer not null, note text
 ) strict;

@@ -1,19 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
-import type {
-  Field,
-  LedgerEntry,
-  LogEntry,
-  Model,
-  Operation,
-  RowValue,
-  Schema,
-  StoreTransaction,
-  Target,
+import {
+  type Field,
+  keyFields,
+  type LedgerEntry,
+  type LogEntry,
+  type Model,
+  type Operation,
+  type RowValue,
+  type Schema,
+  type StoreTransaction,
+  type Target,
 } from 'postern'
 import { objectionOf } from './errors.ts'
 import { Log } from './log.ts'
-import { all, Bindings, columnsOf, fromColumns, ownedBy, quoted, readRow } from './rows.ts'
+import { all, Bindings, columnsOf, fromColumns, hasKey, ownedBy, quoted, readRow } from './rows.ts'
 import { type Stored, toStored } from './values.ts'
 
 /**
@@ -92,9 +93,12 @@ export class SqliteTransaction implements StoreTransaction {
 
   #insert(tenant: string | null, { model, id, input }: Operation): Statement {
     const columns = new Map<string, Stored>()
-    const key = model.primaryKey
-    if (id !== null) columns.set(key.column, toStored(key, id))
-    else if (key.kind === 'text' || key.kind === 'uuid') columns.set(key.column, randomUUID())
+    const { key, primaryKey } = model
+    const given = id === null ? {} : keyFields(model, id)
+    for (const field of key)
+      if (field.name in given) columns.set(field.column, toStored(field, given[field.name]))
+    if (id === null && ['text', 'uuid'].includes(primaryKey.kind))
+      columns.set(primaryKey.column, randomUUID())
     if (model.policy.by === 'column') columns.set(model.policy.column, tenant)
     for (const [field, value] of this.#written(model, input))
       columns.set(field.column, toStored(field, value))
@@ -109,7 +113,7 @@ export class SqliteTransaction implements StoreTransaction {
     const { model, type, id } = operation
     const bindings = new Bindings()
     const set = type === 'DELETE' ? '' : ` set ${this.#assignments(operation, bindings)}`
-    const key = `t.${quoted(model.primaryKey.column)} = ${bindings.add(toStored(model.primaryKey, id))}`
+    const key = hasKey(model, id as string, bindings)
     const owned = ownedBy(this.#schema, model, tenant, bindings)
     const table = `${quoted(model.table.name)} as t`
     const verb = type === 'DELETE' ? `delete from ${table}` : `update ${table}${set}`
@@ -133,7 +137,7 @@ export class SqliteTransaction implements StoreTransaction {
   /** What was sent, and the touch fields. */
   *#written(model: Model, input: Operation['input']): Generator<[Field, unknown]> {
     for (const field of model.fields.values()) {
-      if (!field.writable) continue
+      if (!field.writable || model.key.includes(field)) continue
       if (Object.hasOwn(input, field.name)) yield [field, input[field.name]]
       else if (field.touch) yield [field, this.#now]
     }

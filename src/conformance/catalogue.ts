@@ -10,6 +10,7 @@ import { feedChecks } from './checks/feed.ts'
 import { fieldChecks } from './checks/fields.ts'
 import { followChecks } from './checks/follow.ts'
 import { idempotencyChecks } from './checks/idempotency.ts'
+import { keyChecks } from './checks/keys.ts'
 import { outcomeChecks } from './checks/outcome.ts'
 import { pageChecks } from './checks/pages.ts'
 import { queryChecks } from './checks/query.ts'
@@ -21,7 +22,7 @@ import { valueChecks } from './checks/values.ts'
 
 /** Subjects in the order of their levels; within one, checks run in the order of their numbers. */
 const subjects = [
-  [...commitChecks, ...outcomeChecks, ...idempotencyChecks],
+  [...commitChecks, ...outcomeChecks, ...idempotencyChecks, ...keyChecks],
   envelopeChecks,
   fieldChecks,
   errorChecks,

@@ -32,6 +32,7 @@ export type ConformanceModel =
   | 'watched'
   | 'gated'
   | 'links'
+  | 'pairs'
 
 /** What a check is run with. Ids, keys and tenants are its own: no check sees the rows of another. */
 export interface CheckContext {

@@ -117,6 +117,13 @@ export const conformanceSchema = defineSchema({
     mutable: true,
     table: 'conformance_links',
   }),
+  /** A key of two fields. */
+  pairs: model({
+    fields: { itemId: z.string(), tag: z.string(), note: z.string().optional() },
+    primaryKey: ['itemId', 'tag'],
+    mutable: true,
+    table: 'conformance_pairs',
+  }),
   /** Commits that touch it can be held at their very end, see `PausePoint`. */
   gated: model({
     fields: { title: z.string(), value: z.int32().default(0), note: z.string().optional() },

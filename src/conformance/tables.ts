@@ -87,6 +87,13 @@ export const conformanceTables: readonly string[] = [
   shared_id text,
   link_id text
 )`,
+  `create table conformance_pairs (
+  item_id text not null,
+  tag text not null,
+  organization_id text not null,
+  note text,
+  primary key (item_id, tag)
+)`,
   `create table conformance_gated (
   id text primary key default gen_random_uuid()::text,
   organization_id text not null,

@@ -48,7 +48,14 @@ export function keyOf(model: Model, row: Readonly<Record<string, unknown>>): str
 export const rowId = (model: Model, row: Readonly<Record<string, unknown>>): string =>
   keyOf(model, row) ?? String(row[model.primaryKey.name])
 
-/** The values of the key's fields that an id stands for, by field name. `id` is in its one spelling. */
+/**
+ * The values of the key's fields that an id stands for, by field name, as the core passes values to a store.
+ *
+ * @param id in its one spelling, as an operation or a target has it
+ * @example
+ * const tasks = schema.models.get('tasks')
+ * if (tasks) keyFields(tasks, 't1') // { id: 't1' }; of ["t1","urgent"]: { taskId: 't1', tag: 'urgent' }
+ */
 export function keyFields({ key, primaryKey }: Model, id: string): Record<string, unknown> {
   if (key.length === 1) return { [primaryKey.name]: keyValue(primaryKey.kind, id) }
   const texts = JSON.parse(id) as string[]

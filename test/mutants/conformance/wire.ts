@@ -13,7 +13,7 @@ interface WireFault extends Omit<Mutant, 'in' | 'open'> {
 }
 
 /** A mutant of what stands before the adapter, as somebody else's endpoint may have it. */
-const wireMutant = ({ answer, ...fault }: WireFault): Mutant => ({
+export const wireMutant = ({ answer, ...fault }: WireFault): Mutant => ({
   ...fault,
   in: 'wire',
   open: async () => {
@@ -30,15 +30,23 @@ const wireMutant = ({ answer, ...fault }: WireFault): Mutant => ({
   },
 })
 
-/** Changes the operations of a commit on their way in. */
-const onOperations =
-  (change: (operation: Json) => Json): WireFault['answer'] =>
+/** Changes the body of a request on its way in. */
+export const onBody =
+  (change: (body: Json) => Json): WireFault['answer'] =>
   async (request, endpoint, forward) => {
     const text = await request.clone().text()
     const body = parse(text)
-    if (body?.type !== 'commit' || !Array.isArray(body.operations)) return endpoint(request)
-    return forward(JSON.stringify({ ...body, operations: (body.operations as Json[]).map(change) }))
+    const changed = body === undefined ? undefined : change(body)
+    return changed === undefined || changed === body ? endpoint(request) : forward(JSON.stringify(changed))
   }
+
+/** Changes the operations of a commit on their way in. */
+export const onOperations = (change: (operation: Json) => Json): WireFault['answer'] =>
+  onBody((body) =>
+    body.type === 'commit' && Array.isArray(body.operations)
+      ? { ...body, operations: (body.operations as Json[]).map(change) }
+      : body,
+  )
 
 function parse(text: string): Json | undefined {
   try {
