@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import net from 'node:net'
+import { asksAnswer, type Message, splitter, statements } from './messages.ts'
 
 /** What happens to the next statement that passes and matches `when`. */
 interface Fault {
@@ -14,18 +15,15 @@ interface Fault {
 export interface Wire extends AsyncDisposable {
   /** The database behind it, by way of the proxy. */
   readonly url: string
-  /** Texts of statements sent since the last call, oldest first. */
+  /** Texts that the server was given to parse since the last call, oldest first. */
   take(): { readonly statements: string[]; readonly roundTrips: number }
   fault(fault: Fault): void
 }
 
-/** Ends of a request that the server answers: Sync of the extended protocol, and a simple Query. */
-const asksAnswer = (type: string): boolean => type === 'S' || type === 'Q'
-
 export async function wire(databaseUrl: string): Promise<Wire> {
   const target = new URL(databaseUrl)
   const sockets = new Set<net.Socket>()
-  let statements: string[] = []
+  let parsed: string[] = []
   let roundTrips = 0
   let fault: Fault | undefined
 
@@ -41,10 +39,13 @@ export async function wire(databaseUrl: string): Promise<Wire> {
       upstream.destroy()
     }
     let losing = false
-    const read = frontend((type, text) => {
-      if (asksAnswer(type)) roundTrips += 1
+    const messages = splitter('client')
+    const statementOf = statements()
+    const read = (message: Message): void => {
+      if (asksAnswer(message)) roundTrips += 1
+      const text = statementOf(message)
       if (text === undefined) return
-      statements.push(text)
+      if (message.type !== 'B') parsed.push(text)
       if (fault?.when.test(text)) {
         const { lose, times = 1 } = fault
         if (times <= 1) fault = undefined
@@ -52,9 +53,9 @@ export async function wire(databaseUrl: string): Promise<Wire> {
         if (lose === 'request') cut()
         else losing = true
       }
-    })
+    }
     client.on('data', (chunk) => {
-      read(chunk)
+      for (const message of messages(chunk)) read(message)
       if (!client.destroyed) upstream.write(chunk)
     })
     upstream.on('data', (chunk) => {
@@ -73,8 +74,8 @@ export async function wire(databaseUrl: string): Promise<Wire> {
   return {
     url: url.href,
     take() {
-      const taken = { statements, roundTrips }
-      statements = []
+      const taken = { statements: parsed, roundTrips }
+      parsed = []
       roundTrips = 0
       return taken
     },
@@ -86,27 +87,5 @@ export async function wire(databaseUrl: string): Promise<Wire> {
       server.close()
       await once(server, 'close')
     },
-  }
-}
-
-/** Splits a client's bytes into messages: a startup packet without a type, then type, length, payload. */
-function frontend(seen: (type: string, statement: string | undefined) => void): (chunk: Buffer) => void {
-  let rest = Buffer.alloc(0)
-  let started = false
-  return (chunk) => {
-    rest = Buffer.concat([rest, chunk])
-    for (;;) {
-      const head = started ? 1 : 0
-      if (rest.length < head + 4) return
-      const length = head + rest.readInt32BE(head)
-      if (rest.length < length) return
-      const type = started ? String.fromCharCode(rest[0] as number) : 'startup'
-      const payload = rest.subarray(head + 4, length)
-      rest = rest.subarray(length)
-      started = true
-      // Parse carries the statement's name before its text, Query the text alone
-      const parts = payload.toString('utf8').split('\0')
-      seen(type, type === 'P' ? parts[1] : type === 'Q' ? parts[0] : undefined)
-    }
   }
 }

@@ -99,7 +99,7 @@ begin
   end loop;
   if _rejected is not null then
     ${unflushed}
-    return 'refused {"code":"stale_context","operations":[' || _rejected || ']}';
+    return 'stale {"operations":[' || _rejected || ']}';
   end if;
   if _missing is not null then
     select string_agg('{"index":' || (m ->> 'index') || ',"id":' || (m -> 'id')::text || '}', ',' order by (m ->> 'index')::int)

@@ -78,7 +78,7 @@ function staleAnswer(bound: BoundModel, { schema: s }: CompileOptions, row: stri
         ${rowJson(bound, row)} end);
       if _on_stale = 'notify' then return ${s}.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       ${unflushed}
-      return 'refused {"code":"stale_context","operations":[' || _x || ']}';`
+      return 'stale {"operations":[' || _x || ']}';`
 }
 
 /**

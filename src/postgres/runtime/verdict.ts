@@ -6,8 +6,9 @@ import type { BoundModels } from '../model/bound-model.ts'
 import type { Frame } from '../sqlstate.ts'
 import { codeWithin, DatabaseError, frameOf } from '../sqlstate.ts'
 
+/** The body of a refusal other than `stale`. */
 interface Verdict {
-  code?: 'stale_context' | 'entity_not_found' | 'idempotency_conflict' | 'idempotency_key_expired'
+  code?: 'entity_not_found' | 'idempotency_conflict' | 'idempotency_key_expired'
   operations?: { index: number; model?: string; id?: string }[]
   sqlstate?: string
   index?: number | null
@@ -21,8 +22,10 @@ interface Verdict {
 }
 
 /**
- * Reads what a commit function answers: `applied`, `replayed` or `refused`, a space, and the body. Verdicts are values and not
- * database errors, because client libraries disagree about what they keep of an error.
+ * Reads what a commit function answers: a word, a space, and the body. Verdicts are values and not database errors,
+ * because client libraries disagree about what they keep of an error.
+ *
+ * @throws PosternError for what was refused
  */
 export function readAnswer(
   row: TextRow | undefined,
@@ -32,19 +35,22 @@ export function readAnswer(
 ): CommitAnswer {
   const { answer } = row as { answer: string }
   const space = answer.indexOf(' ')
-  const [kind, body] = [answer.slice(0, space), answer.slice(space + 1)]
-  if (kind === 'refused') throw refused(body, request, models, s)
-  return { body, replayed: kind === 'replayed' }
+  const body = answer.slice(space + 1)
+  switch (answer.slice(0, space)) {
+    case 'applied':
+      return { body, replayed: false }
+    case 'replayed':
+      return { body, replayed: true }
+    case 'stale':
+      // the current rows travel as the database wrote them
+      throw new PosternError('stale_context', undefined, { detailsJson: body })
+    default:
+      throw refused(body, request, models, s)
+  }
 }
 
 function refused(text: string, request: CommitRequest, models: BoundModels, s: string): PosternError {
   const verdict = JSON.parse(text) as Verdict
-  if (verdict.code === 'stale_context') {
-    // its current rows travel as the database wrote them
-    return new PosternError(verdict.code, undefined, {
-      detailsJson: `{${text.slice('{"code":"stale_context",'.length)}`,
-    })
-  }
   if (verdict.code !== undefined) {
     const operations = verdict.operations?.map(({ index, model, ...rest }) => ({
       index,

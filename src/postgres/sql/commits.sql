@@ -1,4 +1,4 @@
--- A commit answers with one text: `applied`, `replayed` or `refused`, a space, and the body. As a row with two columns it
+-- A commit answers with one text: a word (`applied`, `replayed`, `stale` or `refused`), a space, and the body. As a row with two columns it
 -- would cost 15 microseconds more, of 350: a function in FROM keeps its result in a store of its own.
 --
 -- Takes the idempotency key, or tells what stands under it; null: it is this commit's now.

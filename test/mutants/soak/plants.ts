@@ -113,7 +113,7 @@ export const plants: readonly Plant[] = [
     name: 'lost answer, refusal',
     breaks: 'a lost connection is taken for a refusal, and the caller is told that nothing happened',
     by: 'soak',
-    seam: whenLost(async () => [{ answer: 'refused {"code":"stale_context","operations":[]}' }]),
+    seam: whenLost(async () => [{ answer: 'stale {"operations":[]}' }]),
   },
   {
     name: 'ignored commit tag',
@@ -174,7 +174,7 @@ export const plants: readonly Plant[] = [
     sql: [
       {
         point: 'look',
-        find: /return row\('refused', '\{"code":"stale_context","operations":\[' \|\| _x \|\| '\]\}'\)/g,
+        find: /return 'stale \{"operations":\[' \|\| _x \|\| '\]\}'/g,
         put: `insert into postern.ledger (tenant, key, intent, intent_hash, body) values (_tenant, _key, _intent, _intent_hash, '{"rows":[]}');
       $&`,
       },

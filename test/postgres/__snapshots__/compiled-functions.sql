@@ -424,7 +424,7 @@ begin
       then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
+      return 'stale {"operations":[' || _x || ']}';
     end if;
   end if;
   if (_input ? 'estimate' and (((_input ->> 'estimate'::text)::numeric)::numeric(8,2) is distinct from ((_input ->> 'estimate'::text)::numeric))) then
@@ -512,7 +512,7 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
+      return 'stale {"operations":[' || _x || ']}';
       end if;
     end if;
   end if;
@@ -542,7 +542,7 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
+      return 'stale {"operations":[' || _x || ']}';
     end if;
   end if;
   if not _found then
@@ -638,7 +638,7 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
+      return 'stale {"operations":[' || _x || ']}';
       end if;
     end if;
   end if;
@@ -667,7 +667,7 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
+      return 'stale {"operations":[' || _x || ']}';
     end if;
   end if;
   if not _found then
@@ -755,7 +755,7 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
+      return 'stale {"operations":[' || _x || ']}';
       end if;
     end if;
   end if;
@@ -785,7 +785,7 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
+      return 'stale {"operations":[' || _x || ']}';
     end if;
   end if;
   if not _found then
@@ -874,7 +874,7 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
+      return 'stale {"operations":[' || _x || ']}';
       end if;
     end if;
   end if;
@@ -904,7 +904,7 @@ begin
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
+      return 'stale {"operations":[' || _x || ']}';
     end if;
   end if;
   if not _found then
@@ -1184,7 +1184,7 @@ begin
       || ',"body":' || pg_catalog.to_json(_new.body)::text || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
+      return 'stale {"operations":[' || _x || ']}';
     end if;
   end if;
   if not exists (select from public.tasks p where p.id = _input ->> 'taskId'::text and p.organization_id = _tenant for key share of p) then
@@ -1259,7 +1259,7 @@ begin
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
+      return 'stale {"operations":[' || _x || ']}';
       end if;
     end if;
   end if;
@@ -1284,7 +1284,7 @@ begin
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
+      return 'stale {"operations":[' || _x || ']}';
     end if;
   end if;
   if not _found then
@@ -1363,7 +1363,7 @@ begin
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
+      return 'stale {"operations":[' || _x || ']}';
       end if;
     end if;
   end if;
@@ -1387,7 +1387,7 @@ begin
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-      return 'refused {"code":"stale_context","operations":[' || _x || ']}';
+      return 'stale {"operations":[' || _x || ']}';
     end if;
   end if;
   if not _found then
@@ -1632,7 +1632,7 @@ begin
   end loop;
   if _rejected is not null then
     if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-    return 'refused {"code":"stale_context","operations":[' || _rejected || ']}';
+    return 'stale {"operations":[' || _rejected || ']}';
   end if;
   if _missing is not null then
     select string_agg('{"index":' || (m ->> 'index') || ',"id":' || (m -> 'id')::text || '}', ',' order by (m ->> 'index')::int)

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import net from 'node:net'
-import { asksAnswer, endsAnswer, isRow, type Message, splitter, statementOf } from './messages.ts'
+import { asksAnswer, endsAnswer, isRow, type Message, splitter, statements } from '../../support/messages.ts'
 
 /**
  * Where on its way a statement meets its fault:
@@ -110,6 +110,7 @@ class Line {
   readonly #client: net.Socket
   readonly #upstream: net.Socket
   readonly #take: (statement: string) => Armed | undefined
+  readonly #statementOf = statements()
   /** The fault that this connection has met. */
   #fault: Armed | undefined
   /** The whole request with the faulty statement is with the server; what comes now answers it. */
@@ -147,7 +148,7 @@ class Line {
 
   #request(message: Message): void {
     if (this.#struck) return
-    const statement = statementOf(message)
+    const statement = this.#statementOf(message)
     if (this.#fault === undefined && statement !== undefined) this.#fault = this.#take(statement)
     const place = this.#fault?.place
     if (place === 'half sent') this.#upstream.write(half(message))

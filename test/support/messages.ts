@@ -27,11 +27,26 @@ export function splitter(side: 'client' | 'server'): (chunk: Buffer) => Message[
   }
 }
 
-/** The SQL of a message: Parse carries the statement's name before it, Query nothing. */
-export function statementOf({ type, bytes }: Message): string | undefined {
-  if (type !== 'P' && type !== 'Q') return undefined
-  const parts = bytes.toString('utf8', 5).split('\0')
-  return type === 'P' ? parts[1] : parts[0]
+/**
+ * The SQL of each message of one connection: Parse carries the statement's name before it, Query nothing, and Bind the name
+ * that an earlier Parse gave.
+ */
+export function statements(): (message: Message) => string | undefined {
+  const named = new Map<string, string>()
+  let parsed: string | undefined
+  return ({ type, bytes }) => {
+    if (type === 'S') parsed = undefined
+    if (type !== 'P' && type !== 'Q' && type !== 'B') return undefined
+    const [first = '', second = ''] = bytes.toString('utf8', 5).split('\0', 2)
+    if (type === 'Q') return first
+    if (type === 'P') {
+      parsed = first
+      named.set(first, second)
+      return second
+    }
+    // told by its Parse, in the same request
+    return second === parsed ? undefined : named.get(second)
+  }
 }
 
 /** Ends of a request that the server answers: Sync of the extended protocol, and a simple Query. */
