@@ -118,7 +118,9 @@ export class Source {
     })
   }
 
-  events(query: { cursor?: string | undefined; limit?: unknown } = {}): Promise<Answer> {
+  events(
+    query: { cursor?: string | undefined; limit?: unknown; acknowledgedThrough?: string | undefined } = {},
+  ): Promise<Answer> {
     return this.send({ type: 'events', ...query })
   }
 

@@ -128,6 +128,8 @@ export interface EventsRequest extends RequestContext {
   readonly from?: 'now' | undefined
   /** Only changes of these models; left out, of all. A cursor moves past the others. */
   readonly models?: readonly Model[] | undefined
+  /** A cursor up to which this key has dealt with this tenant's feed: pruning keeps what comes after it. */
+  readonly acknowledgedThrough?: string | undefined
 }
 
 /** A commit's answer: the JSON text of its body, and whether it is the answer of an earlier, identical commit. */
@@ -299,4 +301,9 @@ export interface Store {
   epoch(): Promise<string>
   /** The lowest position that a cursor may still start from. */
   retainedFrom(): Promise<number>
+  /**
+   * Remembers that a follower has dealt with everything up to a position, so that pruning keeps what comes after; an
+   * earlier position takes nothing back. Left out: a request that acknowledges is refused.
+   */
+  acknowledge?(follower: string, position: number): Promise<void>
 }

@@ -2,7 +2,7 @@ import type { Adapter, CommitAnswer, CommitRequest, RequestContext } from '../co
 import { settled } from '../core/callback.ts'
 import { PosternError } from '../core/errors.ts'
 import { checkOptions, checkSchema, named, type OptionKind, type OptionKinds } from '../core/options.ts'
-import { readFeedCursor } from '../core/protocol/cursor.ts'
+import { followerOf, REQUESTED, readFeedCursor } from '../core/protocol/cursor.ts'
 import type { Schema } from '../core/schema/define.ts'
 import { schemaDigest } from '../core/schema/digest.ts'
 import type { Change, FeedStatus, PruneOptions, PruneReport } from './admin/operate.ts'
@@ -19,7 +19,7 @@ import type { CommitContext } from './runtime/commit.ts'
 import { commitOnce, settle } from './runtime/commit.ts'
 import { bounded, DEFAULT_DEADLINE_MS, LAST_LOOK_MS } from './runtime/deadline.ts'
 import { echoPayload } from './runtime/echo.ts'
-import { fitCommit, storeKinds } from './runtime/fit.ts'
+import { fitCommit, fitTenant, storeKinds } from './runtime/fit.ts'
 import type { CommitHooks } from './runtime/hooks.ts'
 import { commitApart, commitIn } from './runtime/hooks.ts'
 import { located } from './runtime/locate.ts'
@@ -29,7 +29,7 @@ import { withParts } from './runtime/parts.ts'
 import { events, list, load } from './runtime/read.ts'
 import { checkedSettings, type Settings } from './runtime/settings.ts'
 import { inSavepoint, keepingSettings, sessionWithin } from './runtime/within.ts'
-import { toPosternError, withHint } from './sqlstate.ts'
+import { sqlstateOf, toPosternError, withHint } from './sqlstate.ts'
 
 /** How long a process goes by what it knows of the compiled schema. */
 const MANIFEST_AGE_MS = 10_000
@@ -71,7 +71,8 @@ export interface PostgresAdapter<Tx = unknown, S extends Schema = Schema> extend
   recordChange(tx: Tx, change: Change): Promise<number>
   /**
    * Remembers that the follower `name` has handled everything up to `cursor`, so that pruning keeps what comes
-   * after; null forgets the follower. A name that is never forgotten keeps the log from being pruned.
+   * after; null forgets the follower. A name that is never forgotten keeps the log from being pruned. Followers that
+   * acknowledge by their requests have names that begin with `key:`, and hold pruning for twice its retention at most.
    */
   acknowledge(name: string, cursor: string | null, tenant?: string | null): Promise<void>
   /**
@@ -247,7 +248,20 @@ export function adapterOver<Tx, S extends Schema>(
       })
     },
 
-    events: async (request) => reading(events(inTime, request, await manifest(), s, await settings(request))),
+    async events(request) {
+      const at = await manifest()
+      const { acknowledgedThrough, keyId } = request
+      if (acknowledgedThrough !== undefined) {
+        const tenant = fitTenant(at.models, request.tenant)
+        const done = readFeedCursor(acknowledgedThrough, tenant)
+        await reading(acknowledge(inTime, s, followerOf(keyId, tenant), tenant, done)).catch(
+          (error: unknown) => {
+            throw isRightMissing(error) ? mayNotAcknowledge(error) : error
+          },
+        )
+      }
+      return reading(events(inTime, request, at, s, await settings(request)))
+    },
 
     async migrate(how = {}): Promise<MigrationReport> {
       known = undefined
@@ -266,12 +280,28 @@ export function adapterOver<Tx, S extends Schema>(
     renewLog: () => reading(renewLog(inTime, s)),
 
     async acknowledge(name, cursor, tenant = null) {
+      if (cursor !== null && name.startsWith(REQUESTED)) {
+        throw new TypeError(
+          `acknowledge: names that begin with "${REQUESTED}" are those of keys, by their requests.`,
+        )
+      }
       const at = cursor === null ? null : readFeedCursor(cursor, tenant)
       await reading(acknowledge(inTime, s, name, tenant, at))
     },
   }
   return withParts(source, { connection: connection as PostgresConnection, schema, options })
 }
+
+/** Where the role was given what serving needs and nothing more. */
+const isRightMissing = (error: unknown): boolean =>
+  error instanceof PosternError && error.cause !== undefined && sqlstateOf(error.cause) === '42501'
+
+const mayNotAcknowledge = (cause: unknown): PosternError =>
+  new PosternError(
+    'source_adapter_misconfigured',
+    '`acknowledgedThrough` needs a right that the role lacks: `npx postern grants <role> --acknowledge` prints it.',
+    { cause },
+  )
 
 async function reading<T>(work: Promise<T>): Promise<T> {
   try {

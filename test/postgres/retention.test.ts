@@ -145,6 +145,39 @@ describe.each(majors)('Postgres %i: pruning', (major) => {
     await refused(open.source.acknowledge('f', 'nonsense', 'org_1'), 'cursor_invalid')
   })
 
+  test('keeps what a caller has not acknowledged by its requests, for twice the retention and no longer', async () => {
+    await using open = await opened()
+    await history(open)
+    await open.sql(`update postern.log set at = now() - interval '15 days'`)
+    const first = await open.events(undefined, 10)
+    const ask = (acknowledgedThrough: string, tenant = 'org_1') =>
+      open.as({ organizationId: tenant }).events(undefined, 10, { acknowledgedThrough })
+    expect((await ask(first.nextCursor)).events).toHaveLength(10)
+    const second = await open.events(first.nextCursor, 10)
+    const named = (position: number) => [{ name: 'key:["","org_1"]', position }]
+    expect((await open.source.feedStatus()).followers).toMatchObject(named(10))
+    await open.sql(`update postern.meta set log_retention = '10 days'`)
+    await open.source.prune()
+    expect((await open.source.feedStatus()).prunedThrough).toBe(10)
+    expect((await open.feed(first.nextCursor)).map(({ stamp }) => stamp)).toEqual(
+      Array.from({ length: 58 }, (_, n) => n + 11),
+    )
+    await ask(second.nextCursor)
+    await ask(first.nextCursor)
+    expect((await open.source.feedStatus()).followers).toMatchObject(named(20))
+    await refused(ask(second.nextCursor, 'org_2'), 'cursor_invalid')
+    await refused(ask('nonsense'), 'cursor_invalid')
+    // a name that an operator gave holds for good; one that a caller gave does not
+    await open.sql(`update postern.meta set log_retention = '7 days'`)
+    await open.source.prune()
+    expect((await open.source.feedStatus()).prunedThrough).toBe(68)
+    await expect(open.source.acknowledge('key:["","org_1"]', second.nextCursor, 'org_1')).rejects.toThrow(
+      'names that begin with',
+    )
+    await open.source.acknowledge('key:["","org_1"]', null)
+    expect((await open.source.feedStatus()).followers).toEqual([])
+  })
+
   test('refuses an acknowledgement with the cursor of another log, or from beyond the end of this one', async () => {
     await using open = await opened()
     await history(open)

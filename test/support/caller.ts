@@ -58,7 +58,11 @@ export interface Caller {
   events(
     cursor?: string,
     limit?: number,
-    more?: { readonly models?: readonly string[]; readonly from?: 'now' },
+    more?: {
+      readonly models?: readonly string[]
+      readonly from?: 'now'
+      readonly acknowledgedThrough?: string
+    },
   ): Promise<{ events: WireEvent[]; nextCursor: string; caughtUp: boolean }>
   /** The feed from the cursor (or from its beginning) until a page is empty. */
   feed(cursor?: string, limit?: number): Promise<WireEvent[]>

@@ -107,6 +107,8 @@ export interface Handlers<S extends Schema = Schema, Auth = unknown> {
         readonly limit: number
         /** Only changes of these models are asked for; left out: of all. Others are not passed on. */
         readonly models: readonly string[] | undefined
+        /** Up to which of your cursors this key has dealt with the feed: keep the events after it. It comes from outside. */
+        readonly acknowledgedThrough: string | undefined
         readonly context: HandlerContext<Auth>
       }) => Awaitable<{
         readonly events: readonly HandlerEvent[]
@@ -192,7 +194,7 @@ export function handlersAdapter<const S extends Schema, Auth = unknown>(
 
     async events(request) {
       if (events === undefined) throw new PosternError('source_events_not_configured')
-      const { cursor, limit, tenant, from } = request
+      const { cursor, limit, tenant, from, acknowledgedThrough } = request
       if (from !== undefined) {
         throw new PosternError(
           'source_adapter_misconfigured',
@@ -200,7 +202,7 @@ export function handlersAdapter<const S extends Schema, Auth = unknown>(
         )
       }
       const models = request.models?.map(({ name }) => name)
-      const page = await events({ cursor, limit, models, context: contextOf(request) })
+      const page = await events({ cursor, limit, models, acknowledgedThrough, context: contextOf(request) })
       if (!Array.isArray(page?.events)) throw misshapen('events', '{ events, nextCursor? }')
       return JSON.stringify({
         events: page.events

@@ -52,8 +52,8 @@ export interface MemoryAdapter<S extends Schema = Schema> extends Adapter<S> {
   /** Removes a row past the endpoint; nothing happens when there is none. */
   remove(model: string, id: string, options?: RawWriteOptions): Promise<void>
   /**
-   * Forgets events that a later change of the same row superseded, up to the position `through` (default: none),
-   * and keys of the ledger from before `ledgerBefore` (default: none).
+   * Forgets events that a later change of the same row superseded, up to the position `through` (default: none) and no
+   * further than every `acknowledgedThrough`, and keys of the ledger from before `ledgerBefore` (default: none).
    */
   prune(options: { readonly through?: number; readonly ledgerBefore?: Date }): Promise<void>
 }

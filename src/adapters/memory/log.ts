@@ -7,6 +7,8 @@ export class Log {
   #byRow = new Map<string, LogEntry[]>()
   #last = 0
   #prunedThrough = 0
+  /** How far each follower that acknowledges has read. */
+  readonly #acknowledged = new Map<string, number>()
 
   get lastPosition(): number {
     return this.#last
@@ -63,9 +65,14 @@ export class Log {
     return { entries, through: this.#last }
   }
 
-  /** Drops entries up to a position that a later change of the same row superseded. */
+  acknowledge(follower: string, position: number): void {
+    this.#acknowledged.set(follower, Math.max(position, this.#acknowledged.get(follower) ?? 0))
+  }
+
+  /** Drops entries up to a position that a later change of the same row superseded; none that a follower still needs. */
   prune(through: number): void {
-    this.#prunedThrough = Math.max(this.#prunedThrough, Math.min(through, this.#last))
+    const until = Math.min(through, this.#last, ...this.#acknowledged.values())
+    this.#prunedThrough = Math.max(this.#prunedThrough, until)
     const lastOf = new Map<string, number>()
     const rowOf = ({ model, entityId }: LogEntry): string => JSON.stringify([model, entityId])
     for (const entry of this.#entries) lastOf.set(rowOf(entry), entry.position)

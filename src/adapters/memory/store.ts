@@ -105,6 +105,10 @@ export class MemoryStore implements Store {
     return this.exclusive(() => this.changes.prunedThrough)
   }
 
+  acknowledge(follower: string, position: number): Promise<void> {
+    return this.exclusive(() => this.changes.acknowledge(follower, position))
+  }
+
   #begin(journal: Journal): StoreTransaction {
     const { tables, changes } = this
     const time = this.#options.now()

@@ -188,4 +188,26 @@ export const followChecks = checks('feed', [
       expect.equal(types, ['CREATE', 'UPDATE', 'DELETE'], 'each change must be told once')
     },
   },
+  {
+    id: 'FEED-21',
+    must: 'An `acknowledgedThrough` that this log never issued to this tenant MUST be refused like such a cursor, never dropped.',
+    async run(context) {
+      const { a, b, expect } = context
+      await make(context, a, 'items', { title: 'one' })
+      const { cursor = '' } = await a.history()
+      // one that is accepted would hold the pruning of later checks
+      for (const acknowledgedThrough of ['', '17', 'x', `${cursor}A`, cursor.slice(1)]) {
+        expect.error(
+          await a.events({ acknowledgedThrough }),
+          ['cursor_invalid', 'cursor_expired'],
+          'an acknowledgement of a cursor that was never issued must be refused',
+        )
+      }
+      expect.error(
+        await b.events({ acknowledgedThrough: cursor }),
+        'cursor_invalid',
+        "an acknowledgement of another tenant's cursor must be refused",
+      )
+    },
+  },
 ])

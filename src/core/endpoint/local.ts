@@ -93,7 +93,12 @@ export interface Local<S extends Schema = Schema, Tx = unknown> {
   }>
   /** One page of the log of changes. Without a tenant in the scope: of all tenants. */
   events(
-    query?: { readonly cursor?: string | undefined; readonly limit?: number | undefined },
+    query?: {
+      readonly cursor?: string | undefined
+      readonly limit?: number | undefined
+      /** A cursor up to which everything was dealt with: pruning keeps what comes after. */
+      readonly acknowledgedThrough?: string | undefined
+    },
     options?: LocalCallOptions,
   ): Promise<{ readonly events: readonly ChangeEvent[]; readonly nextCursor: string }>
 }

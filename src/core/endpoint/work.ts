@@ -73,7 +73,8 @@ export function prepareWork(
       }
       if (issues.length > 0) throw issuesError('invalid_query', issues)
       const models = body.models?.map((name, index) => modelOf(schema, name, `/models/${index}`))
-      return { type: 'events', request: { ...context, cursor, limit, from, models } }
+      const acknowledgedThrough = body.acknowledgedThrough ?? undefined
+      return { type: 'events', request: { ...context, cursor, limit, from, models, acknowledgedThrough } }
     }
   }
 }

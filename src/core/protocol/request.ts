@@ -80,7 +80,6 @@ const events = z.strictObject({
   limit: z.unknown().optional(),
   from: z.literal('now').nullish(),
   models: z.array(z.string()).min(1).max(1_000).nullish(),
-  // A hint for pruning, which may be taken or not.
   acknowledgedThrough: z.string().max(65_536).nullish(),
   ...envelope,
 })

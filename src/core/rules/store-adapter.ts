@@ -2,7 +2,7 @@ import type { Adapter, EventsRequest, Store } from '../adapter.ts'
 import { dateClockOf } from '../callback.ts'
 import { PosternError } from '../errors.ts'
 import { checkOptions, checkSchema } from '../options.ts'
-import { readFeedCursor, sealFeedCursor } from '../protocol/cursor.ts'
+import { followerOf, readFeedCursor, sealFeedCursor } from '../protocol/cursor.ts'
 import type { Schema } from '../schema/define.ts'
 import { listAnswer, loadAnswer } from './answer.ts'
 import { commit } from './commit.ts'
@@ -47,9 +47,20 @@ export function storeAdapter<S extends Schema>(
 async function followLog(
   schema: Pick<Schema, 'models'>,
   store: Store,
-  { cursor, tenant, limit, from, models }: EventsRequest,
+  { cursor, tenant, limit, from, models, acknowledgedThrough, keyId }: EventsRequest,
 ): Promise<string> {
   const epoch = await store.epoch()
+  if (acknowledgedThrough !== undefined) {
+    const done = readFeedCursor(acknowledgedThrough, tenant)
+    if (done.epoch !== epoch) throw new PosternError('cursor_expired')
+    if (store.acknowledge === undefined) {
+      throw new PosternError(
+        'source_adapter_misconfigured',
+        'This store keeps no acknowledgements: send events without `acknowledgedThrough`.',
+      )
+    }
+    await store.acknowledge(followerOf(keyId, tenant), done.position)
+  }
   const given = cursor === undefined ? undefined : readFeedCursor(cursor, tenant)
   if (given !== undefined && given.epoch !== epoch) throw new PosternError('cursor_expired')
   if (from === 'now') {

@@ -1,10 +1,12 @@
 -- One step of compaction: of each row with a change in the next _window positions, all older entries go. The last
 -- entry of every row stays for good, so that every readAt stays decidable and a new follower still sees every row.
--- Never past the horizon, the retention time, or a named cursor that has not read so far.
+-- Never past the horizon, the retention time, or a named cursor that has not read so far. A cursor that a caller named by
+-- its requests ("key:...") counts until what it has not read is twice as old as the retention time, or any caller could
+-- make the log grow without end.
 -- Answers how many entries went and whether there is more to do; call it until there is not, each in its own transaction.
 create or replace function {{schema}}.prune_log(_window int, out pruned bigint, out through bigint, out more boolean)
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
-declare _mark bigint; _limit bigint; _young bigint; _since timestamptz; _gone bigint[];
+declare _mark bigint; _limit bigint; _young bigint; _since timestamptz; _long timestamptz; _gone bigint[];
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     -- under one snapshot for all, the log and the followers would be looked at as they were before the horizon
@@ -13,11 +15,13 @@ begin
   -- one at a time; a second caller has nothing to do
   pruned := 0;
   more := false;
-  select m.pruned_through, now() - m.log_retention into _mark, _since from {{schema}}.meta m for update skip locked;
+  select m.pruned_through, now() - m.log_retention, now() - 2 * m.log_retention into _mark, _since, _long from {{schema}}.meta m for update skip locked;
   if not found then return; end if;
   through := _mark;
   _limit := {{schema}}.horizon();
-  select least(_limit, min(f.position)) into _limit from {{schema}}.follower f;
+  select least(_limit, min(f.position)) into _limit from {{schema}}.follower f
+  where f.name not like 'key:%' or not exists (
+    select from (select l.at from {{schema}}.log l where l.position > f.position order by l.position limit 1) l where l.at < _long);
   if _limit <= _mark then return; end if;
 
   -- the first entry that is too young is looked for within the window: it may stand millions of entries away

@@ -36,6 +36,7 @@ export const memoryMutant = ({ transaction, store, adapter, ...fault }: MemoryFa
       log: memory.log.bind(memory),
       epoch: memory.epoch.bind(memory),
       retainedFrom: memory.retainedFrom.bind(memory),
+      acknowledge: memory.acknowledge.bind(memory),
     }
     const faulty = store ? { ...withTransactions, ...store(withTransactions, memory) } : withTransactions
     const real = storeAdapter(conformanceSchema, faulty)

@@ -88,6 +88,12 @@ export const readMutants: readonly Mutant[] = [
     }),
   }),
   memoryMutant({
+    fault: 'acknowledgements of the feed are dropped',
+    killedBy: 'FEED-21',
+    message: 'an acknowledgement of a cursor that was never issued must be refused',
+    adapter: (real) => ({ events: ({ acknowledgedThrough, ...request }) => real.events(request) }),
+  }),
+  memoryMutant({
     fault: 'an event shows the row as it is now',
     killedBy: 'FEED-14',
     message: 'later changes must not reach into an event',

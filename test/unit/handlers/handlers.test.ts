@@ -171,6 +171,8 @@ test('events are handed cursor and limit, and their rows keep to the schema', as
   const others = { type: 'events', models: ['projects'], scope: org }
   // a handler that does not heed `models` is not believed
   expect((await ask(make({ events }), others)).body.events).toEqual([])
+  await ask(make({ events }), { type: 'events', acknowledgedThrough: 'c0', scope: org })
+  expect(events).toHaveBeenLastCalledWith(expect.objectContaining({ acknowledgedThrough: 'c0' }))
   const fromNow = await ask(make({ events }), { type: 'events', from: 'now', scope: org })
   expect([fromNow.status, fromNow.body.error]).toEqual([500, 'source_adapter_misconfigured'])
   expect(JSON.stringify(body)).not.toContain('canary')

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import { MemoryStore } from '../../../src/adapters/memory/store.ts'
+import { createEndpoint } from '../../../src/core/endpoint/endpoint.ts'
+import { storeAdapter } from '../../../src/core/rules/store-adapter.ts'
 import type { Model } from '../../../src/core/schema/define.ts'
 import { callerOf, create, refusal, remove, schema, update } from '../core/commit-support.ts'
 
@@ -59,6 +62,49 @@ describe('feed', () => {
     await caller.commit('k8', [update('settings', 's', { value: '8' })])
     await source.prune({ through: 8 })
     expect((await refusal(caller.events(anew.nextCursor))).code).toBe('cursor_expired')
+  })
+})
+
+describe('acknowledging', () => {
+  test('pruning keeps what a key has not acknowledged; an earlier cursor takes nothing back', async () => {
+    const source = memoryAdapter(schema, { rows: { settings: [{ id: 's' }] } })
+    const endpoint = createEndpoint({ signingKey: 'sk_test', adapter: source })
+    const local = endpoint.local({ organizationId: 'org_1' })
+    const write = async (value: string) => {
+      const operations = [update('settings', 's', { value })]
+      await local.commit({ idempotencyKey: value, operations: operations as never })
+    }
+    for (const value of ['1', '2', '3', '4', '5']) await write(value)
+    const { nextCursor: second } = await local.events({ limit: 2 })
+    const { nextCursor: fourth } = await local.events({ limit: 4 })
+    await local.events({ acknowledgedThrough: second })
+    await source.prune({ through: 5 })
+    expect((await local.events({ cursor: second })).events).toHaveLength(3)
+    await local.events({ acknowledgedThrough: fourth })
+    await local.events({ acknowledgedThrough: second })
+    await source.prune({ through: 5 })
+    await expect(local.events({ cursor: second })).rejects.toMatchObject({ code: 'cursor_expired' })
+    expect((await local.events({ cursor: fourth })).events).toHaveLength(1)
+    const other = endpoint.local({ organizationId: 'org_2' })
+    await expect(other.events({ acknowledgedThrough: fourth })).rejects.toMatchObject({
+      code: 'cursor_invalid',
+    })
+  })
+
+  test('a store that keeps no acknowledgements refuses them', async () => {
+    const store = new MemoryStore(schema, { now: () => new Date(), ledgerRetentionMs: 1 })
+    const mute = Object.assign(store, { acknowledge: undefined })
+    const local = createEndpoint({
+      signingKey: 'sk_test',
+      adapter: storeAdapter(schema, mute as never),
+    }).local({
+      organizationId: 'org_1',
+    })
+    const { nextCursor } = await local.events()
+    await expect(local.events({ acknowledgedThrough: nextCursor })).rejects.toMatchObject({
+      code: 'source_adapter_misconfigured',
+      message: expect.stringContaining('acknowledgedThrough'),
+    })
   })
 })
 
