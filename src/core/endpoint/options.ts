@@ -95,7 +95,8 @@ export interface EndpointOptions<S extends Schema = Schema, Auth = unknown, Tx =
   readonly authorize?: ((context: AuthorizeContext) => Auth | false | Promise<Auth | false>) | undefined
 
   /**
-   * Requests per time, on top of `limits`; one too many is answered 429 `rate_limited` with Retry-After.
+   * Requests per time, on top of `limits`; one too many is answered 429 `rate_limited` with Retry-After. When a limiter
+   * fails, requests are answered 503: give it an `insuranceLimiter` where they are to be counted in memory meanwhile.
    *
    * @example
    * rateLimit: { tenant: new RateLimiterMemory({ points: 50, duration: 1 }) } // of `rate-limiter-flexible`

@@ -48,12 +48,20 @@ async function consume(limiter: RateLimiter, caller: string, timeoutMs: number):
   }
 }
 
-/** What a limiter that refuses says: anything may have been thrown. */
+/** What a limiter that refuses says, or several in one, the longest of theirs: anything may have been thrown. */
 function waitOf(reason: unknown): number | undefined {
   try {
-    const { msBeforeNext } = reason as { msBeforeNext?: unknown }
-    return typeof msBeforeNext === 'number' && !Number.isNaN(msBeforeNext) ? msBeforeNext : undefined
+    const own = msBeforeNext(reason)
+    if (own !== undefined || reason instanceof Error) return own
+    // `RateLimiterUnion`: by the name of each limiter that refuses; one whose store failed says no time
+    const each = Object.values(reason as object).map(msBeforeNext)
+    return each.length > 0 && !each.includes(undefined) ? Math.max(...(each as number[])) : undefined
   } catch {
     return undefined
   }
+}
+
+function msBeforeNext(reason: unknown): number | undefined {
+  const { msBeforeNext: wait } = reason as { msBeforeNext?: unknown }
+  return typeof wait === 'number' && !Number.isNaN(wait) ? wait : undefined
 }
