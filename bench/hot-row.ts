@@ -41,6 +41,7 @@ const raised = (n: number, readAt: number): CommitRequest => ({
       transactionId: null,
     },
   ],
+  answerBytes: 16_777_216,
   echo: undefined,
 })
 

@@ -54,6 +54,7 @@ export async function* modelSections(database: BenchDatabase): AsyncGenerator<Se
           idempotencyKey: freshKey(),
           intent,
           intentHash: null,
+          answerBytes: 16_777_216,
           echo: undefined,
           operations: [
             {

@@ -58,7 +58,15 @@ export function commitRequest(changes: readonly Change[], key = freshKey()): Com
       transactionId: null,
     }),
   )
-  return { ...context, idempotencyKey: key, intent, intentHash: null, operations, echo: undefined }
+  return {
+    ...context,
+    idempotencyKey: key,
+    intent,
+    intentHash: null,
+    operations,
+    answerBytes: 16_777_216,
+    echo: undefined,
+  }
 }
 
 /** The stamp that each row's last commit answered: what a caller who has just read the row would send as `readAt`. */

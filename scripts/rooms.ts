@@ -62,7 +62,7 @@ export const rooms: readonly Room[] = [
   { path: 'src/postgres/naming.ts', below: shared, packages: plain },
   { path: 'src/postgres/parameters.ts', below: [], packages: plain },
   { path: 'src/postgres/connection.ts', below: postgres.slice(0, 2), packages: plain },
-  { path: 'src/postgres/sql/', below: postgres.slice(0, 1), packages: plain },
+  { path: 'src/postgres/sql/', below: ['src/core/rules/', ...postgres.slice(0, 1)], packages: plain },
   { path: 'src/postgres/model/', below: [...core.slice(0, -1), ...postgres.slice(0, 6)], packages: plain },
   { path: 'src/postgres/runtime/', below: engine, packages: plain },
   { path: 'src/postgres/install/', below: engine, packages: plain },

@@ -79,6 +79,8 @@ export interface StaleError<S extends Schema = Schema> extends ClientError {
   readonly details: {
     /** The operations that were decided on an older state, each with the row as it is now. */
     readonly operations: readonly StaleReportOf<S>[]
+    /** How many there are beside those, where all of them would have more than a megabyte. */
+    readonly more?: number
   } & Readonly<Record<string, unknown>>
 }
 

@@ -115,6 +115,8 @@ export interface CommitRequest extends RequestContext {
   /** The caller's hash, when it sent one. */
   readonly intentHash: string | null
   readonly operations: readonly Operation[]
+  /** Bytes that the answer may have: a commit that would be answered with more is `commit_too_large`, and not applied. */
+  readonly answerBytes: number
   /** What the caller wants echoed into the write-ahead log, when it asked. */
   readonly echo: unknown
 }

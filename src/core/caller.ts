@@ -143,8 +143,8 @@ export type StaleReportOf<S extends Schema, M extends ModelName<S> = ModelName<S
     readonly model: N
     /** Fields that changed since `readAt`, sorted; null when the row came or went, or the log no longer knows. */
     readonly changed: readonly FieldName<S, N>[] | null
-    /** The row as it is now. */
-    readonly current: Row<S, N> | null
+    /** The row as it is now; left out where it has more than a megabyte. */
+    readonly current?: Row<S, N> | null
   }
 }[M]
 

@@ -32,6 +32,12 @@ export const errors = {
     'The body is larger than this endpoint reads.',
     'Send fewer operations at once, or raise `limits.bodyBytes`.',
   ),
+  commit_too_large: entry(
+    413,
+    false,
+    'The answer to this commit would be larger than this endpoint gives. Nothing of it was applied.',
+    'Send fewer operations at once, or raise `limits.answerBytes`.',
+  ),
   request_timeout: entry(
     408,
     true,

@@ -17,6 +17,8 @@ const commit = [
   { name: 'intent_hash', type: 'text' },
   { name: 'participant_id', type: 'text' },
   { name: 'participant_kind', type: 'text' },
+  // bytes that the answer may have
+  { name: 'most', type: 'bigint' },
   // whether the transaction is the endpoint's own: only then may a refusal save itself the flush
   { name: 'alone', type: 'boolean' },
   // the session's, for triggers of the application: our functions pin their own

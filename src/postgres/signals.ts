@@ -42,7 +42,8 @@ export const run = (schema: string): string =>
  *
  * - `own`: set by a commit around its statements, read by the triggers' WHEN, emptied by the commit. The one row that it
  *   tells itself, as `rel:key`; `*` where it has several; empty for everybody else.
- * - `own_rows`: beside `*`: the rows as `{"<rel>": [keys]}`. Read by the capture functions.
+ * - `own_rows`: beside `*`: the rows as JSON texts, `,"<rel>:<key>"` each. Read by the capture functions: a comma before a
+ *   quotation mark is in no JSON text, so that one row is found by looking for it, without reading all of them.
  * - `registrant`, `registered`: set and read by `register`: the transaction that stands in the registry, and since which
  *   position. Until the transaction ends; another one's is told by its number.
  */
@@ -60,6 +61,8 @@ export const states = {
   missing: 'PN404',
   /** Compiled functions: a row that is referred to is not there for this tenant. */
   parent: 'PN405',
+  /** Our functions: the answer has more bytes than the commit may be answered with. */
+  tooLarge: 'PN413',
   /** Compiled functions: a trigger or rule of the application's kept the write from happening. */
   suppressed: 'PN409',
 } as const

@@ -37,6 +37,7 @@ const byState: Record<string, ErrorCode> = {
   PN500: 'source_adapter_misconfigured',
   PN403: 'source_forbidden',
   PN409: 'constraint_violation',
+  PN413: 'commit_too_large',
   PN404: 'entity_not_found',
   PN405: 'entity_not_found',
 }
@@ -144,7 +145,7 @@ export function codeWithin(state: string, frame: Frame | undefined): ErrorCode {
 export function isObjection(state: string | undefined): boolean {
   if (state === undefined || isOutcomeUnknown(state) || state.startsWith('PN5')) return false
   const code = codeOf(state)
-  return code !== 'source_busy' && code !== 'source_unavailable'
+  return code !== 'source_busy' && code !== 'source_unavailable' && code !== 'commit_too_large'
 }
 
 /** The SQLSTATE of an error, wherever its library put it; undefined when the database did not say one. */

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { Adapter, CommitRequest, ListRequest, RequestContext } from '../../core/adapter.ts'
 import { PosternError } from '../../core/errors.ts'
 import { checkOptions, checkSchema, unknownName } from '../../core/options.ts'
@@ -54,6 +55,8 @@ export interface HandlerCommit<Auth = unknown> {
   readonly intent: string
   /** The caller's own hash, when it sent one. */
   readonly intentHash: string | null
+  /** Bytes that the answer may have: refuse what would be answered with more by `PosternError('commit_too_large')`. */
+  readonly answerBytes: number
   readonly echo: unknown
   readonly context: HandlerContext<Auth>
 }
@@ -188,8 +191,12 @@ export function handlersAdapter<const S extends Schema, Auth = unknown>(
         throw new PosternError('source_commit_not_configured', alone ? undefined : several)
       }
       const { idempotencyKey, intent, intentHash, echo } = request
-      const given = { operations, idempotencyKey, intent, intentHash, echo, context: contextOf(request) }
-      return { body: JSON.stringify(commitAnswer(request, await handler(given))), replayed: false }
+      const { answerBytes } = request
+      const context = contextOf(request)
+      const given = { operations, idempotencyKey, intent, intentHash, answerBytes, echo, context }
+      const body = JSON.stringify(commitAnswer(request, await handler(given)))
+      if (Buffer.byteLength(body) > request.answerBytes) throw tooLarge(request.answerBytes)
+      return { body, replayed: false }
     },
 
     async events(request) {
@@ -300,5 +307,12 @@ function nextCursorOf({ nextCursor }: { nextCursor?: unknown }, handler: string)
   if (typeof nextCursor !== 'string') throw misshapen(handler, 'a `nextCursor` that is a text')
   return { nextCursor }
 }
+
+/** What was applied cannot be taken back here. */
+const tooLarge = (most: number): PosternError =>
+  new PosternError(
+    'source_adapter_misconfigured',
+    `The commit handler answered more than ${most} bytes. It must refuse such a commit before it applies it: throw new PosternError('commit_too_large').`,
+  )
 
 const isStamp = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0

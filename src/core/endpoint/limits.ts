@@ -10,6 +10,8 @@ export interface Limits extends QueryLimits {
   readonly bodyTimeoutMs: number
   /** Operations of one commit at most. Default 1,000. */
   readonly operations: number
+  /** Bytes of the answer to one commit at most; one that would be larger is not applied. Default 16 MiB. */
+  readonly answerBytes: number
   /** Rows of a list page when the query names no limit. Default 100. */
   readonly listDefault: number
   /** Rows of a list page at most. Default 1,000. */
@@ -54,6 +56,7 @@ export const defaultLimits: Limits = {
   bodyBytes: 1_048_576,
   bodyTimeoutMs: 10_000,
   operations: 1_000,
+  answerBytes: 16_777_216,
   listDefault: 100,
   listMax: 1_000,
   inMembers: 1_000,

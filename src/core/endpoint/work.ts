@@ -101,6 +101,7 @@ function prepareCommit(
     intent: commitIntent(context.tenant, sent),
     intentHash: body.intentHash ?? null,
     operations,
+    answerBytes: limits.answerBytes,
     echo: body.echo ?? null,
   }
 }

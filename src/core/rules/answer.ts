@@ -1,4 +1,6 @@
+import { Buffer } from 'node:buffer'
 import type { ListRequest, RowValue } from '../adapter.ts'
+import { PosternError } from '../errors.ts'
 import type { Model } from '../schema/define.ts'
 import { rowId } from '../schema/key.ts'
 import type { StaleReport } from './staleness.ts'
@@ -47,11 +49,26 @@ function embedded({ related }: ListRequest, row: RowValue): RowValue {
   )
 }
 
-/** `{ rows, stamps, notifications? }` */
+/**
+ * `{ rows, stamps, notifications? }`
+ *
+ * @throws PosternError `commit_too_large` for more bytes than `most`, before all of them are put together
+ */
 export function commitAnswer(
   rows: readonly (RowValue | null)[],
   stamps: readonly (number | null)[],
   notifications: readonly StaleReport[],
+  most: number,
 ): string {
-  return JSON.stringify({ rows, stamps, ...(notifications.length > 0 && { notifications }) })
+  let bytes = 0
+  const text = (value: unknown): string => {
+    const json = JSON.stringify(value)
+    bytes += Buffer.byteLength(json)
+    if (bytes > most) throw new PosternError('commit_too_large')
+    return json
+  }
+  const told = notifications.length > 0 ? `,"notifications":[${notifications.map(text).join(',')}]` : ''
+  const body = `{"rows":[${rows.map(text).join(',')}],"stamps":${text(stamps)}${told}}`
+  if (Buffer.byteLength(body) > most) throw new PosternError('commit_too_large')
+  return body
 }

@@ -18,7 +18,7 @@ import { changedFields } from './compare.ts'
 import { keyScope, timestampText } from './event.ts'
 import { referredBy } from './references.ts'
 import type { StaleReport } from './staleness.ts'
-import { isJudged, judge } from './staleness.ts'
+import { isJudged, judge, staleDetails } from './staleness.ts'
 
 /** Rows by address: as they are now, null for "there is none", absent for "not looked at". */
 type Rows = Map<string, RowValue | null>
@@ -37,8 +37,8 @@ interface Applied {
  * what is missing, apply, append events, record the answer. `docs/commit-protocol.md` says why in this order; the
  * functions that the Postgres migration compiles follow the same rules, and a differential test holds them to it.
  *
- * @throws PosternError `idempotency_conflict`, `idempotency_key_expired`, `stale_context`, `entity_not_found`, and the
- *   constraint violations of the store; then the transaction must be undone, the reserved key included.
+ * @throws PosternError `idempotency_conflict`, `idempotency_key_expired`, `stale_context`, `entity_not_found`,
+ *   `commit_too_large`, and the constraint violations of the store; then the transaction must be undone, the reserved key included.
  */
 export async function commit(
   transaction: StoreTransaction,
@@ -129,7 +129,7 @@ async function judgeAll(transaction: StoreTransaction, request: CommitRequest, r
     if (verdict.does === 'reject') rejected.push(verdict.report)
   }
   if (rejected.length > 0)
-    throw new PosternError('stale_context', undefined, { details: { operations: rejected } })
+    throw new PosternError('stale_context', undefined, { details: staleDetails(rejected) })
   return held
 }
 
@@ -254,7 +254,7 @@ function entryOf(request: CommitRequest, { operation, row, changed }: Applied, o
 
 /** Rows and stamps run parallel to the operations; a held operation is null in both. */
 function answerText(
-  { operations }: CommitRequest,
+  { operations, answerBytes }: CommitRequest,
   applied: readonly Applied[],
   positions: readonly number[],
   held: Held,
@@ -265,5 +265,5 @@ function answerText(
     rows[operation.index] = row
     stamps[operation.index] = positions[at] ?? null
   }
-  return commitAnswer(rows, stamps, [...held.values()])
+  return commitAnswer(rows, stamps, [...held.values()], answerBytes)
 }

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { LogEntry, Operation, RowValue } from '../adapter.ts'
 import { traitsOf, writtenFields } from '../schema/operation.ts'
 
@@ -19,8 +20,8 @@ export interface StaleReport {
   readonly reason: StaleReason
   /** Fields that changed since `readAt`, sorted; null when the row came or went, or the log no longer knows. */
   readonly changed: readonly string[] | null
-  /** The row as it is now. */
-  readonly current: RowValue | null
+  /** The row as it is now; left out where it has more than a megabyte. */
+  readonly current?: RowValue | null
   /** Who made the last change, when the log knows. */
   readonly participantId?: string
   readonly participantKind?: string
@@ -75,7 +76,7 @@ export function judge(operation: JudgedOperation, history: RowHistory): Verdict 
     stamp: history.stamp,
     reason,
     changed,
-    current: history.row,
+    ...currentOf(history.row),
     ...(last?.participantId != null && { participantId: last.participantId }),
     ...(last?.participantKind != null && { participantKind: last.participantKind }),
   }
@@ -111,4 +112,26 @@ function meets(operation: Operation, changed: readonly string[] | null): boolean
 function fieldsWritten({ type, input, model }: Operation): ReadonlySet<string> | null {
   const fields = writtenFields(type, input, model.archive?.name)
   return fields === null ? null : new Set(fields)
+}
+
+/** Bytes of the details of `stale_context` at most. */
+export const DETAIL_BYTES = 1_048_576
+/** Bytes of a row that is told as `current` at most; a larger one is left out. */
+export const CURRENT_BYTES = 1_000_000
+
+/** `{ operations, more? }`: stops at `DETAIL_BYTES`, and says how many stale operations there are beside those. */
+export function staleDetails(reports: readonly StaleReport[]): Record<string, unknown> {
+  let bytes = 0
+  const fit = reports.findIndex((report, at) => {
+    bytes += Buffer.byteLength(JSON.stringify(report)) + 1
+    return at > 0 && bytes > DETAIL_BYTES
+  })
+  return fit === -1
+    ? { operations: reports }
+    : { operations: reports.slice(0, fit), more: reports.length - fit }
+}
+
+/** A row as `current` of a report: null for none, left out where it is too large. */
+export function currentOf(row: RowValue | null): { current?: RowValue | null } {
+  return Buffer.byteLength(JSON.stringify(row)) > CURRENT_BYTES ? {} : { current: row }
 }

@@ -1,10 +1,24 @@
+import { DETAIL_BYTES } from '../../core/rules/staleness.ts'
 import { header, manyParameters } from '../parameters.ts'
-import { setting } from '../signals.ts'
+import { setting, states } from '../signals.ts'
 import type { Statement } from '../sql/statement.ts'
 import { functionStatement } from '../sql/statement.ts'
 import type { CompileOptions } from './compile-one.ts'
 import { settings, wordsLiteral } from './compile-one.ts'
 import { changedSince, unflushed } from './fragments.ts'
+
+/** The operations of a set, by place. Each is read once: an array that is asked for its members by number is copied each time. */
+const operationsOf = (set: string): string =>
+  `rows from (jsonb_array_elements_text(${set} -> 'indexes'), jsonb_array_elements_text(${set} -> 'ids'), jsonb_array_elements(${set} -> 'inputs')) as o(i, id, input)`
+
+/** Adds what was applied. One at a time, in place: an array that is joined to another is copied as a whole. */
+const collect = (s: string): string => `foreach _one in array _some loop
+          _done := _done || _one;
+          _bytes := _bytes + octet_length(_one."row");
+        end loop;
+        if _bytes > _most then raise exception '${s}: the answer has more than % bytes', _most using errcode = '${states.tooLarge}'; end if;`
+
+const tooLarge = `when sqlstate '${states.tooLarge}' then return 'refused {"code":"commit_too_large"}';`
 
 /**
  * The function for a commit of several operations. The caller has sorted them (plan.ts): `_locks`, what must exist
@@ -48,8 +62,9 @@ ${mutable.map((bound) => `      when '${bound.model.name}' then ${target} := ${s
 declare
   _answer text; _x text; _state text; _constraint text; _column text; _table text; _message text; _context text; _hint text;
   _g jsonb; _op record; _model text; _present text[]; _index int[]; _missing text;
-  _stale jsonb; _current text; _entry text; _held int[] := '{}'; _notes text; _rejected text;
-  _some ${s}.applied[]; _done ${s}.applied[]; _told ${s}.applied[] := '{}'; _failed int; _explain boolean := _strict;
+  _stale jsonb; _current text; _entry text; _held int[] := '{}'; _notes text[] := '{}'; _noted bigint := 0;
+  _rejected text[] := '{}'; _listed bigint := 0; _more int := 0; _ids text[]; _size bigint; _weight bigint := 0; _bytes bigint := 0;
+  _some ${s}.applied[]; _one ${s}.applied; _done ${s}.applied[]; _told ${s}.applied[] := '{}'; _failed int; _explain boolean := _strict;
 begin
   _answer := ${s}.reserve(_tenant, _key, _intent, _intent_hash);
   if _answer is not null then return _answer; end if;
@@ -58,13 +73,16 @@ begin
   -- point: lock
   for _g in select g from jsonb_array_elements(_locks) g loop
     _model := _g ->> 'model';
-    ${dispatch('_present', 'lock', `_tenant, array(select jsonb_array_elements_text(_g -> 'ids')), (_g -> 'delete')::boolean`)}
+    _ids := array(select jsonb_array_elements_text(_g -> 'ids'));
+    ${dispatch('_present', 'lock', `_tenant, _ids, (_g -> 'delete')::boolean`)}
+    ${dispatch('_size', 'size', '_tenant, _ids')}
+    _weight := _weight + _size;
     if cardinality(_present) < (_g -> 'count')::int then
       -- a row that is locked for its judgement alone has no operation here, and may be missing
       select nullif(concat_ws(',', _missing, string_agg('{"index":' || r.i || ',"id":' || to_json(r.id)::text || '}', ',')), '')
       into _missing
       from rows from (jsonb_array_elements_text(_g -> 'ids'), jsonb_array_elements_text(_g -> 'operations')) as r(id, i)
-      where r.i is not null and r.id <> all(_present);
+      where r.i is not null and not exists (select from unnest(_present) p(id) where p.id = r.id);
     end if;
   end loop;
 
@@ -82,7 +100,13 @@ begin
     order by 1
   loop
     _model := _op.model;
-    ${dispatch('_current', 'row', '_tenant, _op.id')}
+    if _more = 0 and _noted <= _most then
+      ${dispatch('_current', 'row', '_tenant, _op.id')}
+    else
+      -- no more is told: whether the row is there is all that is asked, for rows cost more than what was sent
+      ${dispatch('_present', 'lock', '_tenant, array[_op.id], false')}
+      _current := case when _present <> '{}' then '' end;
+    end if;
     ${stale}
     continue when _stale is null;
     continue when _op.mode = 'merge' and _op.fields is not null and _current is not null
@@ -92,24 +116,48 @@ begin
     _entry := ${s}.stale_entry(_op.index, _op.model, _op.id, _op.read_at, _stale, ${wordsOfModel}, _current);
     if _op.mode = 'notify' then
       _held := _held || _op.index;
-      _notes := concat_ws(',', _notes, _entry);
+      if _noted <= _most then
+        _notes := _notes || _entry;
+        _noted := _noted + octet_length(_entry) + 1;
+      end if;
+    elsif _more = 0 and (_rejected = '{}' or _listed + octet_length(_entry) < ${DETAIL_BYTES}) then
+      _rejected := _rejected || _entry;
+      _listed := _listed + octet_length(_entry) + 1;
     else
-      _rejected := concat_ws(',', _rejected, _entry);
+      _more := _more + 1;
     end if;
   end loop;
-  if _rejected is not null then
+  if _rejected <> '{}' then
     ${unflushed}
-    return 'stale {"operations":[' || _rejected || ']}';
+    return 'stale {"operations":[' || array_to_string(_rejected, ',') || ']' || case when _more > 0 then ',"more":' || _more else '' end || '}';
   end if;
   if _missing is not null then
     select string_agg('{"index":' || (m ->> 'index') || ',"id":' || (m -> 'id')::text || '}', ',' order by (m ->> 'index')::int)
     into _missing
-    from jsonb_array_elements(('[' || _missing || ']')::jsonb) m where (m ->> 'index')::int <> all(_held);
+    from jsonb_array_elements(('[' || _missing || ']')::jsonb) m
+    where not exists (select from unnest(_held) h(index) where h.index = (m ->> 'index')::int);
     if _missing is not null then
       ${unflushed}
       return 'refused {"code":"entity_not_found","operations":[' || _missing || ']}';
     end if;
   end if;
+
+  if _noted > _most then
+    ${unflushed}
+    return 'refused {"code":"commit_too_large"}';
+  end if;
+  if _held <> '{}' then
+    -- what is held back leaves its set
+    select coalesce(jsonb_agg(jsonb_build_object('model', g -> 'model', 'type', g -> 'type', 'indexes', s.indexes, 'ids', s.ids,
+      'inputs', s.inputs) order by n), '[]')
+    into _groups
+    from jsonb_array_elements(_groups) with ordinality x(g, n),
+    lateral (select jsonb_agg(o.i::int) as indexes, jsonb_agg(o.id) as ids, jsonb_agg(o.input) as inputs
+      from ${operationsOf('g')} where o.i::int not in (select unnest(_held))) s
+    where s.indexes is not null;
+  end if;
+  -- a set is written as a whole: where its rows may be too many bytes, one operation after the other, and up to the bound
+  _strict := _strict or _weight > _most;
 
   -- point: own
   _x := set_config(${setting(s, 'own_rows')}, _own, true);
@@ -118,14 +166,6 @@ begin
     begin
       for _g in select g from jsonb_array_elements(_groups) g loop
         _model := _g ->> 'model';
-        if _held <> '{}' then
-          -- what is held back leaves its set
-          select jsonb_build_object('model', _model, 'type', _g -> 'type', 'indexes', coalesce(jsonb_agg(i.x order by i.n), '[]'),
-            'ids', coalesce(jsonb_agg(_g -> 'ids' -> (i.n - 1)::int order by i.n), '[]'),
-            'inputs', coalesce(jsonb_agg(_g -> 'inputs' -> (i.n - 1)::int order by i.n), '[]'))
-          into _g from jsonb_array_elements(_g -> 'indexes') with ordinality i(x, n) where (i.x)::int <> all(_held);
-        end if;
-        continue when jsonb_array_length(_g -> 'indexes') = 0;
         _index := array(select x::int from jsonb_array_elements_text(_g -> 'indexes') x);
         ${dispatch(
           '_some',
@@ -133,26 +173,28 @@ begin
           `_g ->> 'type', _tenant, _path, _index, array(select jsonb_array_elements_text(_g -> 'ids')),
           array(select jsonb_array_elements(_g -> 'inputs'))`,
         )}
-        _done := _done || _some;
+        ${collect(s)}
       end loop;
     exception
       when serialization_failure or deadlock_detected or lock_not_available then raise;
+      ${tooLarge}
       -- something objected to the order by sets, or to an operation: once more in the order given, which also says which
       when others then _strict := true;
     end;
   end if;
   if _strict then
     _done := null;
+    _bytes := 0;
     begin
       for _op in
-        select (i.x)::int as index, g ->> 'model' as model, g ->> 'type' as type, g -> 'ids' ->> (i.n - 1)::int as id, g -> 'inputs' -> (i.n - 1)::int as input
-        from jsonb_array_elements(_groups) g, jsonb_array_elements(g -> 'indexes') with ordinality i(x, n)
-        where (i.x)::int <> all(_held) order by 1
+        select o.i::int as index, g ->> 'model' as model, g ->> 'type' as type, o.id, o.input
+        from jsonb_array_elements(_groups) g, ${operationsOf('g')}
+        order by 1
       loop
         _model := _op.model;
         _failed := _op.index;
         ${dispatch('_some', 'apply', '_op.type, _tenant, _path, array[_op.index], array[_op.id], array[_op.input]')}
-        _done := _done || _some;
+        ${collect(s)}
       end loop;
       -- what is checked at COMMIT only: no error of COMMIT could say more than that it failed
       if _explain then
@@ -161,6 +203,7 @@ begin
       end if;
     exception
       when serialization_failure or deadlock_detected or lock_not_available then raise;
+      ${tooLarge}
       when others then
         -- a verdict is a value: some client libraries drop everything of an error but its text
         get stacked diagnostics _state = returned_sqlstate, _constraint = constraint_name, _column = column_name,
@@ -174,7 +217,8 @@ begin
   _x := set_config(${setting(s, 'own')}, '', true);
   -- point: settle
 ${settle}
-  return ${s}.record_many(_tenant, _key, _intent, _intent_hash, _told, _count, _notes, _transactions, _participant_id, _participant_kind);
+  return ${s}.record_many(_tenant, _key, _intent, _intent_hash, _told, _count, nullif(array_to_string(_notes, ','), ''), _transactions,
+    _participant_id, _participant_kind, _most);
 end `,
   })
 }

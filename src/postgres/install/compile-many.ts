@@ -24,13 +24,14 @@ import { closePath, inexactValue, openPath, suppressedWrite } from './fragments.
 const PINNED = 'language plpgsql set search_path = pg_catalog, pg_temp'
 
 /**
- * What a commit of several operations needs of one model: `lock` its rows, show a `row`, `apply` a set of operations of
+ * What a commit of several operations needs of one model: `lock` its rows, tell their `size`, show a `row`, `apply` a set of operations of
  * one type on distinct rows in one statement, and `settle` what the log is told of its rows when everything was applied.
  */
 export function compileMany(bound: BoundModel, options: CompileOptions): readonly Statement[] {
   if (bound.model.mutable.size === 0) return []
   return [
     lockFunction(bound, options),
+    sizeFunction(bound, options),
     rowFunction(bound, options),
     applyFunction(bound, options),
     settleFunction(bound, options),
@@ -44,6 +45,52 @@ const owned = (bound: BoundModel, { models }: CompileOptions, alias = 't'): stri
 
 /** Whose row it is as long as nothing moved it. */
 const rowTenant = (bound: BoundModel): string => (bound.model.policy.by === 'none' ? `''::text` : '_tenant')
+
+/**
+ * Bytes of the rows, about: what their values of no fixed length take, without reading those that are stored apart,
+ * unless they are compressed there.
+ */
+function sizeFunction(bound: BoundModel, options: CompileOptions): Statement {
+  const sizes = bound.fields
+    .filter(({ column }) => column.isArray || !fixed.has(column.base))
+    .map(({ column }) => {
+      const value = `t.${column.sql}`
+      return `coalesce(case when pg_catalog.pg_column_compression(${value}) is null then pg_catalog.pg_column_size(${value})
+      else pg_catalog.octet_length(${value}::text) end, 0)`
+    })
+  const rows =
+    bound.keys.length === 1
+      ? `${bound.table} t where t.${bound.key.column.sql} = any(_ids::${bound.key.column.type}[])${owned(bound, options)}`
+      : `(select distinct n.id from pg_catalog.unnest(_ids) n(id)) i join ${bound.table} t on ${keyCondition(bound, 't', 'i.id')}${owned(bound, options)}`
+  return functionStatement({
+    schema: options.schema,
+    name: options.name(bound, 'size'),
+    comment: `${bound.model.name}: about how many bytes the rows have`,
+    parameters: '_tenant text, _ids text[]',
+    returns: 'bigint',
+    attributes: PINNED,
+    body: `
+#variable_conflict use_variable
+begin
+  return (select coalesce(sum(${sizes.length === 0 ? '0' : sizes.join('\n    + ')}), 0) from ${rows});
+end `,
+  })
+}
+
+/** Types whose values have a few bytes each. */
+const fixed = new Set([
+  'int2',
+  'int4',
+  'int8',
+  'bool',
+  'date',
+  'time',
+  'timestamp',
+  'timestamptz',
+  'float4',
+  'float8',
+  'uuid',
+])
 
 function lockFunction(bound: BoundModel, options: CompileOptions): Statement {
   const key = bound.key.column
@@ -238,8 +285,8 @@ function createMany(bound: BoundModel, options: CompileOptions): string {
   const settleIds = `    if array_position(_ids, null) is not null then
       -- ids that the database makes: they are the commit's own rows, too
       _ids := array(select coalesce(op.id, (${createId(bound, 'null')})::text) from ${OPERATIONS} order by op.i);
-      _x := set_config(${setting(s, 'own_rows')}, jsonb_set(current_setting(${setting(s, 'own_rows')})::jsonb, '{${bound.rel}}',
-        coalesce(current_setting(${setting(s, 'own_rows')})::jsonb -> '${bound.rel}'::text, '[]'::jsonb) || to_jsonb(_ids))::text, true);
+      _x := set_config(${setting(s, 'own_rows')}, current_setting(${setting(s, 'own_rows')})
+        || (select string_agg(',' || to_json('${bound.rel}:' || i.id)::text, '') from unnest(_ids) i(id)), true);
     end if;
 `
   return `${!only || key.default === null ? '' : settleIds}    with op as materialized (

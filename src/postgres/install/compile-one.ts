@@ -76,7 +76,7 @@ function staleAnswer(bound: BoundModel, { schema: s }: CompileOptions, row: stri
   return `_x := ${s}.stale_entry(0, '${bound.model.name}', _id, _read_at, _stale, ${wordsLiteral(bound)},
         case when ${there} then
         ${rowJson(bound, row)} end);
-      if _on_stale = 'notify' then return ${s}.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _on_stale = 'notify' then return ${s}.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       ${unflushed}
       return 'stale {"operations":[' || _x || ']}';`
 }
@@ -145,7 +145,7 @@ ${inputChecks(bound, options, true)}
   return ${s}.record_one(_tenant, _key, _intent, _intent_hash, ${bound.rel}, _row_key, _type,
     case when _entry.type <> 'DELETE' then _entry.tenant else _nt end, _nt, '{}', ${f('data')}(_now),
     ${rowJson(bound, '_now')},
-    null, _transaction_id, _participant_id, _participant_kind);
+    null, _transaction_id, _participant_id, _participant_kind, _most);
 end `
 }
 
@@ -210,14 +210,14 @@ ${type === 'UPDATE' ? inputChecks(bound, options, false) : ''}
     return ${s}.record_one(_tenant, _key, _intent, _intent_hash, ${bound.rel}, _id, 'DELETE', _was, _was, null,
       ${f('data')}(_old),
       ${rowJson(bound, type === 'DELETE' ? '_old' : '_new')},
-      null, _transaction_id, _participant_id, _participant_kind);
+      null, _transaction_id, _participant_id, _participant_kind, _most);
   end if;
   _nt := ${f('tenant')}(_now);
   return ${s}.record_one(_tenant, _key, _intent, _intent_hash, ${bound.rel}, _id, '${type === 'DELETE' ? 'UPDATE' : type}', _was, _nt,
     case when _was is distinct from _nt then ${f('data')}(_old) end,
     ${f('data')}(_now),
     ${rowJson(bound, '_now')},
-    ${f('changed')}(_old, _now), _transaction_id, _participant_id, _participant_kind);
+    ${f('changed')}(_old, _now), _transaction_id, _participant_id, _participant_kind, _most);
 end `
 }
 

@@ -307,7 +307,7 @@ function statementTrigger(relation: Relation, { schema: s }: RelationOptions): S
   const both = (op: string): string => touched[op] as string
   const oneByOne = (
     op: string,
-  ): string => `for _t in select * from (${both(op)}) k where k.key <> all(_own) loop
+  ): string => `for _t in select * from (${both(op)}) k where strpos(_own, ',' || to_json('${rel}:' || k.key)::text) = 0 loop
         perform ${tell}(_t.key, _t.old, _t.had);
       end loop;`
   const branches = (work: (op: string) => string): string => `if tg_op = 'INSERT' then
@@ -326,11 +326,11 @@ function statementTrigger(relation: Relation, { schema: s }: RelationOptions): S
     attributes: TRIGGER,
     body: `
 #variable_conflict use_variable
-declare _n int; _t record; _own text[] := '{}'; _plain boolean;
+declare _n int; _t record; _own text := ''; _plain boolean;
 begin
   -- point: own-rows
   if current_setting(${setting(s, 'own')}, true) = '*' then
-    _own := array(select jsonb_array_elements_text(current_setting(${setting(s, 'own_rows')}, true)::jsonb -> '${rel}'));
+    _own := current_setting(${setting(s, 'own_rows')}, true);
   end if;
   -- most statements write one row, and the set's plan costs more than one row's
   if tg_op = 'INSERT' then
@@ -346,7 +346,15 @@ begin
   end if;
   perform ${s}.register();
   begin
-    ${branches((op) => `${insertMany(relation, s, `select * from (${both(op)}) k where k.key <> all(_own)`)};`)}
+    ${branches(
+      (op) =>
+        `${insertMany(
+          relation,
+          s,
+          `select * from (${both(op)}) k where '${rel}:' || k.key not in (
+      select jsonb_array_elements_text(('[0' || _own || ']')::jsonb))`,
+        )};`,
+    )}
   exception when undefined_column or undefined_function or datatype_mismatch then
     ${branches(oneByOne)}
   end;

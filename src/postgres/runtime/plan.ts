@@ -41,6 +41,7 @@ const commitOf = (request: CommitRequest, alone: boolean) => ({
   ...keyOf(request),
   participant_id: request.scope.participantId ?? null,
   participant_kind: request.scope.participantKind ?? null,
+  most: String(request.answerBytes),
   alone: String(alone),
 })
 
@@ -119,7 +120,7 @@ export function callMany(
       locks: JSON.stringify(locks(operations, rels)),
       reads: JSON.stringify(reads(operations, rels)),
       groups: JSON.stringify(groups(operations, rels)),
-      own: JSON.stringify(own(operations, rels)),
+      own: own(operations, rels),
       count: String(operations.length),
       transactions: operations.some(({ transactionId }) => transactionId !== null)
         ? JSON.stringify(operations.map(({ transactionId }) => transactionId))
@@ -131,16 +132,10 @@ export function callMany(
 
 type Rels = (operation: Operation) => number
 
-/** The rows that the commit writes, by table: it tells them itself. */
-function own(operations: readonly Operation[], rels: Rels): Record<string, string[]> {
-  const rows: Record<string, string[]> = {}
-  for (const operation of operations) {
-    if (operation.id === null) continue
-    const rel = rels(operation)
-    rows[rel] ??= []
-    rows[rel].push(operation.id)
-  }
-  return rows
+/** The rows that the commit writes: it tells them itself. See `own_rows` in signals.ts. */
+function own(operations: readonly Operation[], rels: Rels): string {
+  const named = operations.filter(({ id }) => id !== null)
+  return named.map((operation) => `,${JSON.stringify(`${rels(operation)}:${operation.id}`)}`).join('')
 }
 
 /** Whether rows of one model may refer to rows of the other, as far as the schema says. */

@@ -8,7 +8,7 @@ import { codeWithin, DatabaseError, frameOf } from '../sqlstate.ts'
 
 /** The body of a refusal other than `stale`. */
 interface Verdict {
-  code?: 'entity_not_found' | 'idempotency_conflict' | 'idempotency_key_expired'
+  code?: 'entity_not_found' | 'commit_too_large' | 'idempotency_conflict' | 'idempotency_key_expired'
   operations?: { index: number; model?: string; id?: string }[]
   sqlstate?: string
   index?: number | null

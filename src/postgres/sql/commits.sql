@@ -50,7 +50,7 @@ end $$;
 -- for the other. What is told to another tenant does not carry this one's key.
 create or replace function {{schema}}.record_one(
   _tenant text, _key text, _intent text, _intent_hash text, _rel int, _row_key text, _type text, _was text, _row_tenant text,
-  _gone text, _data text, _row text, _changed int2[], _transaction_id text, _participant_id text, _participant_kind text
+  _gone text, _data text, _row text, _changed int2[], _transaction_id text, _participant_id text, _participant_kind text, _most bigint
 ) returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   _last bigint; _x text; _position bigint; _body text; _mine boolean := _row_tenant in (_tenant, '');
@@ -71,6 +71,9 @@ begin
       using errcode = 'PN500';
   end if;
   _body := '{"rows":[' || _row || '],"stamps":[' || _position || ']}';
+  if octet_length(_body) > _most then
+    raise exception '{{schema}}: the answer has more than % bytes', _most using errcode = 'PN413';
+  end if;
   with event as (
     insert into {{schema}}.log (position, rel, key, tenant, type, data, changed, commit_key, index, transaction_id,
       participant_id, participant_kind, key_scope)
@@ -83,10 +86,13 @@ end $$;
 
 -- Ends a commit whose one operation was held back: the answer is kept, nothing else happened.
 create or replace function {{schema}}.record_held(
-  _tenant text, _key text, _intent text, _intent_hash text, _entry text
+  _tenant text, _key text, _intent text, _intent_hash text, _entry text, _most bigint
 ) returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare _body text := '{"rows":[null],"stamps":[null],"notifications":[' || _entry || ']}';
 begin
+  if octet_length(_body) > _most then
+    raise exception '{{schema}}: the answer has more than % bytes', _most using errcode = 'PN413';
+  end if;
   insert into {{schema}}.ledger (tenant, key, intent, intent_hash, body) values (_tenant, _key, _intent, _intent_hash, _body);
   return 'applied ' || _body;
 end $$;
@@ -94,7 +100,7 @@ end $$;
 -- Ends a commit of several operations: positions under the locks, events, ledger.
 create or replace function {{schema}}.record_many(
   _tenant text, _key text, _intent text, _intent_hash text, _done {{schema}}.applied[], _count int, _notes text,
-  _transactions jsonb, _participant_id text, _participant_kind text
+  _transactions jsonb, _participant_id text, _participant_kind text, _most bigint
 ) returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   _x bigint := {{schema}}.register(); _last bigint := pg_sequence_last_value('{{schema}}.position_seq');
@@ -132,6 +138,9 @@ begin
     insert into {{schema}}.ledger (tenant, key, intent, intent_hash, body)
     select _tenant, _key, _intent, _intent_hash, a.body from answer a)
   select a.low, a.body into _low, _body from answer a;
+  if octet_length(_body) > _most then
+    raise exception '{{schema}}: the answer has more than % bytes', _most using errcode = 'PN413';
+  end if;
   if _low <= _last then
     raise exception '{{schema}}: position % was given out of order; {{schema}}.position_seq must have CACHE 1', _low
       using errcode = 'PN500';

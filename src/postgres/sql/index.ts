@@ -1,3 +1,4 @@
+import { CURRENT_BYTES } from '../../core/rules/staleness.ts'
 import { lockNamespace, locks, run } from '../signals.ts'
 import { embedded } from './embedded.ts'
 import { indexStatement, type Statement, type Template } from './statement.ts'
@@ -28,6 +29,7 @@ export function statements(file: keyof typeof embedded, schema: string): readonl
     schema,
     lockNamespace: String(lockNamespace(schema)),
     pageBytes: String(PAGE_BYTES),
+    currentBytes: String(CURRENT_BYTES),
     ...locks.registry(schema),
     enter: enter(schema),
     run: run(schema),

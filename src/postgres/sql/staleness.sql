@@ -68,7 +68,7 @@ begin
     from jsonb_array_elements_text(_changed) c where _words ? c);
 end $$;
 
--- One entry of stale_context and of a notification.
+-- One entry of stale_context and of a notification; without the row where that is larger than may be told.
 create or replace function {{schema}}.stale_entry(
   _index int, _model text, _id text, _read_at bigint, _stale jsonb, _words jsonb, _current text
 ) returns text language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -76,7 +76,7 @@ begin
   return '{"index":' || _index || ',"model":"' || _model || '","id":' || to_json(_id)::text
     || ',"readAt":' || _read_at || ',"stamp":' || (_stale ->> 'stamp') || ',"reason":"' || (_stale ->> 'reason')
     || '","changed":' || replace(coalesce({{schema}}.named(_words, _stale -> 'changed')::text, 'null'), '", "', '","')
-    || ',"current":' || coalesce(_current, 'null')
+    || case when octet_length(_current) > {{currentBytes}} then '' else ',"current":' || coalesce(_current, 'null') end
     || coalesce(',"participantId":' || (_stale -> 'participantId')::text, '')
     || coalesce(',"participantKind":' || (_stale -> 'participantKind')::text, '') || '}';
 end $$;

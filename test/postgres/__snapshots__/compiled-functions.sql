@@ -134,11 +134,11 @@ create or replace function postern."r2_statement"() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off
 set plan_cache_mode = force_generic_plan set enable_seqscan = off as $postern$
 #variable_conflict use_variable
-declare _n int; _t record; _own text[] := '{}'; _plain boolean;
+declare _n int; _t record; _own text := ''; _plain boolean;
 begin
   -- point: own-rows
   if current_setting('postern.own', true) = '*' then
-    _own := array(select jsonb_array_elements_text(current_setting('postern.own_rows', true)::jsonb -> '2'));
+    _own := current_setting('postern.own_rows', true);
   end if;
   -- most statements write one row, and the set's plan costs more than one row's
   if tg_op = 'INSERT' then
@@ -150,15 +150,15 @@ begin
   _plain := _n > 1 and current_setting('transaction_isolation') = 'read committed';
   if not _plain then
     if tg_op = 'INSERT' then
-      for _t in select * from (select x.id::text as key, null::public.comments as old, false as had from new_rows x) k where k.key <> all(_own) loop
+      for _t in select * from (select x.id::text as key, null::public.comments as old, false as had from new_rows x) k where strpos(_own, ',' || to_json('2:' || k.key)::text) = 0 loop
         perform postern."r2_tell"(_t.key, _t.old, _t.had);
       end loop;
     elsif tg_op = 'DELETE' then
-      for _t in select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x) k where k.key <> all(_own) loop
+      for _t in select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x) k where strpos(_own, ',' || to_json('2:' || k.key)::text) = 0 loop
         perform postern."r2_tell"(_t.key, _t.old, _t.had);
       end loop;
     else
-      for _t in select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x union all select x.id::text as key, null::public.comments as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where k.key <> all(_own) loop
+      for _t in select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x union all select x.id::text as key, null::public.comments as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where strpos(_own, ',' || to_json('2:' || k.key)::text) = 0 loop
         perform postern."r2_tell"(_t.key, _t.old, _t.had);
       end loop;
     end if;
@@ -169,7 +169,8 @@ begin
     if tg_op = 'INSERT' then
       insert into postern.log (position, rel, key, tenant, type, data, changed)
       select nextval('postern.position_seq'), 2, e.* from (
-        select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, null::public.comments as old, false as had from new_rows x) k where k.key <> all(_own)) k
+        select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, null::public.comments as old, false as had from new_rows x) k where '2:' || k.key not in (
+      select jsonb_array_elements_text(('[0' || _own || ']')::jsonb))) k
         left join lateral (
           select l.tenant, l.type <> 'DELETE' as told from postern.log l where (l.key, l.rel) = (k.key, 2)
           order by l.key desc, l.rel desc, l.position desc limit 1) l on true
@@ -189,7 +190,8 @@ begin
     elsif tg_op = 'DELETE' then
       insert into postern.log (position, rel, key, tenant, type, data, changed)
       select nextval('postern.position_seq'), 2, e.* from (
-        select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x) k where k.key <> all(_own)) k
+        select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x) k where '2:' || k.key not in (
+      select jsonb_array_elements_text(('[0' || _own || ']')::jsonb))) k
         left join lateral (
           select l.tenant, l.type <> 'DELETE' as told from postern.log l where (l.key, l.rel) = (k.key, 2)
           order by l.key desc, l.rel desc, l.position desc limit 1) l on true
@@ -209,7 +211,8 @@ begin
     else
       insert into postern.log (position, rel, key, tenant, type, data, changed)
       select nextval('postern.position_seq'), 2, e.* from (
-        select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x union all select x.id::text as key, null::public.comments as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where k.key <> all(_own)) k
+        select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x union all select x.id::text as key, null::public.comments as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where '2:' || k.key not in (
+      select jsonb_array_elements_text(('[0' || _own || ']')::jsonb))) k
         left join lateral (
           select l.tenant, l.type <> 'DELETE' as told from postern.log l where (l.key, l.rel) = (k.key, 2)
           order by l.key desc, l.rel desc, l.position desc limit 1) l on true
@@ -229,15 +232,15 @@ begin
     end if;
   exception when undefined_column or undefined_function or datatype_mismatch then
     if tg_op = 'INSERT' then
-      for _t in select * from (select x.id::text as key, null::public.comments as old, false as had from new_rows x) k where k.key <> all(_own) loop
+      for _t in select * from (select x.id::text as key, null::public.comments as old, false as had from new_rows x) k where strpos(_own, ',' || to_json('2:' || k.key)::text) = 0 loop
         perform postern."r2_tell"(_t.key, _t.old, _t.had);
       end loop;
     elsif tg_op = 'DELETE' then
-      for _t in select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x) k where k.key <> all(_own) loop
+      for _t in select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x) k where strpos(_own, ',' || to_json('2:' || k.key)::text) = 0 loop
         perform postern."r2_tell"(_t.key, _t.old, _t.had);
       end loop;
     else
-      for _t in select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x union all select x.id::text as key, null::public.comments as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where k.key <> all(_own) loop
+      for _t in select * from (select x.id::text as key, row(x.*)::public.comments as old, true as had from old_rows x union all select x.id::text as key, null::public.comments as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where strpos(_own, ',' || to_json('2:' || k.key)::text) = 0 loop
         perform postern."r2_tell"(_t.key, _t.old, _t.had);
       end loop;
     end if;
@@ -395,7 +398,7 @@ begin
 end $postern$;
 
 -- tasks: a commit of one CREATE
-create or replace function postern."tasks_create_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
+create or replace function postern."tasks_create_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _most bigint, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
@@ -422,7 +425,7 @@ begin
       then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
     end if;
@@ -470,11 +473,11 @@ begin
       then pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_now.archived_at) then _now.archived_at::text when _now.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-    null, _transaction_id, _participant_id, _participant_kind);
+    null, _transaction_id, _participant_id, _participant_kind, _most);
 end $postern$;
 
 -- tasks: a commit of one UPDATE
-create or replace function postern."tasks_update_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
+create or replace function postern."tasks_update_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _most bigint, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
@@ -510,7 +513,7 @@ begin
       then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
       end if;
@@ -540,7 +543,7 @@ begin
       then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
     end if;
@@ -582,7 +585,7 @@ begin
       then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-      null, _transaction_id, _participant_id, _participant_kind);
+      null, _transaction_id, _participant_id, _participant_kind, _most);
   end if;
   _nt := postern."r1_tenant"(_now);
   return postern.record_one(_tenant, _key, _intent, _intent_hash, 1, _id, 'UPDATE', _was, _nt,
@@ -596,11 +599,11 @@ begin
       then pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_now.archived_at) then _now.archived_at::text when _now.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-    postern."r1_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind);
+    postern."r1_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind, _most);
 end $postern$;
 
 -- tasks: a commit of one DELETE
-create or replace function postern."tasks_delete_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
+create or replace function postern."tasks_delete_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _most bigint, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
@@ -636,7 +639,7 @@ begin
       then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
       end if;
@@ -665,7 +668,7 @@ begin
       then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
     end if;
@@ -699,7 +702,7 @@ begin
       then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-      null, _transaction_id, _participant_id, _participant_kind);
+      null, _transaction_id, _participant_id, _participant_kind, _most);
   end if;
   _nt := postern."r1_tenant"(_now);
   return postern.record_one(_tenant, _key, _intent, _intent_hash, 1, _id, 'UPDATE', _was, _nt,
@@ -713,11 +716,11 @@ begin
       then pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_now.archived_at) then _now.archived_at::text when _now.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-    postern."r1_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind);
+    postern."r1_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind, _most);
 end $postern$;
 
 -- tasks: a commit of one ARCHIVE
-create or replace function postern."tasks_archive_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
+create or replace function postern."tasks_archive_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _most bigint, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
@@ -753,7 +756,7 @@ begin
       then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
       end if;
@@ -783,7 +786,7 @@ begin
       then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
     end if;
@@ -818,7 +821,7 @@ begin
       then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-      null, _transaction_id, _participant_id, _participant_kind);
+      null, _transaction_id, _participant_id, _participant_kind, _most);
   end if;
   _nt := postern."r1_tenant"(_now);
   return postern.record_one(_tenant, _key, _intent, _intent_hash, 1, _id, 'ARCHIVE', _was, _nt,
@@ -832,11 +835,11 @@ begin
       then pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_now.archived_at) then _now.archived_at::text when _now.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-    postern."r1_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind);
+    postern."r1_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind, _most);
 end $postern$;
 
 -- tasks: a commit of one UNARCHIVE
-create or replace function postern."tasks_unarchive_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
+create or replace function postern."tasks_unarchive_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _most bigint, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
@@ -872,7 +875,7 @@ begin
       then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
       end if;
@@ -902,7 +905,7 @@ begin
       then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
     end if;
@@ -937,7 +940,7 @@ begin
       then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-      null, _transaction_id, _participant_id, _participant_kind);
+      null, _transaction_id, _participant_id, _participant_kind, _most);
   end if;
   _nt := postern."r1_tenant"(_now);
   return postern.record_one(_tenant, _key, _intent, _intent_hash, 1, _id, 'UNARCHIVE', _was, _nt,
@@ -951,7 +954,7 @@ begin
       then pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
       || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_now.archived_at) then _now.archived_at::text when _now.archived_at >= '0001-01-01 00:00:00+00'
       then pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_now.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}',
-    postern."r1_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind);
+    postern."r1_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind, _most);
 end $postern$;
 
 -- tasks: locks rows in key order, so that two commits cannot deadlock; answers those that exist
@@ -969,6 +972,21 @@ begin
       select t.id::text as id from public.tasks t
       where t.id = any(_ids::text[]) and t.organization_id = _tenant
       order by t.id for no key update) l);
+end $postern$;
+
+-- tasks: about how many bytes the rows have
+create or replace function postern."tasks_size_digest"(_tenant text, _ids text[]) returns bigint
+language plpgsql set search_path = pg_catalog, pg_temp as $postern$
+#variable_conflict use_variable
+begin
+  return (select coalesce(sum(coalesce(case when pg_catalog.pg_column_compression(t.id) is null then pg_catalog.pg_column_size(t.id)
+      else pg_catalog.octet_length(t.id::text) end, 0)
+    + coalesce(case when pg_catalog.pg_column_compression(t.title) is null then pg_catalog.pg_column_size(t.title)
+      else pg_catalog.octet_length(t.title::text) end, 0)
+    + coalesce(case when pg_catalog.pg_column_compression(t.status) is null then pg_catalog.pg_column_size(t.status)
+      else pg_catalog.octet_length(t.status::text) end, 0)
+    + coalesce(case when pg_catalog.pg_column_compression(t.estimate) is null then pg_catalog.pg_column_size(t.estimate)
+      else pg_catalog.octet_length(t.estimate::text) end, 0)), 0) from public.tasks t where t.id = any(_ids::text[]) and t.organization_id = _tenant);
 end $postern$;
 
 -- tasks: a row as it is now, as JSON text
@@ -1003,8 +1021,8 @@ begin
     if array_position(_ids, null) is not null then
       -- ids that the database makes: they are the commit's own rows, too
       _ids := array(select coalesce(op.id, (coalesce(null, (gen_random_uuid())::text))::text) from unnest(_index, _ids, _inputs) as op(i, id, d) order by op.i);
-      _x := set_config('postern.own_rows', jsonb_set(current_setting('postern.own_rows')::jsonb, '{1}',
-        coalesce(current_setting('postern.own_rows')::jsonb -> '1'::text, '[]'::jsonb) || to_jsonb(_ids))::text, true);
+      _x := set_config('postern.own_rows', current_setting('postern.own_rows')
+        || (select string_agg(',' || to_json('1:' || i.id)::text, '') from unnest(_ids) i(id)), true);
     end if;
     with op as materialized (
       select op.i, op.id as id, op.d
@@ -1160,7 +1178,7 @@ begin
 end $postern$;
 
 -- comments: a commit of one CREATE
-create or replace function postern."comments_create_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
+create or replace function postern."comments_create_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _most bigint, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
@@ -1182,7 +1200,7 @@ begin
         '{"id":' || '"' || _new.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
       || ',"body":' || pg_catalog.to_json(_new.body)::text || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
     end if;
@@ -1222,11 +1240,11 @@ begin
     '{"id":' || '"' || _now.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_now.task_id)::text
       || ',"body":' || pg_catalog.to_json(_now.body)::text || '}',
-    null, _transaction_id, _participant_id, _participant_kind);
+    null, _transaction_id, _participant_id, _participant_kind, _most);
 end $postern$;
 
 -- comments: a commit of one UPDATE
-create or replace function postern."comments_update_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
+create or replace function postern."comments_update_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _most bigint, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
@@ -1257,7 +1275,7 @@ begin
         '{"id":' || '"' || _old.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
       end if;
@@ -1282,7 +1300,7 @@ begin
         '{"id":' || '"' || _old.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
     end if;
@@ -1317,7 +1335,7 @@ begin
       '{"id":' || '"' || _new.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
       || ',"body":' || pg_catalog.to_json(_new.body)::text || '}',
-      null, _transaction_id, _participant_id, _participant_kind);
+      null, _transaction_id, _participant_id, _participant_kind, _most);
   end if;
   _nt := postern."r2_tenant"(_now);
   return postern.record_one(_tenant, _key, _intent, _intent_hash, 2, _id, 'UPDATE', _was, _nt,
@@ -1326,11 +1344,11 @@ begin
     '{"id":' || '"' || _now.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_now.task_id)::text
       || ',"body":' || pg_catalog.to_json(_now.body)::text || '}',
-    postern."r2_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind);
+    postern."r2_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind, _most);
 end $postern$;
 
 -- comments: a commit of one DELETE
-create or replace function postern."comments_delete_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
+create or replace function postern."comments_delete_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _most bigint, _alone boolean, _path text, _id text, _input jsonb, _read_at bigint, _on_stale text, _transaction_id text) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
@@ -1361,7 +1379,7 @@ begin
         '{"id":' || '"' || _old.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
       end if;
@@ -1385,7 +1403,7 @@ begin
         '{"id":' || '"' || _old.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
-      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x); end if;
+      if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
     end if;
@@ -1414,7 +1432,7 @@ begin
       '{"id":' || '"' || _old.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}',
-      null, _transaction_id, _participant_id, _participant_kind);
+      null, _transaction_id, _participant_id, _participant_kind, _most);
   end if;
   _nt := postern."r2_tenant"(_now);
   return postern.record_one(_tenant, _key, _intent, _intent_hash, 2, _id, 'UPDATE', _was, _nt,
@@ -1423,7 +1441,7 @@ begin
     '{"id":' || '"' || _now.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_now.task_id)::text
       || ',"body":' || pg_catalog.to_json(_now.body)::text || '}',
-    postern."r2_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind);
+    postern."r2_changed"(_old, _now), _transaction_id, _participant_id, _participant_kind, _most);
 end $postern$;
 
 -- comments: locks rows in key order, so that two commits cannot deadlock; answers those that exist
@@ -1441,6 +1459,17 @@ begin
       select t.id::text as id from public.comments t
       where t.id = any(_ids::uuid[]) and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant)
       order by t.id for no key update) l);
+end $postern$;
+
+-- comments: about how many bytes the rows have
+create or replace function postern."comments_size_digest"(_tenant text, _ids text[]) returns bigint
+language plpgsql set search_path = pg_catalog, pg_temp as $postern$
+#variable_conflict use_variable
+begin
+  return (select coalesce(sum(coalesce(case when pg_catalog.pg_column_compression(t.task_id) is null then pg_catalog.pg_column_size(t.task_id)
+      else pg_catalog.octet_length(t.task_id::text) end, 0)
+    + coalesce(case when pg_catalog.pg_column_compression(t.body) is null then pg_catalog.pg_column_size(t.body)
+      else pg_catalog.octet_length(t.body::text) end, 0)), 0) from public.comments t where t.id = any(_ids::uuid[]) and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant));
 end $postern$;
 
 -- comments: a row as it is now, as JSON text
@@ -1470,8 +1499,8 @@ begin
     if array_position(_ids, null) is not null then
       -- ids that the database makes: they are the commit's own rows, too
       _ids := array(select coalesce(op.id, (coalesce(null, gen_random_uuid()))::text) from unnest(_index, _ids, _inputs) as op(i, id, d) order by op.i);
-      _x := set_config('postern.own_rows', jsonb_set(current_setting('postern.own_rows')::jsonb, '{2}',
-        coalesce(current_setting('postern.own_rows')::jsonb -> '2'::text, '[]'::jsonb) || to_jsonb(_ids))::text, true);
+      _x := set_config('postern.own_rows', current_setting('postern.own_rows')
+        || (select string_agg(',' || to_json('2:' || i.id)::text, '') from unnest(_ids) i(id)), true);
     end if;
     with op as materialized (
       select op.i, (op.id)::uuid as id, op.d
@@ -1566,14 +1595,15 @@ begin
 end $postern$;
 
 -- A commit of several operations, or of one whose refusal is to be explained (_strict)
-create or replace function postern."commit_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _alone boolean, _path text, _locks jsonb, _reads jsonb, _groups jsonb, _own text, _count int, _transactions jsonb, _strict boolean) returns text
+create or replace function postern."commit_digest"(_tenant text, _key text, _intent text, _intent_hash text, _participant_id text, _participant_kind text, _most bigint, _alone boolean, _path text, _locks jsonb, _reads jsonb, _groups jsonb, _own text, _count int, _transactions jsonb, _strict boolean) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
   _answer text; _x text; _state text; _constraint text; _column text; _table text; _message text; _context text; _hint text;
   _g jsonb; _op record; _model text; _present text[]; _index int[]; _missing text;
-  _stale jsonb; _current text; _entry text; _held int[] := '{}'; _notes text; _rejected text;
-  _some postern.applied[]; _done postern.applied[]; _told postern.applied[] := '{}'; _failed int; _explain boolean := _strict;
+  _stale jsonb; _current text; _entry text; _held int[] := '{}'; _notes text[] := '{}'; _noted bigint := 0;
+  _rejected text[] := '{}'; _listed bigint := 0; _more int := 0; _ids text[]; _size bigint; _weight bigint := 0; _bytes bigint := 0;
+  _some postern.applied[]; _one postern.applied; _done postern.applied[]; _told postern.applied[] := '{}'; _failed int; _explain boolean := _strict;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
   if _answer is not null then return _answer; end if;
@@ -1582,16 +1612,22 @@ begin
   -- point: lock
   for _g in select g from jsonb_array_elements(_locks) g loop
     _model := _g ->> 'model';
+    _ids := array(select jsonb_array_elements_text(_g -> 'ids'));
     case _model
-      when 'tasks' then _present := postern."tasks_lock_digest"(_tenant, array(select jsonb_array_elements_text(_g -> 'ids')), (_g -> 'delete')::boolean);
-      when 'comments' then _present := postern."comments_lock_digest"(_tenant, array(select jsonb_array_elements_text(_g -> 'ids')), (_g -> 'delete')::boolean);
+      when 'tasks' then _present := postern."tasks_lock_digest"(_tenant, _ids, (_g -> 'delete')::boolean);
+      when 'comments' then _present := postern."comments_lock_digest"(_tenant, _ids, (_g -> 'delete')::boolean);
       end case;
+    case _model
+      when 'tasks' then _size := postern."tasks_size_digest"(_tenant, _ids);
+      when 'comments' then _size := postern."comments_size_digest"(_tenant, _ids);
+      end case;
+    _weight := _weight + _size;
     if cardinality(_present) < (_g -> 'count')::int then
       -- a row that is locked for its judgement alone has no operation here, and may be missing
       select nullif(concat_ws(',', _missing, string_agg('{"index":' || r.i || ',"id":' || to_json(r.id)::text || '}', ',')), '')
       into _missing
       from rows from (jsonb_array_elements_text(_g -> 'ids'), jsonb_array_elements_text(_g -> 'operations')) as r(id, i)
-      where r.i is not null and r.id <> all(_present);
+      where r.i is not null and not exists (select from unnest(_present) p(id) where p.id = r.id);
     end if;
   end loop;
 
@@ -1612,10 +1648,19 @@ begin
     order by 1
   loop
     _model := _op.model;
-    case _model
+    if _more = 0 and _noted <= _most then
+      case _model
       when 'tasks' then _current := postern."tasks_row_digest"(_tenant, _op.id);
       when 'comments' then _current := postern."comments_row_digest"(_tenant, _op.id);
       end case;
+    else
+      -- no more is told: whether the row is there is all that is asked, for rows cost more than what was sent
+      case _model
+      when 'tasks' then _present := postern."tasks_lock_digest"(_tenant, array[_op.id], false);
+      when 'comments' then _present := postern."comments_lock_digest"(_tenant, array[_op.id], false);
+      end case;
+      _current := case when _present <> '{}' then '' end;
+    end if;
     _stale := postern.judge(_op.rel, _op.id, _tenant, _op.read_at, _current is not null);
     continue when _stale is null;
     continue when _op.mode = 'merge' and _op.fields is not null and _current is not null
@@ -1625,24 +1670,48 @@ begin
     _entry := postern.stale_entry(_op.index, _op.model, _op.id, _op.read_at, _stale, case _model when 'tasks' then '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb when 'comments' then '{"1":"id","2":"taskId","3":"body"}'::jsonb end, _current);
     if _op.mode = 'notify' then
       _held := _held || _op.index;
-      _notes := concat_ws(',', _notes, _entry);
+      if _noted <= _most then
+        _notes := _notes || _entry;
+        _noted := _noted + octet_length(_entry) + 1;
+      end if;
+    elsif _more = 0 and (_rejected = '{}' or _listed + octet_length(_entry) < 1048576) then
+      _rejected := _rejected || _entry;
+      _listed := _listed + octet_length(_entry) + 1;
     else
-      _rejected := concat_ws(',', _rejected, _entry);
+      _more := _more + 1;
     end if;
   end loop;
-  if _rejected is not null then
+  if _rejected <> '{}' then
     if _alone then perform set_config('synchronous_commit', 'off', true); end if;
-    return 'stale {"operations":[' || _rejected || ']}';
+    return 'stale {"operations":[' || array_to_string(_rejected, ',') || ']' || case when _more > 0 then ',"more":' || _more else '' end || '}';
   end if;
   if _missing is not null then
     select string_agg('{"index":' || (m ->> 'index') || ',"id":' || (m -> 'id')::text || '}', ',' order by (m ->> 'index')::int)
     into _missing
-    from jsonb_array_elements(('[' || _missing || ']')::jsonb) m where (m ->> 'index')::int <> all(_held);
+    from jsonb_array_elements(('[' || _missing || ']')::jsonb) m
+    where not exists (select from unnest(_held) h(index) where h.index = (m ->> 'index')::int);
     if _missing is not null then
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'refused {"code":"entity_not_found","operations":[' || _missing || ']}';
     end if;
   end if;
+
+  if _noted > _most then
+    if _alone then perform set_config('synchronous_commit', 'off', true); end if;
+    return 'refused {"code":"commit_too_large"}';
+  end if;
+  if _held <> '{}' then
+    -- what is held back leaves its set
+    select coalesce(jsonb_agg(jsonb_build_object('model', g -> 'model', 'type', g -> 'type', 'indexes', s.indexes, 'ids', s.ids,
+      'inputs', s.inputs) order by n), '[]')
+    into _groups
+    from jsonb_array_elements(_groups) with ordinality x(g, n),
+    lateral (select jsonb_agg(o.i::int) as indexes, jsonb_agg(o.id) as ids, jsonb_agg(o.input) as inputs
+      from rows from (jsonb_array_elements_text(g -> 'indexes'), jsonb_array_elements_text(g -> 'ids'), jsonb_array_elements(g -> 'inputs')) as o(i, id, input) where o.i::int not in (select unnest(_held))) s
+    where s.indexes is not null;
+  end if;
+  -- a set is written as a whole: where its rows may be too many bytes, one operation after the other, and up to the bound
+  _strict := _strict or _weight > _most;
 
   -- point: own
   _x := set_config('postern.own_rows', _own, true);
@@ -1651,14 +1720,6 @@ begin
     begin
       for _g in select g from jsonb_array_elements(_groups) g loop
         _model := _g ->> 'model';
-        if _held <> '{}' then
-          -- what is held back leaves its set
-          select jsonb_build_object('model', _model, 'type', _g -> 'type', 'indexes', coalesce(jsonb_agg(i.x order by i.n), '[]'),
-            'ids', coalesce(jsonb_agg(_g -> 'ids' -> (i.n - 1)::int order by i.n), '[]'),
-            'inputs', coalesce(jsonb_agg(_g -> 'inputs' -> (i.n - 1)::int order by i.n), '[]'))
-          into _g from jsonb_array_elements(_g -> 'indexes') with ordinality i(x, n) where (i.x)::int <> all(_held);
-        end if;
-        continue when jsonb_array_length(_g -> 'indexes') = 0;
         _index := array(select x::int from jsonb_array_elements_text(_g -> 'indexes') x);
         case _model
       when 'tasks' then _some := postern."tasks_apply_digest"(_g ->> 'type', _tenant, _path, _index, array(select jsonb_array_elements_text(_g -> 'ids')),
@@ -1666,21 +1727,27 @@ begin
       when 'comments' then _some := postern."comments_apply_digest"(_g ->> 'type', _tenant, _path, _index, array(select jsonb_array_elements_text(_g -> 'ids')),
           array(select jsonb_array_elements(_g -> 'inputs')));
       end case;
-        _done := _done || _some;
+        foreach _one in array _some loop
+          _done := _done || _one;
+          _bytes := _bytes + octet_length(_one."row");
+        end loop;
+        if _bytes > _most then raise exception 'postern: the answer has more than % bytes', _most using errcode = 'PN413'; end if;
       end loop;
     exception
       when serialization_failure or deadlock_detected or lock_not_available then raise;
+      when sqlstate 'PN413' then return 'refused {"code":"commit_too_large"}';
       -- something objected to the order by sets, or to an operation: once more in the order given, which also says which
       when others then _strict := true;
     end;
   end if;
   if _strict then
     _done := null;
+    _bytes := 0;
     begin
       for _op in
-        select (i.x)::int as index, g ->> 'model' as model, g ->> 'type' as type, g -> 'ids' ->> (i.n - 1)::int as id, g -> 'inputs' -> (i.n - 1)::int as input
-        from jsonb_array_elements(_groups) g, jsonb_array_elements(g -> 'indexes') with ordinality i(x, n)
-        where (i.x)::int <> all(_held) order by 1
+        select o.i::int as index, g ->> 'model' as model, g ->> 'type' as type, o.id, o.input
+        from jsonb_array_elements(_groups) g, rows from (jsonb_array_elements_text(g -> 'indexes'), jsonb_array_elements_text(g -> 'ids'), jsonb_array_elements(g -> 'inputs')) as o(i, id, input)
+        order by 1
       loop
         _model := _op.model;
         _failed := _op.index;
@@ -1688,7 +1755,11 @@ begin
       when 'tasks' then _some := postern."tasks_apply_digest"(_op.type, _tenant, _path, array[_op.index], array[_op.id], array[_op.input]);
       when 'comments' then _some := postern."comments_apply_digest"(_op.type, _tenant, _path, array[_op.index], array[_op.id], array[_op.input]);
       end case;
-        _done := _done || _some;
+        foreach _one in array _some loop
+          _done := _done || _one;
+          _bytes := _bytes + octet_length(_one."row");
+        end loop;
+        if _bytes > _most then raise exception 'postern: the answer has more than % bytes', _most using errcode = 'PN413'; end if;
       end loop;
       -- what is checked at COMMIT only: no error of COMMIT could say more than that it failed
       if _explain then
@@ -1697,6 +1768,7 @@ begin
       end if;
     exception
       when serialization_failure or deadlock_detected or lock_not_available then raise;
+      when sqlstate 'PN413' then return 'refused {"code":"commit_too_large"}';
       when others then
         -- a verdict is a value: some client libraries drop everything of an error but its text
         get stacked diagnostics _state = returned_sqlstate, _constraint = constraint_name, _column = column_name,
@@ -1711,7 +1783,8 @@ begin
   -- point: settle
   if exists (select from unnest(_done) d where d.model = 'tasks') then _told := _told || postern."tasks_settle_digest"(_done, _tenant); end if;
   if exists (select from unnest(_done) d where d.model = 'comments') then _told := _told || postern."comments_settle_digest"(_done, _tenant); end if;
-  return postern.record_many(_tenant, _key, _intent, _intent_hash, _told, _count, _notes, _transactions, _participant_id, _participant_kind);
+  return postern.record_many(_tenant, _key, _intent, _intent_hash, _told, _count, nullif(array_to_string(_notes, ','), ''), _transactions,
+    _participant_id, _participant_kind, _most);
 end $postern$;
 
 delete from postern.model where digest = 'digest';

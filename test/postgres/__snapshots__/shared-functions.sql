@@ -245,7 +245,7 @@ begin
     from jsonb_array_elements_text(_changed) c where _words ? c);
 end $$;
 
--- One entry of stale_context and of a notification.
+-- One entry of stale_context and of a notification; without the row where that is larger than may be told.
 create or replace function postern.stale_entry(
   _index int, _model text, _id text, _read_at bigint, _stale jsonb, _words jsonb, _current text
 ) returns text language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -253,7 +253,7 @@ begin
   return '{"index":' || _index || ',"model":"' || _model || '","id":' || to_json(_id)::text
     || ',"readAt":' || _read_at || ',"stamp":' || (_stale ->> 'stamp') || ',"reason":"' || (_stale ->> 'reason')
     || '","changed":' || replace(coalesce(postern.named(_words, _stale -> 'changed')::text, 'null'), '", "', '","')
-    || ',"current":' || coalesce(_current, 'null')
+    || case when octet_length(_current) > 1000000 then '' else ',"current":' || coalesce(_current, 'null') end
     || coalesce(',"participantId":' || (_stale -> 'participantId')::text, '')
     || coalesce(',"participantKind":' || (_stale -> 'participantKind')::text, '') || '}';
 end $$;
@@ -310,7 +310,7 @@ end $$;
 -- for the other. What is told to another tenant does not carry this one's key.
 create or replace function postern.record_one(
   _tenant text, _key text, _intent text, _intent_hash text, _rel int, _row_key text, _type text, _was text, _row_tenant text,
-  _gone text, _data text, _row text, _changed int2[], _transaction_id text, _participant_id text, _participant_kind text
+  _gone text, _data text, _row text, _changed int2[], _transaction_id text, _participant_id text, _participant_kind text, _most bigint
 ) returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   _last bigint; _x text; _position bigint; _body text; _mine boolean := _row_tenant in (_tenant, '');
@@ -341,6 +341,9 @@ begin
       using errcode = 'PN500';
   end if;
   _body := '{"rows":[' || _row || '],"stamps":[' || _position || ']}';
+  if octet_length(_body) > _most then
+    raise exception 'postern: the answer has more than % bytes', _most using errcode = 'PN413';
+  end if;
   with event as (
     insert into postern.log (position, rel, key, tenant, type, data, changed, commit_key, index, transaction_id,
       participant_id, participant_kind, key_scope)
@@ -353,10 +356,13 @@ end $$;
 
 -- Ends a commit whose one operation was held back: the answer is kept, nothing else happened.
 create or replace function postern.record_held(
-  _tenant text, _key text, _intent text, _intent_hash text, _entry text
+  _tenant text, _key text, _intent text, _intent_hash text, _entry text, _most bigint
 ) returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare _body text := '{"rows":[null],"stamps":[null],"notifications":[' || _entry || ']}';
 begin
+  if octet_length(_body) > _most then
+    raise exception 'postern: the answer has more than % bytes', _most using errcode = 'PN413';
+  end if;
   insert into postern.ledger (tenant, key, intent, intent_hash, body) values (_tenant, _key, _intent, _intent_hash, _body);
   return 'applied ' || _body;
 end $$;
@@ -364,7 +370,7 @@ end $$;
 -- Ends a commit of several operations: positions under the locks, events, ledger.
 create or replace function postern.record_many(
   _tenant text, _key text, _intent text, _intent_hash text, _done postern.applied[], _count int, _notes text,
-  _transactions jsonb, _participant_id text, _participant_kind text
+  _transactions jsonb, _participant_id text, _participant_kind text, _most bigint
 ) returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   _x bigint := postern.register(); _last bigint := pg_sequence_last_value('postern.position_seq');
@@ -402,6 +408,9 @@ begin
     insert into postern.ledger (tenant, key, intent, intent_hash, body)
     select _tenant, _key, _intent, _intent_hash, a.body from answer a)
   select a.low, a.body into _low, _body from answer a;
+  if octet_length(_body) > _most then
+    raise exception 'postern: the answer has more than % bytes', _most using errcode = 'PN413';
+  end if;
   if _low <= _last then
     raise exception 'postern: position % was given out of order; postern.position_seq must have CACHE 1', _low
       using errcode = 'PN500';
@@ -742,11 +751,11 @@ create or replace function postern."r1_statement"() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off
 set plan_cache_mode = force_generic_plan set enable_seqscan = off as $postern$
 #variable_conflict use_variable
-declare _n int; _t record; _own text[] := '{}'; _plain boolean;
+declare _n int; _t record; _own text := ''; _plain boolean;
 begin
   -- point: own-rows
   if current_setting('postern.own', true) = '*' then
-    _own := array(select jsonb_array_elements_text(current_setting('postern.own_rows', true)::jsonb -> '1'));
+    _own := current_setting('postern.own_rows', true);
   end if;
   -- most statements write one row, and the set's plan costs more than one row's
   if tg_op = 'INSERT' then
@@ -758,15 +767,15 @@ begin
   _plain := _n > 1 and current_setting('transaction_isolation') = 'read committed';
   if not _plain then
     if tg_op = 'INSERT' then
-      for _t in select * from (select x.id::text as key, null::public.tasks as old, false as had from new_rows x) k where k.key <> all(_own) loop
+      for _t in select * from (select x.id::text as key, null::public.tasks as old, false as had from new_rows x) k where strpos(_own, ',' || to_json('1:' || k.key)::text) = 0 loop
         perform postern."r1_tell"(_t.key, _t.old, _t.had);
       end loop;
     elsif tg_op = 'DELETE' then
-      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x) k where k.key <> all(_own) loop
+      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x) k where strpos(_own, ',' || to_json('1:' || k.key)::text) = 0 loop
         perform postern."r1_tell"(_t.key, _t.old, _t.had);
       end loop;
     else
-      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x union all select x.id::text as key, null::public.tasks as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where k.key <> all(_own) loop
+      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x union all select x.id::text as key, null::public.tasks as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where strpos(_own, ',' || to_json('1:' || k.key)::text) = 0 loop
         perform postern."r1_tell"(_t.key, _t.old, _t.had);
       end loop;
     end if;
@@ -777,7 +786,8 @@ begin
     if tg_op = 'INSERT' then
       insert into postern.log (position, rel, key, tenant, type, data, changed)
       select nextval('postern.position_seq'), 1, e.* from (
-        select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, null::public.tasks as old, false as had from new_rows x) k where k.key <> all(_own)) k
+        select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, null::public.tasks as old, false as had from new_rows x) k where '1:' || k.key not in (
+      select jsonb_array_elements_text(('[0' || _own || ']')::jsonb))) k
         left join lateral (
           select l.tenant, l.type <> 'DELETE' as told from postern.log l where (l.key, l.rel) = (k.key, 1)
           order by l.key desc, l.rel desc, l.position desc limit 1) l on true
@@ -797,7 +807,8 @@ begin
     elsif tg_op = 'DELETE' then
       insert into postern.log (position, rel, key, tenant, type, data, changed)
       select nextval('postern.position_seq'), 1, e.* from (
-        select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x) k where k.key <> all(_own)) k
+        select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x) k where '1:' || k.key not in (
+      select jsonb_array_elements_text(('[0' || _own || ']')::jsonb))) k
         left join lateral (
           select l.tenant, l.type <> 'DELETE' as told from postern.log l where (l.key, l.rel) = (k.key, 1)
           order by l.key desc, l.rel desc, l.position desc limit 1) l on true
@@ -817,7 +828,8 @@ begin
     else
       insert into postern.log (position, rel, key, tenant, type, data, changed)
       select nextval('postern.position_seq'), 1, e.* from (
-        select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x union all select x.id::text as key, null::public.tasks as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where k.key <> all(_own)) k
+        select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x union all select x.id::text as key, null::public.tasks as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where '1:' || k.key not in (
+      select jsonb_array_elements_text(('[0' || _own || ']')::jsonb))) k
         left join lateral (
           select l.tenant, l.type <> 'DELETE' as told from postern.log l where (l.key, l.rel) = (k.key, 1)
           order by l.key desc, l.rel desc, l.position desc limit 1) l on true
@@ -837,15 +849,15 @@ begin
     end if;
   exception when undefined_column or undefined_function or datatype_mismatch then
     if tg_op = 'INSERT' then
-      for _t in select * from (select x.id::text as key, null::public.tasks as old, false as had from new_rows x) k where k.key <> all(_own) loop
+      for _t in select * from (select x.id::text as key, null::public.tasks as old, false as had from new_rows x) k where strpos(_own, ',' || to_json('1:' || k.key)::text) = 0 loop
         perform postern."r1_tell"(_t.key, _t.old, _t.had);
       end loop;
     elsif tg_op = 'DELETE' then
-      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x) k where k.key <> all(_own) loop
+      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x) k where strpos(_own, ',' || to_json('1:' || k.key)::text) = 0 loop
         perform postern."r1_tell"(_t.key, _t.old, _t.had);
       end loop;
     else
-      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x union all select x.id::text as key, null::public.tasks as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where k.key <> all(_own) loop
+      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x union all select x.id::text as key, null::public.tasks as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where strpos(_own, ',' || to_json('1:' || k.key)::text) = 0 loop
         perform postern."r1_tell"(_t.key, _t.old, _t.had);
       end loop;
     end if;

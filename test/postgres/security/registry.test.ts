@@ -10,6 +10,7 @@ import { openEndpoint } from './endpoint.ts'
 const protocol: Readonly<Record<string, readonly [status: number, retryable: boolean]>> = {
   method_not_allowed: [405, false],
   request_too_large: [413, false],
+  commit_too_large: [413, false],
   unsupported_encoding: [415, false],
   source_api_key_missing: [401, false],
   source_id_missing: [401, false],

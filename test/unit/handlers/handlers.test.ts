@@ -178,6 +178,19 @@ test('events are handed cursor and limit, and their rows keep to the schema', as
   expect(JSON.stringify(body)).not.toContain('canary')
 })
 
+test('an answer of more bytes than a commit may have is the handler’s fault, which knows how many those are', async () => {
+  const handler = vi.fn((_: HandlerCommit) => ({ rows: [{ ...task, title: 'x'.repeat(2_000) }] }))
+  const limited = createEndpoint({
+    signingKey,
+    adapter: handlersAdapter(schema, { commit: handler as never }),
+    limits: { answerBytes: 2_000 },
+  })
+  const { status, body } = await ask(limited, commit)
+  expect([status, body.error]).toEqual([500, 'source_adapter_misconfigured'])
+  expect(body.message).toContain('commit_too_large')
+  expect(handler).toHaveBeenCalledWith(expect.objectContaining({ answerBytes: 2_000 }))
+})
+
 describe('what a handler must not answer', () => {
   const faulty = async (handlers: object, request: object) => {
     const { status, body } = await ask(make(handlers), request)

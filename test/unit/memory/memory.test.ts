@@ -108,6 +108,46 @@ describe('acknowledging', () => {
   })
 })
 
+describe('bytes', () => {
+  const large = 'x'.repeat(600_000)
+  const some = (limits: object = {}) => {
+    const rows = {
+      settings: [
+        { id: 's', value: large },
+        { id: 'huge', value: large + large },
+      ],
+    }
+    const source = memoryAdapter(schema, { rows })
+    const local = createEndpoint({ signingKey: 'sk_test', adapter: source, limits }).local()
+    const commit = (operations: readonly object[]) =>
+      local.commit({ idempotencyKey: 'k', operations: operations as never })
+    return { source, commit }
+  }
+  const again = (id: string, more: object = {}) => ({ ...update('settings', id, {}), ...more })
+
+  test('a commit that would be answered with more than it may is refused, and nothing is applied', async () => {
+    const { source, commit } = some()
+    const operations = Array.from({ length: 30 }, () => again('s'))
+    await expect(commit(operations)).rejects.toMatchObject({ code: 'commit_too_large' })
+    const held = operations.map((operation) => ({ ...operation, readAt: 9, onStale: 'notify' }))
+    await expect(commit(held)).rejects.toMatchObject({ code: 'commit_too_large' })
+    expect([await source.inspect().log(), await source.inspect().ledger()]).toEqual([[], []])
+    expect((await commit(operations.slice(0, 20))).rows).toHaveLength(20)
+  })
+
+  test('stale operations are told up to a megabyte, a row of more than that not at all', async () => {
+    const { commit } = some()
+    const stale = ['s', 's', 's'].map((id) => again(id, { readAt: 9 }))
+    await expect(commit(stale)).rejects.toMatchObject({
+      code: 'stale_context',
+      details: { operations: [{ index: 0, current: { id: 's' } }], more: 2 },
+    })
+    const error = await refusal(commit([again('huge', { readAt: 9 })]))
+    expect(error.details?.operations).toMatchObject([{ index: 0, reason: 'unknown_position' }])
+    expect(error.detailsJson).not.toContain('current')
+  })
+})
+
 describe('past the endpoint', () => {
   test('a raw write is logged where the model is captured, under its position', async () => {
     const source = memoryAdapter(schema, { now: () => new Date(0) })
