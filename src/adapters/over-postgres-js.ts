@@ -1,3 +1,4 @@
+import { PosternError } from '../core/errors.ts'
 import type { PostgresSession, TextRow } from '../postgres/connection.ts'
 import { keptTexts, type PrepareOptions } from './prepared.ts'
 
@@ -28,22 +29,31 @@ export function readTransform(sql: object): Rename {
   return options?.transform?.column?.from
 }
 
-/** Makes sessions on a client or a transaction; the statements that are prepared are counted over all of them. */
-export function postgresJsSessions(
-  rename: Rename,
-  prepare?: PrepareOptions['prepare'],
-): (sql: PostgresJsTransaction) => PostgresSession {
+/** Sessions on a client and on its transactions. */
+export interface PostgresJsSessions {
+  alone(sql: PostgresJsTransaction): PostgresSession
+  within(tx: PostgresJsTransaction): PostgresSession
+}
+
+/**
+ * Single statements are prepared, because postgres.js needs a second round trip for one with parameters that is not. Those
+ * of a transaction are not: behind a pooler that forgets them postgres.js sends a statement again that was not found, and
+ * the transaction, which that error has ended, was seen to be told as committed.
+ */
+export function postgresJsSessions(rename: Rename, prepare?: PrepareOptions['prepare']): PostgresJsSessions {
   const isKept = keptTexts(prepare)
-  return (sql) => ({
-    async query(text, values) {
-      // rows as bytes: parsers and a transform of values stay out
-      // a statement with parameters that is not prepared costs postgres.js a second round trip
-      const kept = values.length > 0 && isKept(text)
-      const rows = (await sql.unsafe(text, [...values], { prepare: kept }).raw()) as RawRows
-      const names = rows.columns?.map(({ name }) => name) ?? []
-      return Array.from(rows, (row) => textRow(row, names, rename))
-    },
-  })
+  const session =
+    (isPrepared: (text: string) => boolean) =>
+    (sql: PostgresJsTransaction): PostgresSession => ({
+      async query(text, values) {
+        // rows as bytes: parsers and a transform of values stay out
+        const query = sql.unsafe(text, [...values], { prepare: values.length > 0 && isPrepared(text) })
+        const rows = (await query.raw()) as RawRows
+        const names = rows.columns?.map(({ name }) => name) ?? []
+        return Array.from(rows, (row) => textRow(row, names, rename))
+      },
+    })
+  return { alone: session(isKept), within: session(() => false) }
 }
 
 interface RawRows extends ArrayLike<readonly (Uint8Array | null)[]> {
@@ -60,6 +70,22 @@ function textRow(row: readonly (Uint8Array | null)[], names: readonly string[], 
   return new Proxy(own, {
     get: (_, name) => (typeof name === 'string' ? own[rename(name)] : undefined),
   })
+}
+
+/**
+ * Ends the transaction by a COMMIT of our own, whose answer can be seen. That of `begin()` is a named statement: behind a
+ * pooler that forgets names it fails, which ends the transaction, is sent again by postgres.js, is answered with ROLLBACK and
+ * taken for success (3.4). What it commits now is empty.
+ *
+ * @throws PosternError `internal_error` when the database rolled back
+ */
+export async function committed<T>(tx: PostgresJsTransaction, work: Promise<T>): Promise<T> {
+  const result = await work
+  const { options } = tx as { options?: { prepare?: boolean } }
+  if (options?.prepare === false) return result
+  const { command } = (await tx.unsafe('commit and chain')) as { command?: string }
+  if (command !== 'COMMIT') throw new PosternError('internal_error', 'The transaction was rolled back.')
+  return result
 }
 
 /** A transaction's connection, as far as it may be used. */

@@ -4,6 +4,7 @@ import { adapterOver, checkPostgresAdapter } from '../postgres/adapter.ts'
 import type { PostgresConnection } from '../postgres/connection.ts'
 import { connected, type WaitOptions, waitKinds } from './connected.ts'
 import {
+  committed,
   type PostgresJsTransaction,
   postgresJsSessions,
   readTransform,
@@ -34,7 +35,8 @@ export interface PostgresJsAdapterOptions<Tx>
  * @example
  * import postgres from 'postgres'
  *
- * const adapter = postgresJsAdapter(postgres(process.env.DATABASE_URL ?? ''), schema)
+ * const sql = postgres(process.env.DATABASE_URL ?? '', { fetch_types: false })
+ * const adapter = postgresJsAdapter(sql, schema)
  */
 export function postgresJsAdapter<Tx extends PostgresJsTransaction, S extends Schema>(
   sql: PostgresJsClient<Tx>,
@@ -60,13 +62,13 @@ export function postgresJsConnection<Tx extends PostgresJsTransaction>(
   sql: PostgresJsClient<Tx>,
   options: WaitOptions & PrepareOptions = {},
 ): PostgresConnection<Tx> {
-  const session = postgresJsSessions(readTransform(sql), options.prepare)
+  const { alone, within } = postgresJsSessions(readTransform(sql), options.prepare)
   return {
-    query: session(sql).query,
+    query: alone(sql).query,
     within(tx) {
       if ('begin' in tx)
         throw new TypeError('tx is the client itself; expected the sql that begin() passes on')
-      return session(tx)
+      return within(tx)
     },
     transaction: (work, signal) =>
       survivingTransaction((line) =>
@@ -74,7 +76,7 @@ export function postgresJsConnection<Tx extends PostgresJsTransaction>(
           (use) => sql.begin('isolation level read committed', use),
           (tx: Tx) => {
             const own = line.guarded(tx)
-            return line.hold(work(session(own), own))
+            return line.hold(committed(own, work(within(own), own)))
           },
           options,
           signal,

@@ -4,8 +4,8 @@ import { sqlstateOf } from '../postgres/sqlstate.ts'
 export interface PrepareOptions {
   /**
    * `auto`, the default: the first hundred texts are prepared, until the database or a pooler before it refuses that once;
-   * then none is any more. `false`: none is. postgres.js cannot tell a refusal: give it `false` behind a pooler in
-   * transaction mode, or its own `prepare: false`.
+   * then none is any more. `false`: none is. postgres.js decides by itself: behind a pooler in transaction mode that
+   * forgets names, give the client its own `prepare: false`.
    */
   prepare?: 'auto' | false
 }

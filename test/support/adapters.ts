@@ -281,7 +281,13 @@ async function poolOf(url: string, given: Opening): Promise<pg.Pool> {
 
 async function postgresJs(url: string, { max = 4, pooler }: Opening) {
   const { default: postgres } = await import('postgres')
-  return postgres(url, { max, onnotice: () => {}, connect_timeout: 30, ...(pooler && { prepare: false }) })
+  return postgres(url, {
+    max,
+    onnotice: () => {},
+    connect_timeout: 30,
+    fetch_types: false,
+    ...(pooler && { prepare: false }),
+  })
 }
 
 async function openDrizzle<Tx extends DrizzleTransaction & { execute(query: string): PromiseLike<unknown> }>(

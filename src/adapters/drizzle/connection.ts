@@ -1,7 +1,7 @@
 import type { PostgresConnection, PostgresSession } from '../../postgres/connection.ts'
 import { connected, type WaitOptions } from '../connected.ts'
 import { isPool, type PgClient, pgConnection, turnsOf } from '../over-pg.ts'
-import { survivingTransaction } from '../over-postgres-js.ts'
+import { committed, type PostgresJsTransaction, survivingTransaction } from '../over-postgres-js.ts'
 import { type PgliteClient, pgliteConnection } from '../pglite.ts'
 import { type PostgresJsClient, postgresJsConnection } from '../postgres-js.ts'
 import type { PrepareOptions } from '../prepared.ts'
@@ -65,7 +65,7 @@ function driverOf(client: object, options: WaitOptions & PrepareOptions): Driver
         begin((tx, work) => {
           const holder = tx._.session as { client: object }
           holder.client = line.guarded(holder.client)
-          return line.hold(work())
+          return line.hold(committed(holder.client as PostgresJsTransaction, work()))
         }),
       )
     return { beneath: postgresJsConnection(client, options), run }

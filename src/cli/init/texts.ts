@@ -124,7 +124,7 @@ const adapters: Readonly<Record<Orm, Make>> = {
       "import { postgresJsAdapter } from 'postern/postgres-js'",
       ...(own === undefined ? ["import postgres from 'postgres'"] : []),
     ],
-    setup: own === undefined ? [`const sql = postgres(${url})`] : [],
+    setup: own === undefined ? [`const sql = postgres(${url}, { fetch_types: false })`] : [],
     call: `postgresJsAdapter(${own?.name ?? 'sql'}, schema)`,
   }),
   pg: (_, own) => ({

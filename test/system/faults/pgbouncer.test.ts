@@ -1,7 +1,13 @@
+import { drizzle } from 'drizzle-orm/postgres-js'
 import pg from 'pg'
+import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, it, test } from 'vitest'
+import { drizzleAdapter } from '../../../src/adapters/drizzle/index.ts'
 import { pgAdapter } from '../../../src/adapters/pg.ts'
+import { postgresJsAdapter } from '../../../src/adapters/postgres-js.ts'
 import { conformance, conformanceSchema, postgresProbe } from '../../../src/conformance/index.ts'
+import { PosternError } from '../../../src/core/errors.ts'
+import type { PostgresAdapter } from '../../../src/postgres/index.ts'
 import { usualServerAdapters } from '../../support/adapters.ts'
 import { freshDatabase } from '../../support/db.ts'
 import {
@@ -92,6 +98,50 @@ describe.skipIf(missing)(`PgBouncer in transaction mode, ten processes on two co
         }
       },
     )
+})
+
+describe.skipIf(missing)(`PgBouncer in transaction mode, before postgres.js as it comes${why}`, () => {
+  const through = {
+    'postgres.js': (sql: postgres.Sql, options: object) => postgresJsAdapter(sql, journal, options),
+    'Drizzle over postgres.js': (sql: postgres.Sql, options: object) =>
+      drizzleAdapter(drizzle(sql), journal, options),
+  }
+  // its transactions end with a named statement, which is not there on the other connection
+  test.each(Object.entries(through))('%s: what is acknowledged is there, hooks or not', async (_, open) => {
+    const own = await createDatabase(inject('pgUrl'), { schema: journal, tables: journalTables })
+    const bouncer = await startPgBouncer(own.url, { default_pool_size: 2 })
+    const acknowledged: string[] = []
+    const clients = Array.from({ length: 10 }, () =>
+      postgres(bouncer.through(own.url), { max: 2, onnotice: () => {}, fetch_types: false }),
+    )
+    try {
+      await Promise.all(
+        clients.map(async (sql, at) => {
+          const options = at % 2 === 0 ? { hooks: { afterCommit() {} } } : {}
+          const source = speak(open(sql, options) as PostgresAdapter, journal, 'a')
+          for (let turn = 0; turn < 20; turn += 1) {
+            const id = `p${at}-${turn}`
+            const create = [{ type: 'CREATE', model: 'counters', id, input: { value: at } }]
+            await source.commit(id, create).then(
+              () => acknowledged.push(id),
+              (error: unknown) => expect(error).toBeInstanceOf(PosternError),
+            )
+          }
+        }),
+      )
+      const client = new pg.Client(own.url)
+      await client.connect()
+      const { rows } = await client.query('select id from counters')
+      await client.end()
+      const there = new Set(rows.map(({ id }) => id))
+      expect(acknowledged.filter((id) => !there.has(id))).toEqual([])
+      expect(acknowledged.length).toBeGreaterThan(100)
+    } finally {
+      await Promise.all(clients.map((sql) => sql.end({ timeout: 1 })))
+      await bouncer[Symbol.asyncDispose]()
+      await own[Symbol.asyncDispose]()
+    }
+  })
 })
 
 describe.skipIf(missing)(`PgBouncer in transaction mode, pool of one${why}`, async () => {
