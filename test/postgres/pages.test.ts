@@ -1,6 +1,9 @@
 import { defineSchema, model, relation, z } from 'postern'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type OpenSource, openSource } from '../support/postgres-source.ts'
+import { pgConnection } from '../../src/adapters/pg.ts'
+import type { PostgresSession } from '../../src/postgres/connection.ts'
+import { postgresAdapter } from '../../src/postgres/index.ts'
+import { caller, type OpenSource, openSource } from '../support/postgres-source.ts'
 
 const schema = defineSchema({
   projects: model({ fields: { brief: z.string() }, mutable: true, policy: { by: 'none' } }),
@@ -55,4 +58,35 @@ describe('a page has a bound in bytes', () => {
     const stamps = (await open.feed()).map(({ stamp }) => stamp)
     expect(stamps).toEqual(Array.from({ length: 21 }, (_, n) => n + 1))
   })
+})
+
+test('the database makes JSON of no more rows than the page has', async () => {
+  const pages = defineSchema({ pages: model({ fields: { text: z.string(), rank: z.int() }, mutable: true }) })
+  await using open = await openSource({
+    schema: pages,
+    tables: `create table pages (id text primary key, organization_id text not null, text text not null, rank int not null);
+      insert into pages select 'p' || n, 'org_1', repeat('a', 500000), n from generate_series(1, 200) n;`,
+  })
+  const asked: { text: string; values: readonly unknown[] }[] = []
+  const real = pgConnection(open.pool)
+  const heard = (session: PostgresSession): PostgresSession => ({
+    query: (text, values) => {
+      asked.push({ text, values })
+      return session.query(text, values)
+    },
+  })
+  const connection = {
+    ...heard(real),
+    transaction: (work: Parameters<typeof real.transaction>[0]) =>
+      real.transaction((one, tx) => work(heard(one), tx)),
+  }
+  const source = postgresAdapter(connection as typeof real, pages)
+  const page = await caller(source, pages).list('pages', { orderBy: 'rank', limit: 200 })
+  expect(page.rows.map(({ rank }) => rank)).toEqual(Array.from({ length: 34 }, (_, n) => n + 1))
+  const statement = asked.find(({ text }) => text.includes('"?size"'))
+  const plan = `explain (analyze, buffers, format json) ${statement?.text}`
+  const { rows } = await open.pool.query(plan, [...(statement?.values ?? [])])
+  const [{ Plan: top }] = rows[0]['QUERY PLAN']
+  // 95 MB where the JSON of all rows is made
+  expect(top['Temp Written Blocks']).toBe(0)
 })

@@ -20,23 +20,41 @@ export function loadAnswer(model: Model, found: { row: RowValue | null; stamp: n
   return JSON.stringify({ row: found.row === null ? null : rowOf(model, found.row), stamp: found.stamp })
 }
 
+/** A page, of rows or of events, ends with the one that reaches this many bytes; the next page goes on from there. */
+export const PAGE_BYTES = 16 * 1024 * 1024
+
+/** The texts of as many as a page may have. */
+export function pageOf<T>(all: readonly T[], textOf: (one: T) => string): string[] {
+  const texts: string[] = []
+  let bytes = 0
+  for (const one of all) {
+    if (bytes >= PAGE_BYTES) break
+    const text = textOf(one)
+    bytes += Buffer.byteLength(text)
+    texts.push(text)
+  }
+  return texts
+}
+
 /** `{ rows, stamps, stamp, nextCursor? }`; takes the one row too many that tells of a next page. */
 export function listAnswer(
   request: ListRequest,
   found: { rows: readonly RowValue[]; stamps: readonly number[]; stamp: number },
 ): string {
   const { model, limit, orderBy } = request
-  const rows = found.rows.slice(0, limit)
-  const last = rows.at(-1)
-  const more = found.rows.length > limit && last !== undefined
-  return JSON.stringify({
-    rows: rows.map((row) => ({ ...rowOf(model, row), ...embedded(request, row) })),
-    stamps: found.stamps.slice(0, limit),
+  const rows = pageOf(found.rows.slice(0, limit), (row) =>
+    JSON.stringify({ ...rowOf(model, row), ...embedded(request, row) }),
+  )
+  const last = found.rows[rows.length - 1]
+  const rest = JSON.stringify({
+    stamps: found.stamps.slice(0, rows.length),
     stamp: found.stamp,
-    ...(more && {
-      nextCursor: request.cursorAfter(last[orderBy.name] ?? null, rowId(model, last)),
-    }),
+    ...(found.rows.length > rows.length &&
+      last !== undefined && {
+        nextCursor: request.cursorAfter(last[orderBy.name] ?? null, rowId(model, last)),
+      }),
   })
+  return `{"rows":[${rows.join(',')}],${rest.slice(1)}`
 }
 
 function embedded({ related }: ListRequest, row: RowValue): RowValue {

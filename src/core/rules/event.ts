@@ -103,8 +103,8 @@ const quoted = (tenant: string): string =>
   tenant.replaceAll('%', '%25').replaceAll(':', '%3A').replaceAll('@', '%40').replaceAll('~', '%7E')
 
 /** `{ events, nextCursor, caughtUp }` */
-export function eventsAnswer(events: readonly ChangeEvent[], nextCursor: string, caughtUp: boolean): string {
-  return JSON.stringify({ events, nextCursor, caughtUp })
+export function eventsAnswer(events: readonly string[], nextCursor: string, caughtUp: boolean): string {
+  return `{"events":[${events.join(',')}],"nextCursor":${JSON.stringify(nextCursor)},"caughtUp":${caughtUp}}`
 }
 
 /** A point in time as it travels: RFC 3339 in UTC with six digits of a second. */

@@ -4,7 +4,7 @@ import { PosternError } from '../errors.ts'
 import { checkOptions, checkSchema } from '../options.ts'
 import { followerOf, readFeedCursor, sealFeedCursor } from '../protocol/cursor.ts'
 import type { Schema } from '../schema/define.ts'
-import { listAnswer, loadAnswer } from './answer.ts'
+import { listAnswer, loadAnswer, pageOf } from './answer.ts'
 import { commit } from './commit.ts'
 import { eventOf, eventsAnswer } from './event.ts'
 
@@ -75,18 +75,20 @@ async function followLog(
   // who starts at the beginning is content with the last change of each row, as long as nothing more is pruned on the way
   const base = given?.base ?? pruned
   if (start < pruned && base !== pruned) throw new PosternError('cursor_expired')
-  const last = entries.at(-1)?.position ?? start
-  const end = entries.length < limit ? Math.max(last, through) : last
-  const events = entries.flatMap((entry) => {
+  const texts = pageOf(entries, (entry) => {
     // a model that is no longer part of the schema is not to be read through it
     const model = schema.models.get(entry.model)
-    if (model === undefined || models?.every(({ name }) => name !== entry.model)) return []
-    return [eventOf(model, entry)]
+    if (model === undefined || models?.every(({ name }) => name !== entry.model)) return ''
+    return JSON.stringify(eventOf(model, entry))
   })
+  const last = entries[texts.length - 1]?.position ?? start
+  const whole = texts.length === entries.length && entries.length < limit
+  const end = whole ? Math.max(last, through) : last
+  const events = texts.filter((text) => text !== '')
   return eventsAnswer(
     events,
     sealFeedCursor({ epoch, position: end, base: end < pruned ? pruned : 0, mark: '' }, tenant),
-    entries.length < limit,
+    whole,
   )
 }
 

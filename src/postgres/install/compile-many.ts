@@ -7,6 +7,7 @@ import {
   keyCondition,
   keyValues,
   rowJson,
+  rowSize,
   sameKey,
   tenantCondition,
 } from '../model/bound-model.ts'
@@ -46,18 +47,7 @@ const owned = (bound: BoundModel, { models }: CompileOptions, alias = 't'): stri
 /** Whose row it is as long as nothing moved it. */
 const rowTenant = (bound: BoundModel): string => (bound.model.policy.by === 'none' ? `''::text` : '_tenant')
 
-/**
- * Bytes of the rows, about: what their values of no fixed length take, without reading those that are stored apart,
- * unless they are compressed there.
- */
 function sizeFunction(bound: BoundModel, options: CompileOptions): Statement {
-  const sizes = bound.fields
-    .filter(({ column }) => column.isArray || !fixed.has(column.base))
-    .map(({ column }) => {
-      const value = `t.${column.sql}`
-      return `coalesce(case when pg_catalog.pg_column_compression(${value}) is null then pg_catalog.pg_column_size(${value})
-      else pg_catalog.octet_length(${value}::text) end, 0)`
-    })
   const rows =
     bound.keys.length === 1
       ? `${bound.table} t where t.${bound.key.column.sql} = any(_ids::${bound.key.column.type}[])${owned(bound, options)}`
@@ -72,25 +62,10 @@ function sizeFunction(bound: BoundModel, options: CompileOptions): Statement {
     body: `
 #variable_conflict use_variable
 begin
-  return (select coalesce(sum(${sizes.length === 0 ? '0' : sizes.join('\n    + ')}), 0) from ${rows});
+  return (select coalesce(sum(${rowSize(bound, 't')}), 0) from ${rows});
 end `,
   })
 }
-
-/** Types whose values have a few bytes each. */
-const fixed = new Set([
-  'int2',
-  'int4',
-  'int8',
-  'bool',
-  'date',
-  'time',
-  'timestamp',
-  'timestamptz',
-  'float4',
-  'float8',
-  'uuid',
-])
 
 function lockFunction(bound: BoundModel, options: CompileOptions): Statement {
   const key = bound.key.column

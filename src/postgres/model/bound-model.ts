@@ -121,6 +121,24 @@ export function rowJson(bound: BoundModel, alias: string): string {
   return `${members.join('\n      || ')} || '}'`
 }
 
+/** Types whose values have a few bytes each. */
+const short = new Set('int2 int4 int8 bool date time timestamp timestamptz float4 float8 uuid'.split(' '))
+
+/**
+ * An SQL expression for about how many bytes a row has, without making its JSON: values that are stored apart are not
+ * read for it, unless they are compressed there.
+ */
+export function rowSize(bound: BoundModel, alias: string): string {
+  const sizes = bound.fields
+    .filter(({ column }) => column.isArray || !short.has(column.base))
+    .map(({ column }) => {
+      const value = `${alias}.${column.sql}`
+      return `coalesce(case when pg_catalog.pg_column_compression(${value}) is null then pg_catalog.pg_column_size(${value})
+    else pg_catalog.octet_length(${value}::text) end, 0)`
+    })
+  return sizes.length === 0 ? '0' : sizes.join('\n  + ')
+}
+
 /**
  * An SQL expression for the row's id as log and ledger spell it: the key's text, or the JSON array of the texts of
  * several columns (RFC 8785).

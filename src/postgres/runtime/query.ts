@@ -1,4 +1,5 @@
 import type { Condition, ListRequest, LoadRequest } from '../../core/adapter.ts'
+import { PAGE_BYTES } from '../../core/rules/answer.ts'
 import type { BoundField, BoundModel, BoundModels } from '../model/bound-model.ts'
 import {
   boundField,
@@ -7,10 +8,10 @@ import {
   keyCondition,
   keyValues,
   rowJson,
+  rowSize,
   tenantCondition,
 } from '../model/bound-model.ts'
 import { comparable, scalarValue, sortText } from '../model/column-values.ts'
-import { PAGE_BYTES } from '../sql/index.ts'
 import type { Call } from './plan.ts'
 
 /**
@@ -73,19 +74,24 @@ export function listCall(request: ListRequest, bound: BoundModel, models: BoundM
   const related = request.related.map((item) => relatedSql(item, bound, models, tenant ?? 'null'))
   const row =
     related.length === 0 ? rowJson(bound, 't') : `left(${rowJson(bound, 't')}, -1)${related.join('')} || '}'`
-  // the inner query finds the page, the outer ones end it early rather than hold more bytes than a process can
+  // The innermost query finds the page, the next ends it where its rows are about too many bytes: JSON is made of no more
+  // rows than are told. The outermost ends it where they are exactly too many.
   return {
     text: `select p."row", p."id", p."value", p."stamp", p."found"::text as "found" from (
-select q.*, count(*) over () as "found",
-  sum(octet_length(q."row")) over (rows unbounded preceding) - octet_length(q."row") as before
+select q.*, sum(octet_length(q."row")) over (order by q."place" rows unbounded preceding) - octet_length(q."row") as before
 from (
 select ${row} as "row",
   ${entityId(bound, 't')} as "id",
   ${sortText(order.column, `t.${order.column.sql}`)} as "value",
-  ${stampOf(s, entityId(bound, 't'), bound.rel)}::text as "stamp"
+  ${stampOf(s, entityId(bound, 't'), bound.rel)}::text as "stamp", t."?found" as "found", t."?place" as "place"
+from (
+select t.*, count(*) over () as "?found", row_number() over () as "?place",
+  sum(t."?size") over (rows unbounded preceding) - t."?size" as "?before"
+from (
+select t.*, ${rowSize(bound, 't')} as "?size"
 from ${bound.table} t
 ${conditions.length === 0 ? '' : `where ${conditions.join('\n  and ')}\n`}order by ${sorted}
-limit ${request.limit + 1}) q) p where p.before < ${PAGE_BYTES}`,
+limit ${request.limit + 1}) t) t where t."?before" < ${PAGE_BYTES}) q) p where p.before < ${PAGE_BYTES}`,
     values: parameters.values,
   }
 }

@@ -1,10 +1,8 @@
+import { PAGE_BYTES } from '../../core/rules/answer.ts'
 import { CURRENT_BYTES } from '../../core/rules/staleness.ts'
 import { lockNamespace, locks, run } from '../signals.ts'
 import { embedded } from './embedded.ts'
 import { indexStatement, type Statement, type Template } from './statement.ts'
-
-/** A page, of rows or of events, ends with the row that reaches this many bytes; the next page goes on from there. */
-export const PAGE_BYTES = 16 * 1024 * 1024
 
 /**
  * Enters the registry of writers in flight, in a function with `_last` and `_x`; `_last` is then the position below which

@@ -980,13 +980,13 @@ language plpgsql set search_path = pg_catalog, pg_temp as $postern$
 #variable_conflict use_variable
 begin
   return (select coalesce(sum(coalesce(case when pg_catalog.pg_column_compression(t.id) is null then pg_catalog.pg_column_size(t.id)
-      else pg_catalog.octet_length(t.id::text) end, 0)
-    + coalesce(case when pg_catalog.pg_column_compression(t.title) is null then pg_catalog.pg_column_size(t.title)
-      else pg_catalog.octet_length(t.title::text) end, 0)
-    + coalesce(case when pg_catalog.pg_column_compression(t.status) is null then pg_catalog.pg_column_size(t.status)
-      else pg_catalog.octet_length(t.status::text) end, 0)
-    + coalesce(case when pg_catalog.pg_column_compression(t.estimate) is null then pg_catalog.pg_column_size(t.estimate)
-      else pg_catalog.octet_length(t.estimate::text) end, 0)), 0) from public.tasks t where t.id = any(_ids::text[]) and t.organization_id = _tenant);
+    else pg_catalog.octet_length(t.id::text) end, 0)
+  + coalesce(case when pg_catalog.pg_column_compression(t.title) is null then pg_catalog.pg_column_size(t.title)
+    else pg_catalog.octet_length(t.title::text) end, 0)
+  + coalesce(case when pg_catalog.pg_column_compression(t.status) is null then pg_catalog.pg_column_size(t.status)
+    else pg_catalog.octet_length(t.status::text) end, 0)
+  + coalesce(case when pg_catalog.pg_column_compression(t.estimate) is null then pg_catalog.pg_column_size(t.estimate)
+    else pg_catalog.octet_length(t.estimate::text) end, 0)), 0) from public.tasks t where t.id = any(_ids::text[]) and t.organization_id = _tenant);
 end $postern$;
 
 -- tasks: a row as it is now, as JSON text
@@ -1467,9 +1467,9 @@ language plpgsql set search_path = pg_catalog, pg_temp as $postern$
 #variable_conflict use_variable
 begin
   return (select coalesce(sum(coalesce(case when pg_catalog.pg_column_compression(t.task_id) is null then pg_catalog.pg_column_size(t.task_id)
-      else pg_catalog.octet_length(t.task_id::text) end, 0)
-    + coalesce(case when pg_catalog.pg_column_compression(t.body) is null then pg_catalog.pg_column_size(t.body)
-      else pg_catalog.octet_length(t.body::text) end, 0)), 0) from public.comments t where t.id = any(_ids::uuid[]) and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant));
+    else pg_catalog.octet_length(t.task_id::text) end, 0)
+  + coalesce(case when pg_catalog.pg_column_compression(t.body) is null then pg_catalog.pg_column_size(t.body)
+    else pg_catalog.octet_length(t.body::text) end, 0)), 0) from public.comments t where t.id = any(_ids::uuid[]) and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant));
 end $postern$;
 
 -- comments: a row as it is now, as JSON text
