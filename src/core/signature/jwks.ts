@@ -1,13 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { createPublicKey } from 'node:crypto'
-import {
-  createLocalJWKSet,
-  createRemoteJWKSet,
-  customFetch,
-  type FlattenedVerifyGetKey,
-  type JSONWebKeySet,
-  type JWK,
-} from 'jose'
+import type { FlattenedVerifyGetKey, JSONWebKeySet, JWK } from 'jose'
 import { PosternError } from '../errors.ts'
 import { decodeJson } from '../protocol/json.ts'
 import { KeyFault } from './key-fault.ts'
@@ -19,6 +12,15 @@ const MAX_AGE_MS = 600_000
 
 /** Finds the public key for a protected header. Rejects with `source_unavailable` when a key set cannot be had. */
 export type KeyFinder = FlattenedVerifyGetKey
+
+/** Loads jose with the first signature that needs it: most endpoints have no such key, and it is a third of their start. */
+function withJose(make: (jose: typeof import('jose')) => KeyFinder): KeyFinder {
+  let made: Promise<KeyFinder> | undefined
+  return async (...header) => {
+    made ??= import('jose').then(make)
+    return (await made)(...header)
+  }
+}
 
 /**
  * Keys given in the configuration. Each is imported once here, so that a broken one stops the start and not the
@@ -35,7 +37,7 @@ export function fixedKeySet(given: JSONWebKeySet | readonly JWK[], algorithms: r
     if (names.has(jwk.kid)) throw new KeyFault('has two members with one `kid`')
     names.add(jwk.kid)
   }
-  return createLocalJWKSet({ keys: keys as JWK[] })
+  return withJose(({ createLocalJWKSet }) => createLocalJWKSet({ keys: keys as JWK[] }))
 }
 
 function checkPublicKey(jwk: JWK, algorithms: readonly string[]): void {
@@ -78,12 +80,14 @@ export function remoteKeySet(address: string, allowInsecure: boolean): KeyFinder
     }
   }
 
-  return createRemoteJWKSet(url, {
-    timeoutDuration: TIMEOUT_MS,
-    cooldownDuration: COOL_DOWN_MS,
-    cacheMaxAge: MAX_AGE_MS,
-    [customFetch]: fetchKeys,
-  })
+  return withJose(({ createRemoteJWKSet, customFetch }) =>
+    createRemoteJWKSet(url, {
+      timeoutDuration: TIMEOUT_MS,
+      cooldownDuration: COOL_DOWN_MS,
+      cacheMaxAge: MAX_AGE_MS,
+      [customFetch]: fetchKeys,
+    }),
+  )
 }
 
 function checkAddress(address: string, allowInsecure: boolean): URL {

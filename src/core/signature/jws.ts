@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer'
-import { flattenedVerify } from 'jose'
 import { PosternError } from '../errors.ts'
 import { decodeJson } from '../protocol/json.ts'
 import type { SignedContent } from './envelope.ts'
@@ -34,6 +33,7 @@ export async function verifyJws(
     if (payload !== '' || rest.length > 0 || !isBase64url(signature)) continue
     const header = readHeader(encoded)
     if (header === undefined || !algorithms.includes(header.alg)) continue
+    const { flattenedVerify } = await import('jose')
     try {
       // Flattened form, because the compact one must be a string and content is bytes. No unprotected `header`
       // member is ever passed, so only what is signed counts.
