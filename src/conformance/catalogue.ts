@@ -1,5 +1,6 @@
 import type { Check, Level } from './check.ts'
 import { levels } from './check.ts'
+import { boundChecks } from './checks/bounds.ts'
 import { commitChecks } from './checks/commit.ts'
 import { comparisonChecks } from './checks/comparisons.ts'
 import { concurrencyChecks } from './checks/concurrency.ts'
@@ -31,6 +32,7 @@ const subjects = [
   [...valueChecks, ...exactnessChecks],
   [...queryChecks, ...comparisonChecks, ...pageChecks],
   tenancyChecks,
+  boundChecks,
   [...concurrencyChecks, ...readerChecks],
 ]
 
@@ -56,6 +58,7 @@ export const levelTitles: Readonly<Record<Level, string>> = {
   values: 'Values: what is sent comes back, byte for byte',
   query: "Queries: every operator with SQL's meaning, order, pages",
   tenancy: 'Tenancy: whose rows are whose',
+  bounds: 'Bounds: what a request may cost, whatever it is about',
   concurrency: 'Concurrency: many callers at once, on warm connections',
 }
 

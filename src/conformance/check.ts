@@ -14,6 +14,7 @@ export const levels = [
   'values',
   'query',
   'tenancy',
+  'bounds',
   'concurrency',
 ] as const
 

@@ -1,3 +1,4 @@
+import { boundMutants } from './bounds.ts'
 import { engineMutants } from './engine.ts'
 import { keyMutants } from './keys.ts'
 import { commitMutants } from './memory-commit.ts'
@@ -10,6 +11,7 @@ export const mutants: readonly Mutant[] = [
   ...commitMutants,
   ...readMutants,
   ...keyMutants,
+  ...boundMutants,
   ...wireMutants,
   ...engineMutants,
 ]
