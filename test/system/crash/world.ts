@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { PosternError } from '../../../src/core/errors.ts'
 import { defineSchema, model, z } from '../../../src/index.ts'
+import { serverAdapterNamed } from '../../support/adapters.ts'
 import { type Caller, caller } from '../../support/caller.ts'
 import type { Random } from '../differential/random.ts'
 
@@ -41,15 +41,21 @@ export class Told {
   }
 }
 
-export function open(url: string): { asked: Caller; close(): Promise<void> } {
-  const pool = new pg.Pool({ connectionString: url, max: 8 })
-  pool.on('error', () => {})
-  return { asked: caller(pgAdapter(pool, schema), schema), close: () => pool.end() }
+let library = serverAdapterNamed('pg')
+
+/** From now on the endpoint is on this client library; by default on node-postgres. */
+export function useAdapter(name: string): void {
+  library = serverAdapterNamed(name)
+}
+
+export async function open(url: string): Promise<{ asked: Caller; close(): Promise<unknown> }> {
+  const { adapter, close } = await library.open(url, { schema, max: 8 })
+  return { asked: caller(adapter, schema), close }
 }
 
 /** Until `stop` is aborted: commits, writes by hand (some undone, some careless about durability), reads, and the feed. */
 export async function work(url: string, told: Told, random: Random, stop: AbortSignal): Promise<void> {
-  const { asked, close } = open(url)
+  const { asked, close } = await open(url)
   const until = async (step: () => Promise<void>): Promise<void> => {
     while (!stop.aborted) {
       try {
@@ -133,7 +139,7 @@ export async function useUpSequence(url: string, told: Told): Promise<void> {
   const client = new pg.Client(url)
   client.on('error', () => {})
   await client.connect()
-  const { asked, close } = open(url)
+  const { asked, close } = await open(url)
   try {
     const undone = async () => {
       await client.query('begin')
@@ -174,7 +180,7 @@ export interface MayLose {
 export async function judge(url: string, told: Told, mayLose: MayLose): Promise<Judgement> {
   const notes: string[] = []
   let [lost, reused] = [0, 0]
-  const { asked, close } = open(url)
+  const { asked, close } = await open(url)
   const client = new pg.Client(url)
   await client.connect()
   try {

@@ -1,4 +1,4 @@
-// npm run test:follower -- --programs 2000 [--postgres 15] [--seed 1]
+// npm run test:follower -- --programs 2000 [--postgres 15] [--adapter pg] [--seed 1]
 import { parseArgs } from 'node:util'
 import pg from 'pg'
 import { startPostgres } from '../../support/pg-server.ts'
@@ -8,6 +8,7 @@ const { values } = parseArgs({
   options: {
     programs: { type: 'string', default: '2000' },
     postgres: { type: 'string', default: '18' },
+    adapter: { type: 'string', default: 'pg' },
     seed: { type: 'string', default: '1' },
   },
 })
@@ -26,7 +27,7 @@ try {
     await admin.query(`create database ${database}`)
     const url = new URL(server.url)
     url.pathname = `/${database}`
-    const report = await runSeed({ url: url.href, seed, major })
+    const report = await runSeed({ url: url.href, seed, major, adapter: values.adapter })
     programs += report.programs
     applied += report.applied
     events += report.events

@@ -1,7 +1,6 @@
 import pg from 'pg'
-import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { PosternError } from '../../../src/core/errors.ts'
-import type { PostgresAdapter } from '../../../src/postgres/index.ts'
+import { serverAdapterNamed } from '../../support/adapters.ts'
 import { type Caller, caller } from '../../support/caller.ts'
 import { Random } from '../differential/random.ts'
 import { type Difference, differences, Follower, truthOf } from './follow.ts'
@@ -17,8 +16,8 @@ export interface Seed {
   readonly url: string
   readonly seed: number
   readonly major: 15 | 18
-  /** Makes the adapter under test. Default: node-postgres. */
-  readonly open?: (url: string) => Promise<{ adapter: PostgresAdapter; close(): Promise<void> }>
+  /** One of `serverAdapters`. Default: node-postgres. */
+  readonly adapter?: string
 }
 
 export interface SeedReport {
@@ -31,13 +30,13 @@ export interface SeedReport {
 }
 
 /** Writers of every kind beside followers; at each quiet point every follower must hold what its tenant sees. */
-export async function runSeed({ url, seed, major, open = onPg }: Seed): Promise<SeedReport> {
+export async function runSeed({ url, seed, major, adapter: name = 'pg' }: Seed): Promise<SeedReport> {
   const client = new pg.Client(url)
   await client.connect()
   const job = `shop_job_${process.pid}`
   const refused = new Map<string, number>()
   const report = { programs: 0, applied: 0 }
-  const { adapter, close } = await open(url)
+  const { adapter, close } = await serverAdapterNamed(name).open(url, { schema: shop, max: WRITERS + 4 })
   try {
     await client.query(`set client_min_messages = error`)
     await client.query(shopTables(major))
@@ -75,12 +74,6 @@ export async function runSeed({ url, seed, major, open = onPg }: Seed): Promise<
     await close()
     await client.end()
   }
-}
-
-async function onPg(url: string): Promise<{ adapter: PostgresAdapter; close(): Promise<void> }> {
-  const pool = new pg.Pool({ connectionString: url, max: WRITERS + 4 })
-  pool.on('error', () => {})
-  return { adapter: pgAdapter(pool, shop), close: () => pool.end() }
 }
 
 /** One session: commits through the adapter, statements by hand, and transactions of several with savepoints. */
