@@ -132,6 +132,12 @@ export function staleDetails(reports: readonly StaleReport[]): Record<string, un
 }
 
 /** A row as `current` of a report: null for none, left out where it is too large. */
-export function currentOf(row: RowValue | null): { current?: RowValue | null } {
-  return Buffer.byteLength(JSON.stringify(row)) > CURRENT_BYTES ? {} : { current: row }
+function currentOf(row: RowValue | null): { current?: RowValue | null } {
+  if (row === null) return { current: row }
+  // a commit may have a thousand stale operations on one row
+  const bytes = sizes.get(row) ?? Buffer.byteLength(JSON.stringify(row))
+  sizes.set(row, bytes)
+  return bytes > CURRENT_BYTES ? {} : { current: row }
 }
+
+const sizes = new WeakMap<RowValue, number>()

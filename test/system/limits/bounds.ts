@@ -1,7 +1,8 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
+import type { Adapter } from '../../../src/index.ts'
 import { createEndpoint, createKeyRing, defaultLimits, verifyRequest } from '../../../src/index.ts'
-import { ask, org, schema, signed, signingKey } from '../../support/source.ts'
+import { type AnyAnswer, org, schema, signed, signedRequest, signingKey } from '../../support/source.ts'
 
 /** A bound, and what was measured when requests tried to exceed it. */
 export interface Bound {
@@ -10,6 +11,48 @@ export interface Bound {
   readonly unit: string
   /** The largest that got through, or was seen. */
   readonly measured: number
+  /** What the requests cost that tried to exceed it. */
+  readonly cost?: Cost
+}
+
+/** What requests cost: told, and not judged, since machines differ. */
+export interface Cost {
+  /** Bytes of the largest answer. */
+  readonly answered: number
+  /** Bytes that the process had at most, above what it had before. */
+  readonly memory: number
+  /** Nanoseconds for each byte that was sent, of the dearest request. */
+  readonly nsPerByte: number
+}
+
+/** What the requests since the last look cost. */
+let meter = { answered: 0, memory: 0, nsPerByte: 0 }
+let before = process.memoryUsage.rss()
+function read(): Cost {
+  const cost = meter
+  meter = { answered: 0, memory: 0, nsPerByte: 0 }
+  before = process.memoryUsage.rss()
+  return cost
+}
+
+/** Sends a signed request, and notes what it costs. */
+async function ask(
+  to: { fetch(request: Request): Promise<Response> },
+  request: unknown,
+  options?: Parameters<typeof signed>[1],
+): Promise<AnyAnswer> {
+  const sent = await signedRequest(request, options)
+  const bytes = (await sent.clone().arrayBuffer()).byteLength
+  const start = process.hrtime.bigint()
+  const response = await to.fetch(sent)
+  const text = await response.text()
+  const took = Number(process.hrtime.bigint() - start)
+  meter = {
+    answered: Math.max(meter.answered, Buffer.byteLength(text)),
+    memory: Math.max(meter.memory, process.memoryUsage.rss() - before),
+    nsPerByte: Math.max(meter.nsPerByte, took / bytes),
+  }
+  return { status: response.status, headers: response.headers, body: JSON.parse(text) }
 }
 
 const adapter = memoryAdapter(schema)
@@ -17,11 +60,14 @@ const endpoint = createEndpoint({ signingKey, adapter })
 const many = <T>(count: number, one: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => one(i))
 
-/** The largest size of those around a limit whose request is answered 200. */
-async function largest(sizes: readonly number[], request: (size: number) => object): Promise<number> {
-  let accepted = 0
-  for (const size of sizes) if ((await ask(endpoint, request(size))).status === 200) accepted = size
-  return accepted
+/** The largest size of those around a limit whose request is answered 200, and what trying them cost. */
+async function largest(
+  sizes: readonly number[],
+  request: (size: number) => object,
+): Promise<Pick<Bound, 'measured' | 'cost'>> {
+  let measured = 0
+  for (const size of sizes) if ((await ask(endpoint, request(size))).status === 200) measured = size
+  return { measured, cost: read() }
 }
 const around = (limit: number): number[] => [limit - 1, limit, limit + 1, limit * 2, limit * 10]
 
@@ -52,47 +98,45 @@ async function requestSizes(): Promise<Bound[]> {
       name: 'body',
       unit: 'bytes',
       limit: bodyBytes,
-      measured: await largest([1_000_000, bodyBytes + 10, bodyBytes * 3], titled),
+      ...(await largest([1_000_000, bodyBytes + 10, bodyBytes * 3], titled)),
     },
     {
       name: 'operations of a commit',
       unit: '',
       limit: operations,
-      measured: await largest(around(operations), (size) => commit(many(size, create))),
+      ...(await largest(around(operations), (size) => commit(many(size, create)))),
     },
     {
       name: 'rows of a page',
       unit: '',
       limit: listMax,
-      measured: await largest(around(listMax), (limit) => list({ limit })),
+      ...(await largest(around(listMax), (limit) => list({ limit }))),
     },
     {
       name: 'members of IN',
       unit: '',
       limit: inMembers,
-      measured: await largest(around(inMembers), (size) =>
-        list({ where: [['title', 'IN', many(size, String)]] }),
-      ),
+      ...(await largest(around(inMembers), (size) => list({ where: [['title', 'IN', many(size, String)]] }))),
     },
     {
       name: 'conditions',
       unit: '',
       limit: conditions,
-      measured: await largest(around(conditions), (size) => list({ where: where(size) })),
+      ...(await largest(around(conditions), (size) => list({ where: where(size) }))),
     },
     {
       name: 'characters of a pattern',
       unit: '',
       limit: patternLength,
-      measured: await largest(around(patternLength), (size) =>
+      ...(await largest(around(patternLength), (size) =>
         list({ where: [['title', 'LIKE', 'a'.repeat(size)]] }),
-      ),
+      )),
     },
     {
       name: 'events of a page',
       unit: '',
       limit: eventsMax,
-      measured: await largest(around(eventsMax), (limit) => ({ type: 'events', limit, scope: org })),
+      ...(await largest(around(eventsMax), (limit) => ({ type: 'events', limit, scope: org }))),
     },
   ]
 }
@@ -235,13 +279,62 @@ async function verification(publicKeys: number): Promise<Bound[]> {
   ]
 }
 
+const MIB = 1_048_576
+
+/** Twenty rows of 900 KB, and small requests that want all of them answered, told or kept. */
+export async function rowBytes(name: string, adapter: Adapter): Promise<Bound[]> {
+  const large = createEndpoint({ signingKey, adapter })
+  const scoped = (request: object) => ask(large, { ...request, scope: org })
+  const ids = many(20, (index) => `large${index}`)
+  for (const id of ids) {
+    const { status, body } = await scoped(
+      commit([{ type: 'CREATE', model: 'tasks', id, input: { title: 'x'.repeat(900_000) } }]),
+    )
+    if (status !== 200) throw new Error(`a row of 900 KB was refused: ${JSON.stringify(body)}`)
+  }
+  read()
+  const bounds: Bound[] = []
+  const tried = async (what: string, limit: number, request: object, expected: number): Promise<void> => {
+    const { status } = await scoped(request)
+    if (status !== expected) throw new Error(`${name}: ${what}: expected ${expected}, got ${status}`)
+    const cost = read()
+    bounds.push({ name: `${name}: ${what}`, unit: 'bytes', limit, measured: cost.answered, cost })
+  }
+  const touch = (id: string, more: object = {}) => ({
+    type: 'UPDATE',
+    model: 'tasks',
+    id,
+    input: {},
+    ...more,
+  })
+  const again = many(1_000, (index) => touch(ids[index % 20] as string))
+  const stale = { readAt: 4_000_000 }
+  const held = { ...stale, onStale: 'notify' }
+  await tried('1,000 updates of them', 65_536, commit(again), 413)
+  await tried('answer to as many as fit', 16 * MIB, commit(again.slice(0, 18)), 200)
+  await tried('1,000 stale updates', 1.1 * MIB, commit(again.map((one) => ({ ...one, ...stale }))), 409)
+  await tried('1,000 updates held back', 65_536, commit(again.map((one) => ({ ...one, ...held }))), 413)
+  await tried('a page of rows', 17 * MIB, list({ limit: 1_000 }), 200)
+  await tried('a page of events', 17 * MIB, { type: 'events', limit: 1_000 }, 200)
+  return bounds
+}
+
+/** Each bound with what it cost to try it. */
+async function costed(bounds: Promise<Bound[]>): Promise<Bound[]> {
+  const found = await bounds
+  const cost = read()
+  return found.map((bound) => ({ cost, ...bound }))
+}
+
 /** Tries to exceed each bound. */
 export async function measureBounds(publicKeys: number): Promise<Bound[]> {
+  read()
   return [
     ...(await requestSizes()),
-    ...(await answerSizes()),
-    ...(await cursors()),
-    ...(await places()),
+    ...(await costed(answerSizes())),
+    ...(await costed(cursors())),
+    ...(await costed(places())),
     ...(await verification(publicKeys)),
+    ...(await rowBytes('memory', memoryAdapter(schema))),
   ]
 }
