@@ -6,7 +6,6 @@ import { idsOf, type Side, tenantOf, type World } from './world.ts'
 /** A store with two tenants. */
 export interface Subject {
   readonly name: string
-  readonly composite: boolean
   /** An endpoint on an empty store. */
   open(): Promise<Pick<Endpoint, 'fetch'>>
   /** What the store holds of one tenant, told by the store. */
@@ -38,8 +37,7 @@ async function run(
   const endpoint = await subject.open()
   const told: Record<Side, Told[]> = { a: [], b: [] }
   const known = { a: new Known(), b: new Known() }
-  const own = (all: readonly Step[]): Step[] =>
-    all.filter((step) => sides.includes(step.side) && (subject.composite || !ofMembers(step)))
+  const own = (all: readonly Step[]): Step[] => all.filter((step) => sides.includes(step.side))
   // a commit that is under way holds back the end of everybody's feed: a follower is late, and misses nothing
   const steps = own(program.steps).filter((step) => !(program.together && step.do === 'events'))
   const take = async (step: Step): Promise<void> => {
@@ -57,7 +55,7 @@ async function run(
   if (program.together)
     await Promise.all(sides.map((side) => inTurn(steps.filter((step) => step.side === side))))
   else await inTurn(steps)
-  await inTurn(own(closing(subject.composite)))
+  await inTurn(own(closing))
   const transcripts: Record<Side, Transcript> = { a: [], b: [] }
   for (const side of sides) {
     const effects = JSON.stringify(await subject.dump(side))
@@ -66,28 +64,15 @@ async function run(
   return transcripts
 }
 
-const ofMembers = (step: Step): boolean =>
-  step.do === 'commit'
-    ? step.operations.some(({ model }) => model === 'members')
-    : 'model' in step && step.model === 'members'
-
-const closing = (composite: boolean): Step[] =>
-  (['a', 'b'] as const).flatMap((side): Step[] => [
-    ...[
-      'sites',
-      'folders',
-      'pages',
-      'countries',
-      'jobs',
-      'counters',
-      'files',
-      ...(composite ? ['members'] : []),
-    ].map((model): Step => ({ side, do: 'list', model, query: { related: relations[model] ?? [] } })),
-    ...['sites', 'folders', 'pages', 'jobs', 'counters', 'files'].flatMap((model) =>
-      idsOf(model, side === 'a' ? 'b' : 'a').map((id): Step => ({ side, do: 'load', model, id })),
-    ),
-    { side, do: 'events', limit: 1000, follow: false },
-  ])
+const closing: readonly Step[] = (['a', 'b'] as const).flatMap((side): Step[] => [
+  ...['sites', 'folders', 'pages', 'countries', 'jobs', 'counters', 'files', 'members'].map(
+    (model): Step => ({ side, do: 'list', model, query: { related: relations[model] ?? [] } }),
+  ),
+  ...['sites', 'folders', 'pages', 'jobs', 'counters', 'files'].flatMap((model) =>
+    idsOf(model, side === 'a' ? 'b' : 'a').map((id): Step => ({ side, do: 'load', model, id })),
+  ),
+  { side, do: 'events', limit: 1000, follow: false },
+])
 
 interface Body {
   row?: { id?: unknown } | null

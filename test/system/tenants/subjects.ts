@@ -13,7 +13,7 @@ import {
   idsOf,
   memoryReferences,
   type Side,
-  schemaOf,
+  schema,
   tablesOf,
   tenantOf,
   type World,
@@ -51,7 +51,7 @@ async function onServer(
   client.on('error', () => {})
   await client.connect()
   await client.query(tablesOf(world))
-  const opened = await listed.open(url, { schema: schemaOf(true), max: 2 })
+  const opened = await listed.open(url, { schema: schema, max: 2 })
   const query: Query = async (text) => (await client.query(text)).rows
   return onPostgres(listed.name, world, opened, plant, query, () => client.end())
 }
@@ -59,7 +59,7 @@ async function onServer(
 async function onPglite(listed: Extract<Listed, { store: 'pglite' }>, world: World): Promise<Subject> {
   const client = await PGlite.create()
   await client.exec(tablesOf(world))
-  const opened = await listed.open(client, { schema: schemaOf(true) })
+  const opened = await listed.open(client, { schema: schema })
   const query: Query = async (text) => ((await client.exec(text)).at(-1)?.rows ?? []) as { row: string }[]
   return onPostgres(listed.name, world, opened, undefined, query, async () => {})
 }
@@ -73,12 +73,11 @@ async function onPostgres(
   end: () => Promise<unknown>,
 ): Promise<Subject> {
   const adapter: PostgresAdapter =
-    plant === undefined ? own : (postgresAdapter(edited(connection as never, plant), schemaOf(true)) as never)
+    plant === undefined ? own : (postgresAdapter(edited(connection as never, plant), schema) as never)
   await adapter.migrate()
   const endpoint = createEndpoint({ adapter, keys })
   return {
     name,
-    composite: true,
     async open() {
       await query(emptyAll)
       return endpoint
@@ -96,7 +95,6 @@ async function onPostgres(
 }
 
 async function inMemory(listed: Extract<Listed, { store: 'memory' }>, world: World): Promise<Subject> {
-  const schema = schemaOf(false)
   const fresh = () =>
     listed.open(schema, {
       rows: { countries: [countryRow] },
@@ -105,7 +103,6 @@ async function inMemory(listed: Extract<Listed, { store: 'memory' }>, world: Wor
   let adapter = await fresh()
   return {
     name: listed.name,
-    composite: false,
     async open() {
       adapter = await fresh()
       return createEndpoint({ adapter, keys })
@@ -113,9 +110,14 @@ async function inMemory(listed: Extract<Listed, { store: 'memory' }>, world: Wor
     async dump(side: Side) {
       const { rows, log, ledger } = adapter.inspect()
       const tenant = tenantOf(world, side)
+      // the store keeps a row's tenant beside it; what a pair of keys refers to is of its tenant
+      const isOf = (name: string, { id, projectId }: Readonly<Record<string, unknown>>): boolean =>
+        name === 'members'
+          ? idsOf('sites', side).includes(String(projectId))
+          : idsOf(name, side).includes(String(id))
       const parts: unknown[] = []
       for (const name of schema.models.keys()) {
-        parts.push((await rows(name)).filter(({ id }) => idsOf(name, side).includes(String(id))))
+        parts.push((await rows(name)).filter((row) => isOf(name, row)))
       }
       parts.push(
         (await log())

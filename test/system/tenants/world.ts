@@ -38,81 +38,78 @@ const missing: Readonly<Record<string, string>> = { counters: '99', files: uuid(
 export const idsOf = (name: string, side: Side): readonly string[] => pools[name]?.[side] ?? []
 export const missingId = (name: string): string => missing[name] ?? 'nowhere'
 
-/** @param composite whether the store takes keys of several fields. */
-export function schemaOf(composite: boolean): Schema {
-  const jobs = model({
-    fields: {
-      title: z.string().optional(),
-      code: z.string().optional(),
-      projectId: z.string().optional(),
-      folderId: z.string().optional(),
-      countryId: z.string().optional(),
-      parentId: z.string().optional(),
-      counterId: field.bigint().optional(),
-      fileId: field.uuid().optional(),
-      archivedAt: field.timestamp().optional(),
-    },
-    relations: {
-      project: relation.belongsTo('sites', 'projectId'),
-      folder: relation.belongsTo('folders', 'folderId'),
-      country: relation.belongsTo('countries', 'countryId'),
-      parent: relation.belongsTo('jobs', 'parentId'),
-      counter: relation.belongsTo('counters', 'counterId'),
-      file: relation.belongsTo('files', 'fileId'),
-    },
+const jobs = model({
+  fields: {
+    title: z.string().optional(),
+    code: z.string().optional(),
+    projectId: z.string().optional(),
+    folderId: z.string().optional(),
+    countryId: z.string().optional(),
+    parentId: z.string().optional(),
+    counterId: field.bigint().optional(),
+    fileId: field.uuid().optional(),
+    archivedAt: field.timestamp().optional(),
+  },
+  relations: {
+    project: relation.belongsTo('sites', 'projectId'),
+    folder: relation.belongsTo('folders', 'folderId'),
+    country: relation.belongsTo('countries', 'countryId'),
+    parent: relation.belongsTo('jobs', 'parentId'),
+    counter: relation.belongsTo('counters', 'counterId'),
+    file: relation.belongsTo('files', 'fileId'),
+  },
+  mutable: true,
+  capture: true,
+})
+const members = model({
+  fields: { projectId: z.string(), taskId: z.string(), role: z.string().optional() },
+  primaryKey: ['projectId', 'taskId'],
+  relations: {
+    project: relation.belongsTo('sites', 'projectId'),
+    task: relation.belongsTo('jobs', 'taskId'),
+  },
+  mutable: true,
+  capture: true,
+})
+export const schema: Schema = defineSchema({
+  sites: model({
+    fields: { name: z.string().optional() },
+    relations: { jobs: relation.hasMany('jobs', 'projectId') },
     mutable: true,
     capture: true,
-  })
-  const members = model({
-    fields: { projectId: z.string(), taskId: z.string(), role: z.string().optional() },
-    primaryKey: ['projectId', 'taskId'],
-    relations: {
-      project: relation.belongsTo('sites', 'projectId'),
-      task: relation.belongsTo('jobs', 'taskId'),
-    },
+  }),
+  folders: model({
+    fields: { projectId: z.string(), name: z.string().optional() },
+    relations: { jobs: relation.hasMany('jobs', 'folderId') },
     mutable: true,
     capture: true,
-  })
-  return defineSchema({
-    sites: model({
-      fields: { name: z.string().optional() },
-      relations: { jobs: relation.hasMany('jobs', 'projectId') },
-      mutable: true,
-      capture: true,
-    }),
-    folders: model({
-      fields: { projectId: z.string(), name: z.string().optional() },
-      relations: { jobs: relation.hasMany('jobs', 'folderId') },
-      mutable: true,
-      capture: true,
-      policy: { by: 'parent', fk: 'projectId', parent: 'sites' },
-    }),
-    pages: model({
-      fields: { folderId: z.string(), text: z.string().optional() },
-      mutable: true,
-      capture: true,
-      policy: { by: 'parent', fk: 'folderId', parent: 'folders' },
-    }),
-    countries: model({
-      fields: { name: z.string() },
-      relations: { jobs: relation.hasMany('jobs', 'countryId') },
-      policy: { by: 'none' },
-    }),
-    jobs,
-    counters: model({
-      fields: { id: field.bigint(), n: z.int32().optional() },
-      mutable: true,
-      capture: true,
-    }),
-    files: model({
-      fields: { id: field.uuid(), name: z.string().optional() },
-      relations: { jobs: relation.hasMany('jobs', 'fileId') },
-      mutable: true,
-      capture: true,
-    }),
-    ...(composite && { members }),
-  }) as Schema
-}
+    policy: { by: 'parent', fk: 'projectId', parent: 'sites' },
+  }),
+  pages: model({
+    fields: { folderId: z.string(), text: z.string().optional() },
+    mutable: true,
+    capture: true,
+    policy: { by: 'parent', fk: 'folderId', parent: 'folders' },
+  }),
+  countries: model({
+    fields: { name: z.string() },
+    relations: { jobs: relation.hasMany('jobs', 'countryId') },
+    policy: { by: 'none' },
+  }),
+  jobs,
+  counters: model({
+    fields: { id: field.bigint(), n: z.int32().optional() },
+    mutable: true,
+    capture: true,
+  }),
+  files: model({
+    fields: { id: field.uuid(), name: z.string().optional() },
+    relations: { jobs: relation.hasMany('jobs', 'fileId') },
+    mutable: true,
+    capture: true,
+  }),
+  members,
+})
 
 /** As the tables of `foreignKeys`, for the store in memory. */
 export const memoryReferences = {
