@@ -6,7 +6,12 @@ import { postgresAdapter } from '../../src/postgres/index.ts'
 import { caller, type OpenSource, openSource } from '../support/postgres-source.ts'
 
 const schema = defineSchema({
-  projects: model({ fields: { brief: z.string() }, mutable: true, policy: { by: 'none' } }),
+  projects: model({
+    fields: { brief: z.string() },
+    relations: { tasks: relation.hasMany('tasks', 'projectId') },
+    mutable: true,
+    policy: { by: 'none' },
+  }),
   tasks: model({
     fields: { projectId: z.string() },
     relations: { project: relation.belongsTo('projects', 'projectId') },
@@ -44,6 +49,14 @@ describe('a page has a bound in bytes', () => {
     expect(ids.length).toBe(12)
     expect(new Set(ids).size).toBe(12)
     expect(rest.nextCursor).toBeUndefined()
+  })
+
+  test('rows that are embedded are all there', async () => {
+    await open.sql(`insert into projects values ('wide', '')`)
+    await open.sql(`insert into tasks select 'w' || n, 'wide' from generate_series(1, 3) n`)
+    const { rows } = await open.list('projects', { related: ['tasks'], where: [['id', 'wide']] })
+    expect((rows[0] as { tasks: unknown[] }).tasks).toHaveLength(3)
+    await open.sql(`delete from tasks where project_id = 'wide'; delete from projects where id = 'wide'`)
   })
 
   test('a feed of large events ends its page early and delivers each exactly once', async () => {

@@ -23,7 +23,7 @@ import { countRequest } from './rate.ts'
 import { receive } from './receive.ts'
 import { respond, respondFailure } from './respond.ts'
 import { refuseAllTenants, trustedScope } from './scope.ts'
-import { prepareWork } from './work.ts'
+import { prepareWork, type Work } from './work.ts'
 
 /** Answers signed requests. `fetch` fits any runtime or framework that uses `Request` and `Response`. */
 export interface Endpoint<S extends Schema = Schema, Tx = unknown> {
@@ -104,6 +104,8 @@ export function createEndpoint<S extends Schema, Auth = unknown, Tx = unknown>(
   async function admit(trace: Trace, ask: () => Asked): Promise<CommitAnswer> {
     if (!observer.enter(limits.inFlight + limits.queued)) throw new PosternError('source_busy')
     try {
+      const { rateLimit } = options
+      if (rateLimit?.key !== undefined) await countRequest(rateLimit.key, trace.keyId, timeoutMs)
       const asked = ask()
       trace.type = asked.body.type
       return await observer.span(trace, asked.body.type, () => fulfil(asked, trace))
@@ -150,18 +152,21 @@ export function createEndpoint<S extends Schema, Auth = unknown, Tx = unknown>(
     const context = contextOf(scoped)
     // As it was sent, for those who hear of a refusal by the schema.
     trace.tenant = context.tenant
-    const sent = prepareWork(asked.body, context, { schema, listCursors, limits, keyHeader })
-    // What the schema alone refuses never asks the database anything.
-    const work = canonicalWork(
-      sent,
-      await settled('kinds', () => kindsOf(adapter, asked.local?.tx), timeoutMs),
-    )
+    let work: Work
+    try {
+      const sent = prepareWork(asked.body, context, { schema, listCursors, limits, keyHeader })
+      // What the schema alone refuses never asks the database anything.
+      work = canonicalWork(sent, await settled('kinds', () => kindsOf(adapter, asked.local?.tx), timeoutMs))
+    } catch (refusal) {
+      // Work all the same: a caller must not have any number of requests refused.
+      await countRequest(options.rateLimit?.tenant, context.tenant, timeoutMs)
+      throw refusal
+    }
     const { tenant, keyId } = work.request
     trace.tenant = tenant
     trace.work = work
-    const visitor = { tenant, keyId, type: work.type }
-    if (options.rateLimit) await countRequest(options.rateLimit, visitor, timeoutMs)
-    const leave = await gate.enter(visitor)
+    await countRequest(options.rateLimit?.tenant, tenant, timeoutMs)
+    const leave = await gate.enter({ tenant, keyId, type: work.type })
     try {
       const granted = await authorized(options, { ...scoped, adapter, work }, timeoutMs)
       const result = await dispatch(adapter, granted, asked.local?.tx, timeoutMs)

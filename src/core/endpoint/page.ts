@@ -10,9 +10,11 @@ import type { Work } from './work.ts'
  */
 export async function startOfPage(adapter: Adapter, work: Work): Promise<Work> {
   if (work.type !== 'list' || work.request.afterRow === undefined) return work
-  const { afterRow, model, orderBy, tenant, scope, requestId } = work.request
+  const { afterRow, model, orderBy, tenant, scope, requestId, keyId, auth } = work.request
   const { id, sha256 } = afterRow
-  const { row } = JSON.parse(await adapter.load({ model, id, tenant, scope, requestId })) as {
+  // as the caller of the list: an adapter may go by what `authorize` answered
+  const asked = { model, id, tenant, scope, requestId, keyId, auth }
+  const { row } = JSON.parse(await adapter.load(asked)) as {
     row: Record<string, unknown> | null
   }
   const value = row?.[orderBy.name]

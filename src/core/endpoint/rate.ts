@@ -11,32 +11,26 @@ export interface RateLimiter {
 
 /** Requests per time, by whom they are counted. */
 export interface RateLimits {
-  /** Counts by `scope.organizationId`; the empty text for requests without one. */
+  /** Counts by `scope.organizationId`; the empty text for requests without one. Refused requests count as well. */
   readonly tenant?: RateLimiter | undefined
   /** Counts by the id of the key; the empty text for keys without one. */
   readonly key?: RateLimiter | undefined
 }
 
 /**
- * Counts one request.
+ * Counts one request of a key, or of a tenant.
  *
  * @throws PosternError `rate_limited` with the seconds to wait; `source_unavailable` when the limiter's own store fails,
  *   since letting everyone through then would be a way around it
  */
 export async function countRequest(
-  { tenant, key }: RateLimits,
-  caller: { readonly tenant: string | null; readonly keyId: string | undefined },
+  limiter: RateLimiter | undefined,
+  caller: string | null | undefined,
   timeoutMs: number,
 ): Promise<void> {
-  await Promise.all([
-    tenant && consume(tenant, caller.tenant ?? '', timeoutMs),
-    key && consume(key, caller.keyId ?? '', timeoutMs),
-  ])
-}
-
-async function consume(limiter: RateLimiter, caller: string, timeoutMs: number): Promise<void> {
+  if (limiter === undefined) return
   try {
-    await settled('rateLimit', () => limiter.consume(caller, 1), timeoutMs)
+    await settled('rateLimit', () => limiter.consume(caller ?? '', 1), timeoutMs)
   } catch (reason) {
     const msBeforeNext = waitOf(reason)
     if (msBeforeNext === undefined) {

@@ -48,7 +48,7 @@ export function grants(role: string, options: GrantOptions = {}): string[] {
   if (options.prune) {
     statements.push(
       `grant update (pruned_through) on ${s}.meta ${to}`,
-      `grant delete on ${s}.log, ${s}.ledger ${to}`,
+      `grant delete on ${s}.log, ${s}.ledger, ${s}.follower ${to}`,
       // locking a row asks for the right to update some column of it
       `grant update (at) on ${s}.ledger ${to}`,
     )

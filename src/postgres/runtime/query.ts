@@ -88,7 +88,7 @@ from (
 select t.*, count(*) over () as "?found", row_number() over () as "?place",
   sum(t."?size") over (rows unbounded preceding) - t."?size" as "?before"
 from (
-select t.*, ${rowSize(bound, 't')} as "?size"
+select t.*, ${[rowSize(bound, 't'), ...request.related.map((item) => relatedSize(item, bound, models, tenant ?? 'null'))].join(' + ')} as "?size"
 from ${bound.table} t
 ${conditions.length === 0 ? '' : `where ${conditions.join('\n  and ')}\n`}order by ${sorted}
 limit ${request.limit + 1}) t) t where t."?before" < ${PAGE_BYTES}) q) p where p.before < ${PAGE_BYTES}`,
@@ -156,6 +156,25 @@ function afterSql(
   const further = `(${name}, ${keyName}) ${operator} (${given}, ${keyValue})`
   const nulls = request.order === 'asc' && !order.column.notNull
   return nulls ? `(${further} or ${name} is null)` : further
+}
+
+/** About how many bytes `relatedSql` adds to a row. */
+function relatedSize(
+  { relation, model }: ListRequest['related'][number],
+  bound: BoundModel,
+  models: BoundModels,
+  tenant: string,
+): string {
+  const other = models.get(model.name) as BoundModel
+  const owned = tenantCondition(other, models, 'r', tenant)
+  const and = owned === null ? '' : ` and ${owned}`
+  const key = other.key.column.sql
+  const condition =
+    relation.type === 'belongsTo'
+      ? `r.${key} = t.${boundField(bound, relation.field).column.sql}`
+      : `r.${boundField(other, relation.field).column.sql} = t.${bound.key.column.sql}`
+  return `coalesce((select sum(${rowSize(other, 'r')}) from (
+    select r.* from ${other.table} r where ${condition}${and} order by r.${key} limit ${RELATED_MAX}) r), 0)`
 }
 
 /** A related row, or rows, as one more member of the row's JSON; confined to the tenant by the other model's policy. */

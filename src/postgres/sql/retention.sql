@@ -18,6 +18,8 @@ begin
   select m.pruned_through, now() - m.log_retention, now() - 2 * m.log_retention into _mark, _since, _long from {{schema}}.meta m for update skip locked;
   if not found then return; end if;
   through := _mark;
+  -- a key that does not follow any more; there is a name for each tenant that it ever acknowledged for
+  delete from {{schema}}.follower f where f.name like 'key:%' and f.seen_at < _long;
   _limit := {{schema}}.horizon();
   select least(_limit, min(f.position)) into _limit from {{schema}}.follower f
   where f.name not like 'key:%' or not exists (

@@ -540,6 +540,8 @@ begin
   select m.pruned_through, now() - m.log_retention, now() - 2 * m.log_retention into _mark, _since, _long from postern.meta m for update skip locked;
   if not found then return; end if;
   through := _mark;
+  -- a key that does not follow any more; there is a name for each tenant that it ever acknowledged for
+  delete from postern.follower f where f.name like 'key:%' and f.seen_at < _long;
   _limit := postern.horizon();
   select least(_limit, min(f.position)) into _limit from postern.follower f
   where f.name not like 'key:%' or not exists (

@@ -199,6 +199,24 @@ describe('requests per time', () => {
     expect(tenant.used.get('b')).toBe(1)
   })
 
+  test('requests that are refused count too, whatever they are refused for', async () => {
+    const [tenant, key] = [limiter(2), limiter(4)]
+    const keys = [{ id: 'one', secret: 'sk_one' }]
+    const endpoint = createEndpoint({ keys, adapter: memoryAdapter(schema), rateLimit: { tenant, key } })
+    const scope = { organizationId: 'a' }
+    const requests = [
+      { type: 'load', model: 'nothing', id: 'x', scope },
+      { type: 'list', model: 'tasks', query: { where: [['nothing', 1]] }, scope },
+      { type: 'load', model: 'nothing', id: 'x', scope },
+      { type: 'nothing' },
+      { type: 'nothing' },
+    ]
+    const statuses = []
+    for (const request of requests) statuses.push((await ask(endpoint, request, { key: 'sk_one' })).status)
+    expect(statuses).toEqual([404, 400, 429, 400, 429])
+    expect([tenant.used.get('a'), key.used.get('one')]).toEqual([3, 5])
+  })
+
   test('by key, and a limiter that fails lets nobody through unseen', async () => {
     const keys = [
       { id: 'one', secret: 'sk_one' },
