@@ -5,6 +5,7 @@ export const schema = defineSchema({
   orders: model({
     fields: { productId: z.string(), state: z.enum(['open', 'paid']).default('open') },
     mutable: true,
+    capture: true,
   }),
 })
 

@@ -83,6 +83,7 @@ test('a database of many types becomes a schema that check passes, and that comm
     },
     columns: { weirdName: 'weird-Name' },
     mutable: ['CREATE', 'UPDATE', 'DELETE'],
+    capture: true,
     readOnly: ['doubled'],
     touch: 'updatedAt',
   }),

@@ -417,6 +417,31 @@ describe.each(majors)('Postgres %i: changes that the application says itself', (
     ])
   })
 
+  test('check warns of a mutable model that has not said whether its own writes are captured', async () => {
+    const undecided = async (...capture: [boolean?]) => {
+      await using open = await openSource({
+        schema: defineSchema({
+          plain: model({
+            fields: { name: z.string() },
+            mutable: true,
+            policy: { by: 'none' },
+            ...(capture.length > 0 && { capture: capture[0] }),
+          }),
+          readers: model({ fields: { name: z.string() }, policy: { by: 'none' }, table: 'owners' }),
+        }),
+        tables,
+        major,
+      })
+      const found = await open.source.check()
+      return found
+        .filter(({ code }) => code === 'capture_undecided')
+        .map(({ level, subject }) => [level, subject])
+    }
+    expect(await undecided()).toEqual([['warning', 'plain']])
+    expect(await undecided(false)).toEqual([])
+    expect(await undecided(true)).toEqual([])
+  })
+
   test('recordChange is refused for a captured model, an unknown model and a row that is not there', async () => {
     await using open = await openSource({ schema, tables, major })
     const writer = await open.client()

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { pgAdapter } from '../../src/adapters/pg.ts'
@@ -86,12 +87,16 @@ describe.each(majors)('Postgres %i: what the driver sends, counted on the wire',
     expect(line.take().roundTrips).toBe(1)
   })
 
-  test('no statement is prepared under a name, so that a transaction pooler can stand in between', async () => {
+  test('a statement is prepared under a name that its text gives, the same on every connection', async () => {
     await source.commit({ type: 'UPDATE', model: 'tasks', id: 'first', input: { status: 'done' } })
     const client = await pool.connect()
     try {
-      const { rows } = await client.query('select name from pg_prepared_statements')
-      expect(rows).toEqual([])
+      const { rows } = await client.query('select name, statement from pg_prepared_statements')
+      expect(rows).not.toEqual([])
+      for (const { name, statement } of rows) {
+        const digest = createHash('sha256').update(statement).digest('hex').slice(0, 32)
+        expect(name).toBe(`postern_${digest}`)
+      }
     } finally {
       client.release()
     }

@@ -7,5 +7,6 @@ export const schema = defineSchema({
       status: z.enum(['todo', 'doing', 'done']).default('todo'),
     },
     mutable: true,
+    capture: true,
   }),
 })

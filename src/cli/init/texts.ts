@@ -24,6 +24,7 @@ export const schema = defineSchema({
       status: z.enum(['todo', 'doing', 'done']).default('todo'),
     },
     mutable: true,
+    capture: true,
   }),
 })
 `

@@ -119,7 +119,7 @@ function optionLines(model: PulledModel, mutable: boolean): string[] {
       model,
       made.map(({ column }) => column),
     )
-    if (allowed.length > 0) lines.push(`mutable: [${allowed.map(quoted).join(', ')}]`)
+    if (allowed.length > 0) lines.push(`mutable: [${allowed.map(quoted).join(', ')}]`, 'capture: true')
   }
   const archive = fields.find(({ name: at }) => at === 'archivedAt')
   if (archive !== undefined && !isTime(archive.column)) lines.push('archive: false')

@@ -109,6 +109,11 @@ const observations = {
     message: `capture is on, but ${of.table} lacks postern's triggers, or they are disabled: writes that bypass the endpoint are not in the log`,
     fix: `${MIGRATE} If they are disabled: alter table ${of.table} enable trigger ${of.trigger}`,
   }),
+  capture_undecided: ({ model, table }: { model: string; table: string }): Words => ({
+    subject: model,
+    message: `writes to ${table} that bypass the endpoint are not in the log: \`readAt\` does not see them, and followers miss them`,
+    fix: 'Set `capture: true` in the model and run `npx postern migrate`, or `capture: false` where nothing else writes.',
+  }),
   column_cannot_be_filled: (of: {
     model: string
     table: string

@@ -20,6 +20,8 @@ interface Guarded {
   /** Policies do not hold for this role: it owns the table, or passes by all of them. */
   readonly passesBy: boolean
   readonly fillsIn: boolean
+  /** A view cannot tell what its tables are told. */
+  readonly takesTriggers: boolean
   /** Our capture triggers that are there and switched on. */
   readonly captures: readonly string[]
 }
@@ -193,6 +195,7 @@ async function checkGuards(session: PostgresSession, bound: BoundModel, s: strin
   'passesBy', (select r.rolsuper or r.rolbypassrls from pg_roles r where r.rolname = current_user)
     or (not c.relforcerowsecurity and pg_has_role(c.relowner, 'usage')),
   -- bits of tgtype: 2 before, 4 insert
+  'takesTriggers', c.relkind in ('r', 'p'),
   'fillsIn', exists (select from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal and g.tgtype & 6 = 6),
   'captures', (select coalesce(jsonb_agg(g.tgname), '[]') from pg_trigger g
     where g.tgrelid = c.oid and g.tgname = any($2::text::text[]) and g.tgenabled in ('O', 'A')))::text as guarded
@@ -207,6 +210,9 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace where format('%I.%
   const off = captureTriggers(s).find((name) => !at.captures.includes(name))
   if (model.capture && off !== undefined) {
     findings.push(finding('error', 'capture_off', { model: model.name, table, trigger: off }))
+  }
+  if (model.capture === undefined && off !== undefined && at.takesTriggers && model.mutable.size > 0) {
+    findings.push(finding('warning', 'capture_undecided', { model: model.name, table }))
   }
   return findings
 }
