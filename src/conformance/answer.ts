@@ -27,6 +27,7 @@ export interface WireEvent {
   readonly clientTxId?: string
   readonly correlationId?: string
   readonly transactionId?: string
+  readonly participantId?: string
   readonly occurredAt: number
   readonly at: string
   readonly stamp: number

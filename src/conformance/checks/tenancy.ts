@@ -370,4 +370,28 @@ export const tenancyChecks = checks('tenancy', [
       expect.equal((await b.list('parts')).rows, [], 'and not be listed')
     },
   },
+  {
+    id: 'TENANT-17',
+    must: 'Who of another tenant changed a row that all tenants see MUST NOT be told, neither in a refusal nor in the feed.',
+    models: ['shared'],
+    async run(context) {
+      const { a, b, expect } = context
+      const one = await make(context, a, 'shared', { name: 'one' })
+      const { cursor } = await b.history()
+      const scope = { participantId: 'somebody-of-a', participantKind: 'user' }
+      ;(await a.commit(update('shared', one.id, { name: 'two' }), { scope })).ok()
+      const stale = await b.commit(update('shared', one.id, { name: 'three' }, { readAt: one.stamp }))
+      expect.error(stale, 'stale_context', 'the row has changed since')
+      expect.that(
+        !stale.text.includes('somebody-of-a'),
+        'a refusal must not tell who of another tenant it was',
+        {
+          received: stale.body,
+        },
+      )
+      const events = await b.eventsOf('shared', one.id, cursor)
+      expect.equal(events.length, 1, 'the change must be told')
+      expect.equal(events[0]?.participantId, undefined, 'an event must not tell who of another tenant it was')
+    },
+  },
 ])

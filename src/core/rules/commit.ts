@@ -15,7 +15,8 @@ import { rowId } from '../schema/key.ts'
 import { traitsOf } from '../schema/operation.ts'
 import { commitAnswer, rowOf } from './answer.ts'
 import { changedFields } from './compare.ts'
-import { keyScope, timestampText } from './event.ts'
+import { timestampText } from './event.ts'
+import { keyScope } from './participant.ts'
 import { referredBy } from './references.ts'
 import type { StaleReport } from './staleness.ts'
 import { isJudged, judge, staleDetails } from './staleness.ts'
@@ -124,7 +125,14 @@ async function judgeAll(transaction: StoreTransaction, request: CommitRequest, r
     const changes = histories[at] ?? []
     const row = rows.get(addressOf(operation.model, operation.id)) ?? null
     const stamp = changes.at(-1)?.position ?? 0
-    const verdict = judge(operation, { row, changes, stamp, lastPosition, prunedThrough })
+    const verdict = judge(operation, {
+      tenant: request.tenant,
+      row,
+      changes,
+      stamp,
+      lastPosition,
+      prunedThrough,
+    })
     if (verdict.does === 'hold') held.set(operation.index, verdict.report)
     if (verdict.does === 'reject') rejected.push(verdict.report)
   }

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import type { LogEntry, RowValue } from '../adapter.ts'
 import type { Model } from '../schema/define.ts'
 import type { OperationType } from '../schema/operation.ts'
 import { rowOf } from './answer.ts'
+import { participantOf } from './participant.ts'
 
 /** A change as followers of the feed get it (protocol, "Responses"). */
 export interface ChangeEvent {
@@ -55,23 +55,6 @@ export function eventOf(model: Model, entry: LogEntry): ChangeEvent {
   }
 }
 
-/** A tenant is not told who of another one wrote a row that both read, or that moved away from it. */
-export function participantOf({
-  idempotencyKey: key,
-  keyScope,
-  participantId,
-  participantKind,
-}: Pick<LogEntry, 'idempotencyKey' | 'keyScope' | 'participantId' | 'participantKind'>): Pick<
-  ChangeEvent,
-  'participantId' | 'participantKind'
-> {
-  if (key === null || keyScope !== null) return {}
-  return {
-    ...(participantId !== null && { participantId }),
-    ...(participantKind !== null && { participantKind }),
-  }
-}
-
 /**
  * `key:index`, so that the caller of a commit knows the ids of its events beforehand; behind it the tenant whose key
  * it is, because two tenants may use one key: `@org_1` on that tenant's rows, a hash of it on rows of nobody. A
@@ -87,15 +70,6 @@ export function eventId({
   if (key === null) return `@${position}`
   if (keyScope !== null) return `${key}:${index}@${keyScope}`
   return tenant === null ? `${key}:${index}` : `${key}:${index}@${quoted(tenant)}`
-}
-
-/**
- * Rows that belong to nobody are written under keys of tenants: a hash of the tenant tells those keys apart, because
- * every tenant reads the event. Null where the row's own tenant does.
- */
-export function keyScope(tenant: string | null, rowTenant: string | null): string | null {
-  if (tenant === null || rowTenant !== null) return null
-  return `~${createHash('sha256').update(tenant).digest('hex').slice(0, 16)}`
 }
 
 /** Keeps the separators of an id out of the tenant's name. */

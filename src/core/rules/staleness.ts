@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { LogEntry, Operation, RowValue } from '../adapter.ts'
 import { traitsOf, writtenFields } from '../schema/operation.ts'
+import { participantFor } from './participant.ts'
 
 /**
  * Why an operation is stale. `changed`: its row has other values than those it was decided on; `created`, `deleted`:
@@ -22,13 +23,15 @@ export interface StaleReport {
   readonly changed: readonly string[] | null
   /** The row as it is now; left out where it has more than a megabyte. */
   readonly current?: RowValue | null
-  /** Who made the last change, when the log knows. */
+  /** Who made the last change, when the log knows, and it was a commit of this tenant. */
   readonly participantId?: string
   readonly participantKind?: string
 }
 
 /** What is known of an operation's row while it is locked. */
 export interface RowHistory {
+  /** Who asks. */
+  readonly tenant: string | null
   /** The row as it stands; null when there is none for this tenant. */
   readonly row: RowValue | null
   /** Its changes after `readAt`, oldest first. */
@@ -77,8 +80,7 @@ export function judge(operation: JudgedOperation, history: RowHistory): Verdict 
     reason,
     changed,
     ...currentOf(history.row),
-    ...(last?.participantId != null && { participantId: last.participantId }),
-    ...(last?.participantKind != null && { participantKind: last.participantKind }),
+    ...(last !== undefined && participantFor(history.tenant, last)),
   }
   return { does: operation.onStale === 'notify' ? 'hold' : 'reject', report }
 }

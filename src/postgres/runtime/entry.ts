@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { eventId, participantOf } from '../../core/rules/event.ts'
+import { eventId } from '../../core/rules/event.ts'
+import { participantOf } from '../../core/rules/participant.ts'
 import type { TextRow } from '../connection.ts'
 import type { Words } from '../model/bound-model.ts'
 import type { Call } from './plan.ts'

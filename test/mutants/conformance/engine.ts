@@ -58,6 +58,12 @@ export const engineMutants: readonly Mutant[] = [
     ],
   }),
   engineMutant({
+    fault: 'a refusal tells who of another tenant changed a row of all tenants',
+    killedBy: 'TENANT-17',
+    message: 'a refusal must not tell who of another tenant it was',
+    plants: [{ point: 'participant', find: '_e.participant_id := null;', put: '' }],
+  }),
+  engineMutant({
     fault: 'the tenant is missing from the condition of an update only',
     killedBy: 'TENANT-02',
     message: "another tenant's row must not be changed",

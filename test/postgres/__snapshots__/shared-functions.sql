@@ -220,6 +220,13 @@ begin
   end if;
   -- compaction keeps the last change of a row, not all of them: below it the fields are not known
   _came := _came or _read_at < coalesce((select m.pruned_through from postern.meta m), 9223372036854775807);
+  -- point: participant
+  -- who of another tenant wrote a row that both see is not told, as in events
+  if _e.commit_key is null or not coalesce(_e.tenant in (_tenant, ''), false)
+    or _e.key_scope is distinct from postern.key_scope(_tenant, _e.tenant) then
+    _e.participant_id := null;
+    _e.participant_kind := null;
+  end if;
   return jsonb_strip_nulls(jsonb_build_object('participantId', _e.participant_id, 'participantKind', _e.participant_kind))
     || jsonb_build_object(
       'stamp', _stamp,

@@ -148,6 +148,19 @@ describe('bytes', () => {
   })
 })
 
+test('who of another tenant changed a row of all tenants is told to that tenant alone', async () => {
+  const source = memoryAdapter(schema, { rows: { settings: [{ id: 's' }] } })
+  const [one, two] = [callerOf(source, 'org_1', { participantId: 'ann' }), callerOf(source, 'org_2')]
+  await one.commit('k1', [update('settings', 's', { value: '1' })])
+  await one.commit('k2', [update('settings', 's', { value: '2' })])
+  const late = { ...update('settings', 's', { value: '3' }), readAt: 1 }
+  const own = await refusal(one.commit('k3', [late]))
+  const other = await refusal(two.commit('k3', [late]))
+  expect(own.details?.operations).toMatchObject([{ reason: 'changed', participantId: 'ann' }])
+  expect(other.details?.operations).toMatchObject([{ reason: 'changed' }])
+  expect(other.detailsJson).not.toContain('ann')
+})
+
 describe('past the endpoint', () => {
   test('a raw write is logged where the model is captured, under its position', async () => {
     const source = memoryAdapter(schema, { now: () => new Date(0) })
