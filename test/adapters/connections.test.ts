@@ -120,6 +120,25 @@ describe.each(serverAdapters)('$name', (listed) => {
     await at.close()
   })
 
+  test('connections that are lost at BEGIN take no place of the pool along', async () => {
+    const proxy = await startProxy(database.url)
+    const at = await open(listed, proxy.url, { max: 1, hooks: { async afterCommit() {} } })
+    try {
+      expect((await recovered(at.load)).status).toBe(200)
+      for (let time = 0; time < 3; time += 1) {
+        const met = proxy.fault({ place: 'before', when: /^(begin|start transaction)/i })
+        const id = `begun ${rows++}`
+        expect(await at.commit(id)).toMatchObject({ status: 503, body: { retryable: true } })
+        await met
+        expect((await recovered(at.load)).status).toBe(200)
+        expect((await at.commit(id)).status).toBe(200)
+      }
+    } finally {
+      await at.close()
+      await proxy[Symbol.asyncDispose]()
+    }
+  })
+
   test('connections that the server ends, idle and in use, end neither the process nor the service', async () => {
     let killed = false
     const hooks = {

@@ -214,7 +214,12 @@ export const plants: readonly Plant[] = [
   {
     name: 'pruned-too-far',
     mistake: 'pruning does not look at named followers',
-    edits: [{ find: 'select least(_limit, min(f.position)) into _limit from postern.follower f;', put: '' }],
+    edits: [
+      {
+        find: /select least\(_limit, min\(f\.position\)\) into _limit from postern\.follower f[^;]*;/,
+        put: '',
+      },
+    ],
     noticed: engine('retention'),
   },
   {

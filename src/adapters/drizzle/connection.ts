@@ -1,6 +1,6 @@
 import type { PostgresConnection, PostgresSession } from '../../postgres/connection.ts'
 import { connected, type WaitOptions } from '../connected.ts'
-import { isPool, type PgClient, pgConnection, turnsOf } from '../over-pg.ts'
+import { isPool, type PgClient, type PgPoolClient, pgConnection, turnsOf } from '../over-pg.ts'
 import { committed, type PostgresJsTransaction, survivingTransaction } from '../over-postgres-js.ts'
 import { type PgliteClient, pgliteConnection } from '../pglite.ts'
 import { type PostgresJsClient, postgresJsConnection } from '../postgres-js.ts'
@@ -35,7 +35,7 @@ export function drizzleConnection<Tx extends DrizzleTransaction>(
     transaction: (work, signal) =>
       run((inside) =>
         connected(
-          (use) => db.transaction(use, { isolationLevel: 'read committed' }),
+          (use) => transactionOf(db)(use, { isolationLevel: 'read committed' }),
           (tx: Tx) => inside(tx, () => work(own(tx), tx), signal),
           options,
           signal,
@@ -91,6 +91,40 @@ function clientOf(db: DrizzleDatabase): object {
 const isPostgresJs = (client: object): client is PostgresJsClient => 'unsafe' in client && 'begin' in client
 
 const isPglite = (client: object): client is PgliteClient => 'waitReady' in client
+
+type Transaction<Tx extends DrizzleTransaction> = DrizzleDatabase<Tx>['transaction']
+
+/**
+ * Drizzle's transaction, on a pool without its leak: BEGIN stands before the `try` that gives the client back (0.45), so one
+ * whose BEGIN fails would be out of the pool for good.
+ */
+function transactionOf<Tx extends DrizzleTransaction>(db: DrizzleDatabase<Tx>): Transaction<Tx> {
+  const session = db._.session as { client?: object; transaction?: Transaction<Tx> }
+  const { client: pool } = session
+  if (pool === undefined || !isPool(pool) || session.transaction === undefined)
+    return (work, config) => db.transaction(work, config)
+  return async (work, config) => {
+    let lent: PgPoolClient | undefined
+    let begun = false
+    const connect = async () => {
+      lent = await pool.connect()
+      return lent
+    }
+    const watched = new Proxy(pool, {
+      get: (target, name) => (name === 'connect' ? connect : Reflect.get(target, name)),
+    })
+    const own = Object.create(session, { client: { value: watched } }) as Required<typeof session>
+    try {
+      return await own.transaction((tx) => {
+        begun = true
+        return work(tx)
+      }, config)
+    } catch (error) {
+      if (!begun) lent?.release(error as Error)
+      throw error
+    }
+  }
+}
 
 /** Ends the transaction's client when nobody waits any more: the pool then drops it, whether it answers or not. */
 const untilGivenUp: Inside = async (tx, work, signal) => {

@@ -261,6 +261,11 @@ export const plants: readonly Plant[] = [
     name: 'pruning passes followers',
     breaks: 'compaction does not wait for a named follower',
     by: 'histories',
-    sql: [{ find: 'select least(_limit, min(f.position)) into _limit from postern.follower f;', put: '' }],
+    sql: [
+      {
+        find: /select least\(_limit, min\(f\.position\)\) into _limit from postern\.follower f[^;]*;/,
+        put: '',
+      },
+    ],
   },
 ]
