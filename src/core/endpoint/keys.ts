@@ -12,9 +12,10 @@ const MAX_RINGS = 1_000
 export type KeyLookup = (request: Request) => KeyRing | Promise<KeyRing>
 
 /**
- * The keys of the options, prepared once. A key that cannot be used stops the start; one that is *undefined* does
- * not, because frameworks evaluate routes at build time, where the secrets of production are absent. Such an
- * endpoint answers every request with `source_api_key_missing`.
+ * The keys of the options, prepared once. A key that cannot be used stops the start. Where none is set (undefined, or an
+ * empty text) it does not, because frameworks evaluate routes at build time, where the secrets of production are absent.
+ * Such an endpoint answers every request with `source_api_key_missing`. One that is not set beside others that are is a
+ * mistake, and stops the start.
  *
  * @throws TypeError when the options name no way to get a key, or several; and as `createKeyRing`
  */
@@ -33,7 +34,7 @@ export function keyLookup(
     )
   if (options.resolveKeys !== undefined) return resolvedKeys(options.resolveKeys, timeoutMs)
   const input = options.signingKey ?? options.keys
-  if (input === undefined) {
+  if (input === undefined || isUnset(input)) {
     return () => {
       throw new PosternError('source_api_key_missing')
     }
@@ -44,6 +45,16 @@ export function keyLookup(
   }
   return () => ring
 }
+
+/** Whether no secret has a value: what `process.env.KEY`, or `process.env.KEY ?? ''`, gives where it is not set. */
+function isUnset(input: KeyInput): boolean {
+  const keys: readonly unknown[] = Array.isArray(input) ? input : [input]
+  return keys.length > 0 && keys.every((key) => isBlank(isObject(key) && 'secret' in key ? key.secret : key))
+}
+
+const isBlank = (secret: unknown): boolean => secret === undefined || secret === ''
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
 function resolvedKeys(resolveKeys: ResolveKeys, timeoutMs: number | undefined): KeyLookup {
   const rings = new Map<string, KeyRing>()

@@ -54,7 +54,8 @@ export function privateKeyBytes(text: string): {
 
 /** What a text from a dashboard or an environment variable suffers on its way here, each named for what it is. */
 function checkText(text: unknown): asserts text is string {
-  if (text === undefined || text === null) throw new KeyFault('is missing; is the environment variable set?')
+  if (text === undefined || text === null)
+    throw new KeyFault('is missing: the environment variable may not be set')
   if (typeof text !== 'string') throw new KeyFault('is not a string')
   if (text === '') throw new KeyFault('is empty')
   if (/\s/.test(text)) throw new KeyFault('contains white space')

@@ -18,7 +18,7 @@ describe('at the start', () => {
     expect(() => make({ signingKey: 'sk_a', keys: 'sk_b' })).toThrow(/one of `signingKey`, `keys`/)
   })
 
-  test.each([[''], ['sk_a '], ['v1,abc'], ['whsec_???'], [[]], [['sk_a', '']]])(
+  test.each([['sk_a '], ['v1,abc'], ['whsec_???'], [[]], [['sk_a', '']]])(
     'the key %j is refused',
     (signingKey) => {
       expect(() => make({ signingKey })).toThrow(TypeError)
@@ -33,9 +33,24 @@ describe('at the start', () => {
   )
 })
 
-test('a key that is not there at build time is no crash: each request says what is missing', async () => {
-  const endpoint = make({ signingKey: undefined })
-  expect(codeOf(await ask(endpoint, load))).toEqual([401, 'source_api_key_missing'])
+test.each([
+  { signingKey: undefined },
+  { signingKey: '' },
+  { signingKey: ['', ''] },
+  { keys: [{ secret: '' }] },
+  { keys: [{ id: 'a', secret: undefined as unknown as string }] },
+])(
+  '%j: a key that is not set at build time stops nothing, and each request says that it is missing',
+  async (unset) => {
+    const endpoint = make(unset)
+    expect(codeOf(await ask(endpoint, load))).toEqual([401, 'source_api_key_missing'])
+    expect(codeOf(await ask(endpoint, load, { key: 'sk_a' }))).toEqual([401, 'source_api_key_missing'])
+  },
+)
+
+test('a key that is not set beside one that is stops the start', () => {
+  expect(() => make({ signingKey: ['sk_a', ''] })).toThrow('The signing key at [1] is empty.')
+  expect(() => make({ keys: [{ secret: '' }, { secret: 'sk_a' }] })).toThrow('at [0] is empty.')
 })
 
 test('during a rotation old and new key both hold, and no other', async () => {

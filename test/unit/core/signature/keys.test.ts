@@ -20,7 +20,11 @@ describe('a key that cannot work stops the start with a sentence that names the 
   test.each<[string, unknown, string]>([
     ['nothing', undefined, 'is missing'],
     ['no keys', [], 'the list of keys is empty'],
-    ['an unset variable in an entry', { secret: undefined }, 'is missing; is the environment variable set?'],
+    [
+      'an unset variable in an entry',
+      { secret: undefined },
+      'is missing: the environment variable may not be set',
+    ],
     ['empty', '', 'is empty'],
     ['a number', { secret: 12345 }, 'is not a string'],
     ['a signature', `v1,${SECRET}`, 'has a `v1,` prefix'],
