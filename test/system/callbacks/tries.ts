@@ -4,6 +4,7 @@ import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
 import { pgAdapter } from '../../../src/adapters/pg.ts'
 import { createClient } from '../../../src/client/index.ts'
 import type { EndpointOptions } from '../../../src/core/endpoint/options.ts'
+import { sealFeedCursor } from '../../../src/core/protocol/cursor.ts'
 import { createKeyRing } from '../../../src/core/signature/keys.ts'
 import { createSigner } from '../../../src/core/signature/sign.ts'
 import { verifyRequest } from '../../../src/core/signature/verify.ts'
@@ -85,6 +86,8 @@ const store = {
   retainedFrom: async () => 0,
   transaction: async () => ({ body: '{}', replayed: false }),
 }
+/** The beginning of the feed of that store, as a cursor. */
+const start = sealFeedCursor({ epoch: 'e', position: 0, base: 0, mark: '' }, org.organizationId)
 const ofStore =
   (member: keyof typeof store): Try =>
   (callback) =>
@@ -256,6 +259,11 @@ export function tries(pool: pg.Pool): Readonly<Record<string, Try>> {
     'Span.setAttribute': spanned('setAttribute'),
     'Span.setStatus': spanned('setStatus'),
     'Span.end': spanned('end'),
+    'Store.acknowledge': (acknowledge) =>
+      asked(
+        { adapter: storeAdapter(schema, { ...store, acknowledge } as never) },
+        { ...events, acknowledgedThrough: start },
+      ),
     'Store.epoch': ofStore('epoch'),
     'Store.log': ofStore('log'),
     'Store.query': ofStore('query'),
