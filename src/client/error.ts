@@ -77,7 +77,7 @@ export class ClientError extends Error {
 export interface StaleError<S extends Schema = Schema> extends ClientError {
   readonly code: 'stale_context'
   readonly details: {
-    /** The operations that were decided on an older state, each with the row as it is now. */
+    /** The operations that were decided on an older state, each with the row as it is now: up to a megabyte of them. */
     readonly operations: readonly StaleReportOf<S>[]
     /** How many there are beside those, where all of them would have more than a megabyte. */
     readonly more?: number

@@ -12,7 +12,7 @@ export function known(error: unknown) {
   if (isStale<Schema>(error)) {
     for (const report of error.details.operations) {
       if (report.model === 'tasks') {
-        same<typeof report.current, Row<Schema, 'tasks'> | null>(true)
+        same<typeof report.current, Row<Schema, 'tasks'> | null | undefined>(true)
         report.changed satisfies readonly (keyof Row<Schema, 'tasks'>)[] | null
       }
     }

@@ -54,7 +54,7 @@ export async function notifications() {
     operations: [{ type: 'UPDATE', model: 'tasks', id: 't1', input: {}, onStale: 'flag' }],
   })
   for (const report of notifications) {
-    if (report.model === 'tasks') same<typeof report.current, Row<Schema, 'tasks'> | null>(true)
+    if (report.model === 'tasks') same<typeof report.current, Row<Schema, 'tasks'> | null | undefined>(true)
   }
 }
 
