@@ -8,6 +8,7 @@ import { type DrizzleDatabase, type DrizzleTransaction, drizzleConnection } from
 import type { ColumnName, DrizzleTables } from './mapping.ts'
 import { drizzleMapping } from './mapping.ts'
 import { originOf } from './schema.ts'
+import { relational } from './version.ts'
 
 export type { WaitOptions } from '../connected.ts'
 export type { DerivedModelOptions, OnNote } from '../derived.ts'
@@ -38,6 +39,7 @@ export function drizzleAdapter<Tx extends DrizzleTransaction, S extends Schema>(
   schema: S,
   options: DrizzleAdapterOptions<Tx> = {},
 ): PostgresAdapter<Tx, S> {
+  relational('drizzleAdapter')
   checkPostgresAdapter(
     'drizzleAdapter',
     {

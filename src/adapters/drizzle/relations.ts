@@ -1,16 +1,10 @@
-import {
-  createTableRelationsHelpers,
-  extractTablesRelationalConfig,
-  getTableColumns,
-  is,
-  normalizeRelation,
-  One,
-} from 'drizzle-orm'
+import { getTableColumns, is } from 'drizzle-orm'
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core'
 import type { Relation } from '../../core/schema/relation.ts'
 import { relation } from '../../core/schema/relation.ts'
 import type { OnNote } from '../derived.ts'
 import type { DrizzleTables } from './mapping.ts'
+import { relational } from './version.ts'
 
 /** An exposed model: its table, the fields of its key, and those that it shows. */
 export interface Exposed {
@@ -28,6 +22,8 @@ export function readRelations(
   models: ReadonlyMap<string, Exposed>,
   onNote: OnNote,
 ): ReadonlyMap<string, Record<string, Relation>> {
+  const { createTableRelationsHelpers, extractTablesRelationalConfig, normalizeRelation, One } =
+    relational('schemaFromDrizzle')
   const config = extractTablesRelationalConfig({ ...tables }, createTableRelationsHelpers)
   const named = (table: unknown) => [...models].find(([, own]) => own.table === table)
   const found = new Map<string, Record<string, Relation>>()

@@ -15,6 +15,7 @@ import type { ColumnName, DrizzleTables } from './mapping.ts'
 import { drizzleMapping } from './mapping.ts'
 import { type Exposed, fieldOf, readRelations } from './relations.ts'
 import type { ColumnKey, DerivedDefinition, TableName } from './types.ts'
+import { relational } from './version.ts'
 
 /** What is exposed, by model. */
 export type DrizzleModels<T extends DrizzleTables = DrizzleTables> = {
@@ -58,6 +59,7 @@ export function schemaFromDrizzle<const T extends DrizzleTables, const O extends
   options: DrizzleSchemaOptions = {},
 ): Schema<{ readonly [M in keyof O & TableName<T>]: DerivedDefinition<T[M], O[M]> }> {
   const owner = 'schemaFromDrizzle'
+  relational(owner)
   checkOptions<DrizzleSchemaOptions>(owner, options, { casing: 'text', onNote: 'function' })
   const known = new Map(
     Object.entries(tables).filter((entry): entry is [string, PgTable] => is(entry[1], PgTable)),
