@@ -106,6 +106,14 @@ export function checkSchema(owner: string, schema: unknown): void {
   throw new TypeError(`${owner}: the schema must come from defineSchema(), not ${named(schema)}.`)
 }
 
+/** @throws TypeError unless it is what a mount can pass requests to */
+export function checkEndpoint(owner: string, endpoint: unknown): void {
+  if (kinds.object(endpoint) && typeof (endpoint as { fetch?: unknown }).fetch === 'function') return
+  throw new TypeError(
+    `${owner}: the argument must be what createEndpoint() returned, not ${named(endpoint)}.`,
+  )
+}
+
 const METHODS = ['load', 'list', 'commit', 'events'] as const
 
 /** @throws TypeError unless it has the methods and the schema of an adapter */

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../core/endpoint/endpoint.ts'
+import { checkEndpoint } from '../core/options.ts'
 import { type NodeListener, toNode } from '../node/index.ts'
 
 /** An Express request handler that answers every request itself and never calls `next`. */
@@ -11,6 +12,7 @@ export type ExpressListener = NodeListener
  * is answered with `source_adapter_misconfigured`.
  *
  * @param endpoint what `createEndpoint` returned
+ * @throws TypeError for anything else
  * @example
  * import express from 'express'
  *
@@ -19,5 +21,6 @@ export type ExpressListener = NodeListener
  * app.use(express.json())
  */
 export function toExpress(endpoint: Pick<Endpoint, 'fetch'>): ExpressListener {
+  checkEndpoint('toExpress', endpoint)
   return toNode(endpoint)
 }

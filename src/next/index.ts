@@ -1,4 +1,5 @@
 import type { Endpoint } from '../core/endpoint/endpoint.ts'
+import { checkEndpoint } from '../core/options.ts'
 
 /**
  * Mounts an endpoint as a route handler of the Next.js App Router. Next answers other methods than POST itself.
@@ -7,6 +8,7 @@ import type { Endpoint } from '../core/endpoint/endpoint.ts'
  *
  * @param endpoint what `createEndpoint` returned
  * @returns the route's exports
+ * @throws TypeError for anything else
  * @example
  * // app/api/source/route.ts
  * export const { POST } = toNextRoute(endpoint)
@@ -14,5 +16,6 @@ import type { Endpoint } from '../core/endpoint/endpoint.ts'
 export function toNextRoute(endpoint: Pick<Endpoint, 'fetch'>): {
   POST: (request: Request) => Promise<Response>
 } {
+  checkEndpoint('toNextRoute', endpoint)
   return { POST: (request) => endpoint.fetch(request) }
 }

@@ -1,4 +1,5 @@
 import { clockOf, isWait, settled } from '../core/callback.ts'
+import { checkOptions } from '../core/options.ts'
 import type { SigningInput } from '../core/signature/sign.ts'
 import { createSigner } from '../core/signature/sign.ts'
 import type { DeliveryFault, RelayBatch, Sink } from './sink.ts'
@@ -40,6 +41,15 @@ const ANSWER_BYTES = 65_536
  * const sink = httpSink({ url: 'https://api.example.com/source/events', key: process.env.RELAY_KEY ?? '' })
  */
 export function httpSink(options: HttpSinkOptions): Sink {
+  checkOptions<HttpSinkOptions>('httpSink', options, {
+    url: 'any',
+    key: 'any',
+    headers: 'any',
+    timeoutMs: 'any',
+    allowHttp: 'boolean',
+    fetch: 'any',
+    now: 'any',
+  })
   const url = addressOf(options.url, options.allowHttp ?? false)
   const sign = createSigner(options.key)
   const send = options.fetch ?? ((address: string, init: RequestInit) => fetch(address, init))

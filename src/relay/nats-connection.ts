@@ -7,6 +7,7 @@ import {
   tokenAuthenticator,
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node'
+import { checkOptions } from '../core/options.ts'
 
 /** Where NATS is, and as whom to connect to it. One way to prove that: by an option or in the address, not both. */
 export interface NatsAddress {
@@ -39,6 +40,15 @@ export async function connectNats(address: NatsAddress): Promise<NatsConnection>
 
 /** The same as options for `connect()` of `@nats-io/transport-node`, to be added to. */
 export async function natsConnectionOptions(address: NatsAddress): Promise<ConnectionOptions> {
+  checkOptions<NatsAddress>('connectNats', address, {
+    url: 'any',
+    user: 'text',
+    password: 'text',
+    token: 'text',
+    nkey: 'text',
+    nkeyFile: 'text',
+    credsFile: 'text',
+  })
   const servers = String(address.url)
     .split(',')
     .map((text) => parsed(text.trim()))

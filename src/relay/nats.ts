@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { JetStreamApiError, jetstream, jetstreamManager, type PubAck } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 import { isWait, settled, thrownText } from '../core/callback.ts'
+import { checkOptions } from '../core/options.ts'
 import type { ChangeEvent } from '../core/rules/event.ts'
 import type { RelayBatch, Sink } from './sink.ts'
 import { DeliveryError } from './sink.ts'
@@ -45,6 +46,12 @@ const HEADERS = 2048
  * const relay = createRelay({ adapter, name: 'nats', sink: natsSink({ connection }) })
  */
 export function natsSink(options: NatsSinkOptions): Sink {
+  checkOptions<NatsSinkOptions>('natsSink', options, {
+    connection: 'object',
+    subject: 'any',
+    stream: 'any',
+    timeoutMs: 'any',
+  })
   const { connection, stream, timeoutMs = 5000 } = options
   if (!isWait(timeoutMs) || timeoutMs > LONGEST_TIMEOUT_MS)
     throw new TypeError(`timeoutMs must be a whole number from 1 to ${LONGEST_TIMEOUT_MS}.`)

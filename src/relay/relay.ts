@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { isWait, notify } from '../core/callback.ts'
 import { PosternError } from '../core/errors.ts'
+import { checkOptions, type OptionKinds } from '../core/options.ts'
 import { relaysOf } from './admin.ts'
 import { Nap, systemClock } from './clock.ts'
 import { Delivery } from './delivery.ts'
@@ -34,7 +35,7 @@ const YEAR_MS = 366 * 86_400_000
  * await relay.run()
  */
 export function createRelay(options: RelayOptions): Relay {
-  checkOptions(options)
+  checkRelayOptions(options)
   const { name, adapter } = options
   const store = relayStore(relayDatabase(adapter), name)
   const clock = options.clock ?? systemClock
@@ -81,7 +82,27 @@ const BOUNDS = {
 const MOST_ATTEMPTS = 100
 const LONGEST_POLL_MS = 3_600_000
 
-function checkOptions(options: RelayOptions): void {
+/** Every option; those that are `any` are judged one by one. */
+const KNOWN: OptionKinds<RelayOptions> = {
+  adapter: 'any',
+  name: 'any',
+  sink: 'any',
+  from: 'any',
+  batchSize: 'any',
+  batchBytes: 'any',
+  schedule: 'any',
+  deliveryTimeoutMs: 'any',
+  leaseMs: 'any',
+  pollMs: 'any',
+  clock: 'object',
+  onDelivered: 'any',
+  onFailed: 'any',
+  onState: 'any',
+  onError: 'any',
+}
+
+function checkRelayOptions(options: RelayOptions): void {
+  checkOptions<RelayOptions>('createRelay', options, KNOWN)
   const { name, sink, from, schedule, pollMs } = options
   if (typeof name !== 'string' || !/^[A-Za-z0-9._:-]{1,100}$/.test(name))
     throw new TypeError('A relay’s name has 1 to 100 letters, digits, dots, colons, _ and -.')

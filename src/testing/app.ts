@@ -1,6 +1,7 @@
 import type { Adapter } from '../core/adapter.ts'
 import type { AdapterContext, PickAdapter } from '../core/endpoint/options.ts'
 import { PosternError } from '../core/errors.ts'
+import { checkOptions } from '../core/options.ts'
 import type { Schema } from '../core/schema/define.ts'
 import type { PostgresAdapter } from '../postgres/adapter.ts'
 import { databases, readBase } from './databases.ts'
@@ -86,6 +87,16 @@ interface Opened {
  * const endpoint = createEndpoint({ signingKey: 'sk_the_key', adapter: sessions.beside(adapter) })
  */
 export function testSessions(options: TestSessionsOptions): TestSessions {
+  checkOptions<TestSessionsOptions>('testSessions', options, {
+    schema: 'object',
+    enabled: 'boolean',
+    connection: 'text',
+    sessionKey: 'text',
+    mock: 'function',
+    force: 'boolean',
+    adapter: 'function',
+    source: 'object',
+  })
   const { schema, enabled = false, connection, mock } = options
   if (enabled) notInProduction('Test sessions', options.force)
   const key = enabled ? sessionKey(options.sessionKey) : undefined

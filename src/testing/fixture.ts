@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Client } from '../client/index.ts'
 import { PosternError } from '../core/errors.ts'
+import { checkOptions } from '../core/options.ts'
 import type { Schema } from '../core/schema/define.ts'
 import { schemaDigest } from '../core/schema/digest.ts'
 import type { PostgresAdapter } from '../postgres/adapter.ts'
@@ -111,6 +112,19 @@ export interface Fixture<S extends Schema = Schema> extends AsyncDisposable {
  * await using session = await shop.attach() // in each test
  */
 export function fixture<S extends Schema>(name: string, options: FixtureOptions<S>): Fixture<S> {
+  checkOptions<FixtureOptions>(`fixture ${name}`, options, {
+    schema: 'object',
+    connection: ['text', 'object'],
+    inputs: 'object',
+    codeVersion: 'text',
+    populate: 'function',
+    maxSessions: 'number',
+    strategy: 'text',
+    sessionKey: 'text',
+    force: 'boolean',
+    adapter: 'function',
+    source: 'object',
+  })
   notInProduction(`Fixture ${name}`, options.force)
   namesOf(name)
   const { schema, connection, inputs = {}, codeVersion = '', populate } = options

@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { kyselyAdapter } from '../../../src/adapters/kysely.ts'
 import { memoryAdapter } from '../../../src/adapters/memory/index.ts'
 import { pgAdapter } from '../../../src/adapters/pg.ts'
+import { toExpress } from '../../../src/express/index.ts'
 import { createEndpoint, storeAdapter } from '../../../src/index.ts'
+import { toNextRoute } from '../../../src/next/index.ts'
+import { toNode } from '../../../src/node/index.ts'
+import { createRelay, httpSink } from '../../../src/relay/index.ts'
+import { natsSink } from '../../../src/relay/nats.ts'
+import { fixture, testSessions } from '../../../src/testing/index.ts'
 import { schema, signingKey } from '../../support/source.ts'
 
 const adapter = memoryAdapter(schema)
@@ -64,6 +70,43 @@ describe('adapters', () => {
     [() => memoryAdapter(undefined as never), 'the schema must come from defineSchema(), not undefined'],
     [() => storeAdapter(schema, {} as never, { clock: 1 } as never), 'storeAdapter: unknown option "clock"'],
   ])('%s', (make, message) => {
+    expect(make).toThrow(message)
+  })
+})
+
+describe('mounts, sinks, relays and test fixtures too', () => {
+  test.each([
+    ['toNextRoute', () => toNextRoute({} as never)],
+    ['toNode', () => toNode(undefined as never)],
+    ['toExpress', () => toExpress(adapter as never)],
+  ])('%s', (name, mount) => {
+    expect(mount).toThrow(TypeError)
+    expect(mount).toThrow(`${name}: the argument must be what createEndpoint() returned`)
+  })
+
+  test.each([
+    [
+      'createRelay: unknown option "batchsize"; did you mean "batchSize"?',
+      () => createRelay({ batchsize: 5 } as never),
+    ],
+    [
+      'httpSink: unknown option "timeout"; did you mean "timeoutMs"?',
+      () => httpSink({ timeout: 5 } as never),
+    ],
+    [
+      'natsSink: unknown option "subjects"; did you mean "subject"?',
+      () => natsSink({ subjects: '' } as never),
+    ],
+    [
+      'fixture shop: unknown option "input"; did you mean "inputs"?',
+      () => fixture('shop', { input: {} } as never),
+    ],
+    [
+      'testSessions: unknown option "enable"; did you mean "enabled"?',
+      () => testSessions({ enable: true } as never),
+    ],
+  ])('%s', (message, make) => {
+    expect(make).toThrow(TypeError)
     expect(make).toThrow(message)
   })
 })
