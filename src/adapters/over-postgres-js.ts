@@ -37,8 +37,7 @@ export interface PostgresJsSessions {
 
 /**
  * Single statements are prepared, because postgres.js needs a second round trip for one with parameters that is not. Those
- * of a transaction are not: behind a pooler that forgets them postgres.js sends a statement again that was not found, and
- * the transaction, which that error has ended, was seen to be told as committed.
+ * of a transaction are not: behind a pooler that forgets them, a statement that is not found ends the transaction.
  */
 export function postgresJsSessions(rename: Rename, prepare?: PrepareOptions['prepare']): PostgresJsSessions {
   const isKept = keptTexts(prepare)
@@ -81,8 +80,6 @@ function textRow(row: readonly (Uint8Array | null)[], names: readonly string[], 
  */
 export async function committed<T>(tx: PostgresJsTransaction, work: Promise<T>): Promise<T> {
   const result = await work
-  const { options } = tx as { options?: { prepare?: boolean } }
-  if (options?.prepare === false) return result
   const { command } = (await tx.unsafe('commit and chain')) as { command?: string }
   if (command !== 'COMMIT') throw new PosternError('internal_error', 'The transaction was rolled back.')
   return result

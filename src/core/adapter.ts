@@ -209,7 +209,7 @@ export interface LogEntry {
   /** Key and place of the operation; null for writes that bypassed the endpoint. */
   readonly idempotencyKey: string | null
   readonly index: number | null
-  /** What tells two tenants' equal keys apart where the row belongs to nobody; see `keyScope` in core/rules/participant.ts. */
+  /** What tells two tenants' equal keys apart of global rows; see `keyScope` in core/rules/participant.ts. */
   readonly keyScope: string | null
   readonly transactionId: string | null
   readonly participantId: string | null

@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pgAdapter } from '../../src/adapters/pg.ts'
-import { createEndpoint, defineSchema, model, z } from '../../src/index.ts'
+import { createEndpoint } from '../../src/index.ts'
 import { type Opening, type ServerAdapter, serverAdapters } from '../support/adapters.ts'
-import { freshDatabase, type TestDatabase, templateDatabase } from '../support/db.ts'
+import type { TestDatabase } from '../support/db.ts'
+import { itemsDatabase, itemsSchema } from '../support/items.ts'
 import { type AnyAnswer, ask, signingKey } from '../support/source.ts'
 import { startProxy } from '../system/faults/proxy.ts'
 
@@ -13,23 +13,13 @@ import { startProxy } from '../system/faults/proxy.ts'
  * later nor takes a connection for good. None of the pools here has a listener of its own.
  */
 
-const schema = defineSchema({
-  items: model({ fields: { name: z.string() }, policy: { by: 'none' }, mutable: true }),
-})
 const DEADLINE_MS = 600
 
 let database: TestDatabase
 let operator: pg.Client
 
 beforeAll(async () => {
-  const template = await templateDatabase('connections', async (url) => {
-    const client = new pg.Client(url)
-    await client.connect()
-    await client.query('create table items (id text primary key, name text not null)')
-    await pgAdapter(client, schema).migrate()
-    await client.end()
-  })
-  database = await freshDatabase({ template })
+  database = await itemsDatabase()
   operator = new pg.Client(database.url)
   await operator.connect()
 })
@@ -42,7 +32,7 @@ let rows = 0
 
 async function open(listed: ServerAdapter, url: string, more: Partial<Opening>) {
   const options = { deadlineMs: DEADLINE_MS, connectTimeoutMs: DEADLINE_MS / 2 }
-  const { adapter, close } = await listed.open(url, { schema, options, ...more })
+  const { adapter, close } = await listed.open(url, { schema: itemsSchema, options, ...more })
   const endpoint = createEndpoint({ adapter, signingKey })
   const load = (id = 'none'): Promise<AnyAnswer> => ask(endpoint, { type: 'load', model: 'items', id })
   const commit = (id: string): Promise<AnyAnswer> =>

@@ -1,27 +1,17 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type PgAdapterOptions, pgAdapter } from '../../src/adapters/pg.ts'
-import { createEndpoint, defineSchema, model, z } from '../../src/index.ts'
-import { freshDatabase, type TestDatabase, templateDatabase } from '../support/db.ts'
+import { createEndpoint } from '../../src/index.ts'
+import type { TestDatabase } from '../support/db.ts'
+import { itemsDatabase, itemsSchema } from '../support/items.ts'
 import { ask, signingKey } from '../support/source.ts'
 
 /** Statements are prepared where that works, and nothing is lost or done twice where it does not. */
 
-const schema = defineSchema({
-  items: model({ fields: { name: z.string() }, policy: { by: 'none' }, mutable: true }),
-})
-
 let database: TestDatabase
 
 beforeAll(async () => {
-  const template = await templateDatabase('prepared', async (url) => {
-    const client = new pg.Client(url)
-    await client.connect()
-    await client.query('create table items (id text primary key, name text not null)')
-    await pgAdapter(client, schema).migrate()
-    await client.end()
-  })
-  database = await freshDatabase({ template })
+  database = await itemsDatabase()
 })
 afterAll(() => database.drop())
 
@@ -30,7 +20,7 @@ let made = 0
 /** An endpoint over one connection, which the test may use beside it. */
 function open(options: PgAdapterOptions = {}) {
   const pool = new pg.Pool({ connectionString: database.url, max: 1 })
-  const endpoint = createEndpoint({ adapter: pgAdapter(pool, schema, options), signingKey })
+  const endpoint = createEndpoint({ adapter: pgAdapter(pool, itemsSchema, options), signingKey })
   const create = async () => {
     const id = `i${made++}`
     const operations = [{ type: 'CREATE', model: 'items', id, input: { name: id } }]

@@ -24,6 +24,7 @@ export function drizzleConnection<Tx extends DrizzleTransaction>(
   options: WaitOptions & PrepareOptions = {},
 ): PostgresConnection<Tx> {
   const { beneath, run } = driverOf(clientOf(db), options)
+  const transaction = transactionOf(db)
   const own = (tx: Tx) => beneath.within?.((tx._.session as { client: never }).client) as PostgresSession
   return {
     query: beneath.query,
@@ -35,7 +36,7 @@ export function drizzleConnection<Tx extends DrizzleTransaction>(
     transaction: (work, signal) =>
       run((inside) =>
         connected(
-          (use) => transactionOf(db)(use, { isolationLevel: 'read committed' }),
+          (use) => transaction(use, { isolationLevel: 'read committed' }),
           (tx: Tx) => inside(tx, () => work(own(tx), tx), signal),
           options,
           signal,

@@ -190,12 +190,11 @@ export function handlersAdapter<const S extends Schema, Auth = unknown>(
         const several = 'A commit of several models needs the `commit` handler beside `models`.'
         throw new PosternError('source_commit_not_configured', alone ? undefined : several)
       }
-      const { idempotencyKey, intent, intentHash, echo } = request
-      const { answerBytes } = request
+      const { idempotencyKey, intent, intentHash, answerBytes, echo } = request
       const context = contextOf(request)
       const given = { operations, idempotencyKey, intent, intentHash, answerBytes, echo, context }
       const body = JSON.stringify(commitAnswer(request, await handler(given)))
-      if (Buffer.byteLength(body) > request.answerBytes) throw tooLarge(request.answerBytes)
+      if (Buffer.byteLength(body) > answerBytes) throw tooLarge(answerBytes)
       return { body, replayed: false }
     },
 

@@ -172,7 +172,11 @@ export const envelopeChecks = checks('envelope', [
       for (const request of refused) {
         const answer = await a.send(request)
         const shown = JSON.stringify(request)
-        expect.equal(answer.status, 400, `${shown} may be narrowed by what nobody reads: it must be refused`)
+        expect.equal(
+          answer.status,
+          400,
+          `${shown} may be narrowed by a member that is not read: it must be refused`,
+        )
         expect.that(/guards|unless|filter/.test(JSON.stringify(answer.body)), 'and the member be named', {
           received: answer.body,
         })

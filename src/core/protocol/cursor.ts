@@ -94,11 +94,4 @@ export function readFeedCursor(cursor: string, tenant: string | null): FeedPosit
   return { epoch, position: position as number, base: base as number, mark }
 }
 
-/** Names the follower that acknowledges by its requests: a key, and the tenant whose feed it reads. */
-export const followerOf = (keyId: string | undefined, tenant: string | null): string =>
-  `${REQUESTED}${JSON.stringify([keyId ?? '', tenant ?? ''])}`
-
-/** Begins the names of followers that acknowledge by their requests. */
-export const REQUESTED = 'key:'
-
 const isPosition = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0

@@ -28,7 +28,7 @@ export function participantFor(tenant: string | null, entry: LogEntry): Particip
 }
 
 /**
- * Rows that belong to nobody are written under keys of tenants: a hash of the tenant tells those keys apart, because
+ * Global rows are written under keys of tenants: a hash of the tenant tells those keys apart, because
  * every tenant reads the event. Null where the row's own tenant does.
  */
 export function keyScope(tenant: string | null, rowTenant: string | null): string | null {

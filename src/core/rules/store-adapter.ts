@@ -2,11 +2,12 @@ import type { Adapter, EventsRequest, Store } from '../adapter.ts'
 import { dateClockOf } from '../callback.ts'
 import { PosternError } from '../errors.ts'
 import { checkOptions, checkSchema } from '../options.ts'
-import { followerOf, readFeedCursor, sealFeedCursor } from '../protocol/cursor.ts'
+import { readFeedCursor, sealFeedCursor } from '../protocol/cursor.ts'
 import type { Schema } from '../schema/define.ts'
 import { listAnswer, loadAnswer, pageOf } from './answer.ts'
 import { commit } from './commit.ts'
 import { eventOf, eventsAnswer } from './event.ts'
+import { followerOf } from './follower.ts'
 
 /** Options of `storeAdapter`. */
 export interface StoreAdapterOptions {

@@ -1,6 +1,7 @@
 import { DETAIL_BYTES } from '../../core/rules/staleness.ts'
 import { header, manyParameters } from '../parameters.ts'
 import { setting, states } from '../signals.ts'
+import { tooLarge } from '../sql/index.ts'
 import type { Statement } from '../sql/statement.ts'
 import { functionStatement } from '../sql/statement.ts'
 import type { CompileOptions } from './compile-one.ts'
@@ -16,9 +17,9 @@ const collect = (s: string): string => `foreach _one in array _some loop
           _done := _done || _one;
           _bytes := _bytes + octet_length(_one."row");
         end loop;
-        if _bytes > _most then raise exception '${s}: the answer has more than % bytes', _most using errcode = '${states.tooLarge}'; end if;`
+        if _bytes > _most then ${tooLarge(s)} end if;`
 
-const tooLarge = `when sqlstate '${states.tooLarge}' then return 'refused {"code":"commit_too_large"}';`
+const refuseTooLarge = `when sqlstate '${states.tooLarge}' then return 'refused {"code":"commit_too_large"}';`
 
 /**
  * The function for a commit of several operations. The caller has sorted them (plan.ts): `_locks`, what must exist
@@ -177,7 +178,7 @@ begin
       end loop;
     exception
       when serialization_failure or deadlock_detected or lock_not_available then raise;
-      ${tooLarge}
+      ${refuseTooLarge}
       -- something objected to the order by sets, or to an operation: once more in the order given, which also says which
       when others then _strict := true;
     end;
@@ -203,7 +204,7 @@ begin
       end if;
     exception
       when serialization_failure or deadlock_detected or lock_not_available then raise;
-      ${tooLarge}
+      ${refuseTooLarge}
       when others then
         -- a verdict is a value: some client libraries drop everything of an error but its text
         get stacked diagnostics _state = returned_sqlstate, _constraint = constraint_name, _column = column_name,

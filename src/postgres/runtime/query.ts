@@ -158,42 +158,47 @@ function afterSql(
   return nulls ? `(${further} or ${name} is null)` : further
 }
 
-/** About how many bytes `relatedSql` adds to a row. */
-function relatedSize(
+/** The other model of a relation, and where its rows to one row are; confined to the tenant by the other model's policy. */
+function relatedRows(
   { relation, model }: ListRequest['related'][number],
   bound: BoundModel,
   models: BoundModels,
   tenant: string,
-): string {
+): { readonly other: BoundModel; readonly key: string; readonly from: string } {
   const other = models.get(model.name) as BoundModel
   const owned = tenantCondition(other, models, 'r', tenant)
-  const and = owned === null ? '' : ` and ${owned}`
-  const key = other.key.column.sql
-  const condition =
+  const key = `r.${other.key.column.sql}`
+  const match =
     relation.type === 'belongsTo'
-      ? `r.${key} = t.${boundField(bound, relation.field).column.sql}`
+      ? `${key} = t.${boundField(bound, relation.field).column.sql}`
       : `r.${boundField(other, relation.field).column.sql} = t.${bound.key.column.sql}`
-  return `coalesce((select sum(${rowSize(other, 'r')}) from (
-    select r.* from ${other.table} r where ${condition}${and} order by r.${key} limit ${RELATED_MAX}) r), 0)`
+  const and = owned === null ? '' : ` and ${owned}`
+  return { other, key, from: `from ${other.table} r where ${match}${and}` }
 }
 
-/** A related row, or rows, as one more member of the row's JSON; confined to the tenant by the other model's policy. */
-function relatedSql(
-  { name, relation, model }: ListRequest['related'][number],
+/** About how many bytes `relatedSql` adds to a row. */
+function relatedSize(
+  item: ListRequest['related'][number],
   bound: BoundModel,
   models: BoundModels,
   tenant: string,
 ): string {
-  const other = models.get(model.name) as BoundModel
-  const owned = tenantCondition(other, models, 'r', tenant)
-  const and = owned === null ? '' : ` and ${owned}`
-  const key = other.key.column.sql
-  if (relation.type === 'belongsTo') {
-    const reference = boundField(bound, relation.field).column.sql
-    const one = `select ${rowJson(other, 'r')} from ${other.table} r where r.${key} = t.${reference}${and}`
-    return ` || ',"${name}":' || coalesce((${one}), 'null')`
-  }
-  const reference = boundField(other, relation.field).column.sql
-  const rows = `select ${rowJson(other, 'r')} as j, r.${key} as k from ${other.table} r where r.${reference} = t.${bound.key.column.sql}${and} order by r.${key} limit ${RELATED_MAX}`
+  const { other, key, from } = relatedRows(item, bound, models, tenant)
+  return `coalesce((select sum(${rowSize(other, 'r')}) from (
+    select r.* ${from} order by ${key} limit ${RELATED_MAX}) r), 0)`
+}
+
+/** A related row, or rows, as one more member of the row's JSON. */
+function relatedSql(
+  item: ListRequest['related'][number],
+  bound: BoundModel,
+  models: BoundModels,
+  tenant: string,
+): string {
+  const { name, relation } = item
+  const { other, key, from } = relatedRows(item, bound, models, tenant)
+  const json = rowJson(other, 'r')
+  if (relation.type === 'belongsTo') return ` || ',"${name}":' || coalesce((select ${json} ${from}), 'null')`
+  const rows = `select ${json} as j, ${key} as k ${from} order by ${key} limit ${RELATED_MAX}`
   return ` || ',"${name}":[' || coalesce((select string_agg(m.j, ',' order by m.k) from (${rows}) m), '') || ']'`
 }

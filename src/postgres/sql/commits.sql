@@ -72,7 +72,7 @@ begin
   end if;
   _body := '{"rows":[' || _row || '],"stamps":[' || _position || ']}';
   if octet_length(_body) > _most then
-    raise exception '{{schema}}: the answer has more than % bytes', _most using errcode = 'PN413';
+    {{tooLarge}}
   end if;
   with event as (
     insert into {{schema}}.log (position, rel, key, tenant, type, data, changed, commit_key, index, transaction_id,
@@ -91,7 +91,7 @@ create or replace function {{schema}}.record_held(
 declare _body text := '{"rows":[null],"stamps":[null],"notifications":[' || _entry || ']}';
 begin
   if octet_length(_body) > _most then
-    raise exception '{{schema}}: the answer has more than % bytes', _most using errcode = 'PN413';
+    {{tooLarge}}
   end if;
   insert into {{schema}}.ledger (tenant, key, intent, intent_hash, body) values (_tenant, _key, _intent, _intent_hash, _body);
   return 'applied ' || _body;
@@ -139,7 +139,7 @@ begin
     select _tenant, _key, _intent, _intent_hash, a.body from answer a)
   select a.low, a.body into _low, _body from answer a;
   if octet_length(_body) > _most then
-    raise exception '{{schema}}: the answer has more than % bytes', _most using errcode = 'PN413';
+    {{tooLarge}}
   end if;
   if _low <= _last then
     raise exception '{{schema}}: position % was given out of order; {{schema}}.position_seq must have CACHE 1', _low

@@ -1,6 +1,7 @@
 import { PAGE_BYTES } from '../../core/rules/answer.ts'
+import { REQUESTED } from '../../core/rules/follower.ts'
 import { CURRENT_BYTES } from '../../core/rules/staleness.ts'
-import { lockNamespace, locks, run } from '../signals.ts'
+import { lockNamespace, locks, run, states } from '../signals.ts'
 import { embedded } from './embedded.ts'
 import { indexStatement, type Statement, type Template } from './statement.ts'
 
@@ -21,6 +22,10 @@ const enter = (
   -- point: enter-registry
   if pg_advisory_xact_lock_shared((${lockNamespace(s)}::bigint << 48) | _last) is null then null; end if;`
 
+/** Ends a commit whose answer has more bytes than `_most`. */
+export const tooLarge = (s: string): string =>
+  `raise exception '${s}: the answer has more than % bytes', _most using errcode = '${states.tooLarge}';`
+
 /** The statements of one .sql file for the installation in `schema`, every `{{name}}` filled in. */
 export function statements(file: keyof typeof embedded, schema: string): readonly Statement[] {
   const values: Readonly<Record<string, string>> = {
@@ -30,6 +35,8 @@ export function statements(file: keyof typeof embedded, schema: string): readonl
     currentBytes: String(CURRENT_BYTES),
     ...locks.registry(schema),
     enter: enter(schema),
+    tooLarge: tooLarge(schema),
+    requested: REQUESTED,
     run: run(schema),
   }
   const filled = (text: string): string =>

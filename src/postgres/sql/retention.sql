@@ -19,10 +19,10 @@ begin
   if not found then return; end if;
   through := _mark;
   -- a key that does not follow any more; there is a name for each tenant that it ever acknowledged for
-  delete from {{schema}}.follower f where f.name like 'key:%' and f.seen_at < _long;
+  delete from {{schema}}.follower f where f.name like '{{requested}}%' and f.seen_at < _long;
   _limit := {{schema}}.horizon();
   select least(_limit, min(f.position)) into _limit from {{schema}}.follower f
-  where f.name not like 'key:%' or not exists (
+  where f.name not like '{{requested}}%' or not exists (
     select from (select l.at from {{schema}}.log l where l.position > f.position order by l.position limit 1) l where l.at < _long);
   if _limit <= _mark then return; end if;
 

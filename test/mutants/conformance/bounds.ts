@@ -92,7 +92,7 @@ export const boundMutants: readonly Mutant[] = [
   wireMutant({
     fault: 'members of a commit that are not known are dropped',
     killedBy: 'ENVELOPE-08',
-    message: 'may be narrowed by what nobody reads: it must be refused',
+    message: 'may be narrowed by a member that is not read: it must be refused',
     answer: onBody((body) => {
       if (!('guards' in body)) return body
       const { guards: _, ...known } = body

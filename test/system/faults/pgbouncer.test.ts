@@ -84,12 +84,9 @@ describe.skipIf(missing)(`PgBouncer in transaction mode, ten processes on two co
               }
             }),
           )
-          const client = new pg.Client(own.url)
-          await client.connect()
-          const { rows } = await client.query(
+          const rows = await own.sql(
             'select count(*)::int as events, count(distinct key)::int as rows from postern.log',
           )
-          await client.end()
           expect(rows).toEqual([{ events: 400, rows: 200 }])
         } finally {
           await Promise.all(processes.map(({ pool }) => pool.end()))
@@ -129,10 +126,7 @@ describe.skipIf(missing)(`PgBouncer in transaction mode, before postgres.js as i
           }
         }),
       )
-      const client = new pg.Client(own.url)
-      await client.connect()
-      const { rows } = await client.query('select id from counters')
-      await client.end()
+      const rows = await own.sql('select id from counters')
       const there = new Set(rows.map(({ id }) => id))
       expect(acknowledged.filter((id) => !there.has(id))).toEqual([])
       expect(acknowledged.length).toBeGreaterThan(100)

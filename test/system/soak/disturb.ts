@@ -41,7 +41,7 @@ interface Blow {
   strike(): Promise<void>
 }
 
-/** So many at equal distances, the first at `offset` of a distance and half of one. */
+/** So many at equal distances, each a quarter of one and `offset` of one behind its beginning. */
 const spread = (times: number, offset: number, strike: () => Promise<void>): Blow[] =>
   Array.from({ length: times }, (_, n) => ({ at: (n + 0.25 + offset) / times, strike }))
 

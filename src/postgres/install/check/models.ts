@@ -194,8 +194,8 @@ async function checkGuards(session: PostgresSession, bound: BoundModel, s: strin
   'rowSecurity', c.relrowsecurity,
   'passesBy', (select r.rolsuper or r.rolbypassrls from pg_roles r where r.rolname = current_user)
     or (not c.relforcerowsecurity and pg_has_role(c.relowner, 'usage')),
-  -- bits of tgtype: 2 before, 4 insert
   'takesTriggers', c.relkind in ('r', 'p'),
+  -- bits of tgtype: 2 before, 4 insert
   'fillsIn', exists (select from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal and g.tgtype & 6 = 6),
   'captures', (select coalesce(jsonb_agg(g.tgname), '[]') from pg_trigger g
     where g.tgrelid = c.oid and g.tgname = any($2::text::text[]) and g.tgenabled in ('O', 'A')))::text as guarded
