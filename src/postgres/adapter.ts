@@ -255,11 +255,11 @@ export function adapterOver<Tx, S extends Schema>(
       if (acknowledgedThrough !== undefined) {
         const tenant = fitTenant(at.models, request.tenant)
         const done = readFeedCursor(acknowledgedThrough, tenant)
-        await reading(acknowledge(inTime, s, followerOf(keyId, tenant), tenant, done)).catch(
-          (error: unknown) => {
-            throw isRightMissing(error) ? mayNotAcknowledge(error) : error
-          },
-        )
+        await reading(
+          acknowledge(inTime as PostgresConnection, s, followerOf(keyId, tenant), tenant, done),
+        ).catch((error: unknown) => {
+          throw isRightMissing(error) ? mayNotAcknowledge(error) : error
+        })
       }
       return reading(events(inTime, request, at, s, await settings(request)))
     },
@@ -287,7 +287,7 @@ export function adapterOver<Tx, S extends Schema>(
         )
       }
       const at = cursor === null ? null : readFeedCursor(cursor, tenant)
-      await reading(acknowledge(inTime, s, name, tenant, at))
+      await reading(acknowledge(inTime as PostgresConnection, s, name, tenant, at))
     },
   }
   return withParts(source, { connection: connection as PostgresConnection, schema, options })

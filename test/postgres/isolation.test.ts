@@ -56,6 +56,18 @@ describe.each(levels)('Postgres %i, a database whose default is %s', (major, lev
     ],
   ]
 
+  test('an acknowledgement cannot fail to serialize: it runs under READ COMMITTED', async () => {
+    await open.sql(`create table seen (isolation text);
+create function see() returns trigger language plpgsql as $$
+begin insert into seen values (current_setting('transaction_isolation')); return null; end $$;
+create trigger see after insert or update or delete on postern.follower for each row execute function see()`)
+    const { nextCursor } = await open.events()
+    await open.source.acknowledge('reader', nextCursor, 'org_1')
+    await open.source.acknowledge('reader', null)
+    const seen = await open.sql('select isolation from seen')
+    expect(seen).toEqual([{ isolation: 'read committed' }, { isolation: 'read committed' }])
+  })
+
   test.each(shapes)(
     '32 identical commits at once, %s: 32 identical answers and one change',
     async (_, shape) => {

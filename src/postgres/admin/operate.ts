@@ -166,12 +166,14 @@ export async function recordChange(
  *   read.
  */
 export async function acknowledge(
-  session: PostgresSession,
+  connection: PostgresConnection,
   s: string,
   name: string,
   tenant: string | null,
   at: FeedPosition | null,
 ): Promise<void> {
+  // two that acknowledge, or one beside a writer, must not fail to serialize where that is the database's default
+  const session = readCommitted(connection, true)
   if (at === null) {
     await session.query(`delete from ${s}.follower where name = $1::text`, [name])
     return
