@@ -104,6 +104,39 @@ describe.each(majors)('Postgres %i: a decision made on old state', (major) => {
     expect(await traces(open)).toEqual(before)
   })
 
+  test.each<[string, (id: string) => WireOperation[]]>([
+    ['an update', (id) => [update(id, { estimate: '0' }, { readAt: 1 })]],
+    ['a create', (id) => [create(id, {}, { readAt: 1 })]],
+    ['an update among others', (id) => [update(id, { estimate: '0' }, { readAt: 1 }), create(freshKey())]],
+    ['a create among others', (id) => [create(id, {}, { readAt: 1 }), create(freshKey())]],
+  ])('the row that %s is told is the row at the stamp it is told, while others write it', async (_, sent) => {
+    const id = freshKey()
+    const written = new Map<number, unknown>()
+    const write = async (operation: WireOperation): Promise<void> => {
+      const { stamps, rows } = await open.commit(operation)
+      written.set(stamps[0] as number, rows[0])
+    }
+    await write(create(id, { estimate: '0' }))
+    let writing = true
+    const writer = async (): Promise<void> => {
+      for (let n = 1; writing; n += 1) await write(update(id, { estimate: String(n) }))
+    }
+    const told: { stamp: number; current: unknown }[] = []
+    const late = async (): Promise<void> => {
+      for (let n = 0; n < 60; n += 1) {
+        const { details } = await refused(open.commit(sent(id)), 'stale_context')
+        told.push(...(details as { operations: typeof told }).operations)
+      }
+    }
+    const writers = [writer(), writer()]
+    await Promise.all(Array.from({ length: 6 }, late)).finally(() => {
+      writing = false
+    })
+    await Promise.all(writers)
+    expect(told).toHaveLength(360)
+    for (const { stamp, current } of told) expect(current, `at ${stamp}`).toEqual(written.get(stamp))
+  })
+
   test('overwrite and force apply without the check', async () => {
     for (const onStale of ['overwrite', 'force']) {
       for (const n of [0, 1]) {

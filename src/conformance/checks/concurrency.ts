@@ -1,6 +1,6 @@
 import type { Answer } from '../answer.ts'
 import { checks } from '../check.ts'
-import { act, create, update } from '../source.ts'
+import { act, create, type SentOperation, update } from '../source.ts'
 import { insist, tally, WAYS, warm } from './crowd.ts'
 import { make, makeAll, settle, together } from './steps.ts'
 
@@ -239,6 +239,43 @@ export const concurrencyChecks = checks('concurrency', [
       )
       const good = answers.filter((_, at) => at % 2)
       expect.equal(tally(good), { 200: WAYS }, 'a proper commit must succeed, whatever its neighbours do')
+    },
+  },
+  {
+    id: 'RACE-17',
+    must: 'The row that a stale caller is told MUST be the row at the stamp that it is told, while others write it.',
+    async run(context) {
+      const { a, id, expect } = context
+      await warm(context)
+      const one = await make(context, a, 'items', { title: 'x', rank: 0 })
+      const written = new Map([[one.stamp, one.row]])
+      const late = [
+        () => [update('items', one.id, { title: 'late' }, { readAt: 0 })],
+        () => [create('items', one.id, { title: 'late' }, { readAt: 0 })],
+        () => [
+          update('items', one.id, { title: 'late' }, { readAt: 0 }),
+          create('items', id(), { title: 'x' }),
+        ],
+      ]
+      for (let round = 0; round < 8; round++) {
+        const writers = together(4, async (rank) => {
+          const answer = await a.commit(update('items', one.id, { rank }))
+          written.set(answer.lastStamp, answer.only)
+        })
+        const refusals = await together(WAYS, (at) =>
+          a.commit((late[at % late.length] as () => SentOperation[])()),
+        )
+        await writers
+        for (const refusal of refusals) {
+          expect.error(refusal, 'stale_context', 'a decision on an old state must be refused')
+          const [told] = refusal.operations
+          expect.equal(
+            told?.current,
+            written.get(Number(told?.stamp)),
+            'the row and its stamp must be of one state',
+          )
+        }
+      }
     },
   },
 ])

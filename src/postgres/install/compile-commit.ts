@@ -29,12 +29,14 @@ const refuseTooLarge = `when sqlstate '${states.tooLarge}' then return 'refused 
 export function compileCommit(options: CompileOptions, name: string): Statement {
   const { schema: s } = options
   const mutable = [...options.models.values()].filter((bound) => bound.model.mutable.size > 0)
-  const dispatch = (target: string, verb: string, args: string): string =>
+  const byModel = (verb: string, statement: (name: string) => string): string =>
     mutable.length === 0
       ? 'null;'
       : `case _model
-${mutable.map((bound) => `      when '${bound.model.name}' then ${target} := ${s}."${options.name(bound, verb)}"(${args});`).join('\n')}
+${mutable.map((bound) => `      when '${bound.model.name}' then ${statement(`${s}."${options.name(bound, verb)}"`)};`).join('\n')}
       end case;`
+  const dispatch = (target: string, verb: string, args: string): string =>
+    byModel(verb, (name) => `${target} := ${name}(${args})`)
   const words = mutable.map((bound) => `when '${bound.model.name}' then ${wordsLiteral(bound)}`)
   const wordsOfModel = words.length === 0 ? 'null::jsonb' : `case _model ${words.join(' ')} end`
   // a policy of the customer's refused the row; without the grants the same SQLSTATE is the operator's fault
@@ -50,7 +52,8 @@ ${mutable.map((bound) => `      when '${bound.model.name}' then ${target} := ${s
         `  if exists (select from unnest(_done) d where d.model = '${bound.model.name}') then _told := _told || ${s}."${options.name(bound, 'settle')}"(_done, _tenant); end if;`,
     )
     .join('\n')
-  const stale = `_stale := ${s}.judge(_op.rel, _op.id, _tenant, _op.read_at, _current is not null);`
+  const judge = (there: string): string =>
+    `${s}.judge(_op.rel, _op.id, _tenant, _op.read_at, ${there} is not null)`
   return functionStatement({
     schema: s,
     name,
@@ -102,13 +105,14 @@ begin
   loop
     _model := _op.model;
     if _more = 0 and _noted <= _most then
-      ${dispatch('_current', 'row', '_tenant, _op.id')}
+      -- in one snapshot: a row that came since the locks is not held, and its stamp could be of what came after it
+      ${byModel('row', (name) => `select ${judge('n.r')}, n.r into _stale, _current from (select ${name}(_tenant, _op.id) offset 0) n(r)`)}
     else
       -- no more is told: whether the row is there is all that is asked, for rows cost more than what was sent
       ${dispatch('_present', 'lock', '_tenant, array[_op.id], false')}
       _current := case when _present <> '{}' then '' end;
+      _stale := ${judge('_current')};
     end if;
-    ${stale}
     continue when _stale is null;
     continue when _op.mode = 'merge' and _op.fields is not null and _current is not null
       and jsonb_typeof(_stale -> 'changed') = 'array'

@@ -108,10 +108,10 @@ function rowFunction(bound: BoundModel, options: CompileOptions): Statement {
   return functionStatement({
     schema: options.schema,
     name: options.name(bound, 'row'),
-    comment: `${bound.model.name}: a row as it is now, as JSON text`,
+    comment: `${bound.model.name}: a row as it is in the caller's snapshot, as JSON text`,
     parameters: '_tenant text, _id text',
     returns: 'text',
-    attributes: PINNED,
+    attributes: PINNED.replace('plpgsql', 'plpgsql stable'),
     body: `
 #variable_conflict use_variable
 begin

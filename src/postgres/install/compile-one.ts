@@ -71,14 +71,25 @@ const ownedBy = (bound: BoundModel, { models }: CompileOptions): string => {
   return owned === null ? '' : `\n    and ${owned}`
 }
 
-/** Answers `stale_context`, or holds the operation back and keeps that. `row` holds the row where `there` is true. */
-function staleAnswer(bound: BoundModel, { schema: s }: CompileOptions, row: string, there: string): string {
-  return `_x := ${s}.stale_entry(0, '${bound.model.name}', _id, _read_at, _stale, ${wordsLiteral(bound)},
-        case when ${there} then
-        ${rowJson(bound, row)} end);
+/** Answers `stale_context`, or holds the operation back and keeps that. `current` is the JSON of the row, or null. */
+function staleAnswer(bound: BoundModel, { schema: s }: CompileOptions, current: string): string {
+  return `_x := ${s}.stale_entry(0, '${bound.model.name}', _id, _read_at, _stale, ${wordsLiteral(bound)}, ${current});
       if _on_stale = 'notify' then return ${s}.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       ${unflushed}
       return 'stale {"operations":[' || _x || ']}';`
+}
+
+/**
+ * Judges a row that is not held, into `_stale`, and tells what it is, into `_current`. One statement, for one snapshot:
+ * with a row from before its stamp, whoever decides on that row would pass for somebody who saw what came after it.
+ */
+function judgeUnheld(bound: BoundModel, options: CompileOptions): string {
+  const { schema: s } = options
+  const there = `t.${bound.key.column.sql} is not null`
+  return `select ${s}.judge(${bound.rel}, _id, _tenant, _read_at, ${there}), case when ${there} then
+        ${rowJson(bound, 't')} end
+      into _stale, _current
+      from (select) one left join ${bound.table} t on ${keyCondition(bound, 't', '_id')}${ownedBy(bound, options)};`
 }
 
 /**
@@ -107,18 +118,16 @@ function createBody(bound: BoundModel, options: CompileOptions): string {
   return `
 #variable_conflict use_variable
 declare
-  _new ${bound.table}; _now ${bound.table}; _type text := 'CREATE'; _answer text; _stale jsonb; _x text; _found boolean;
+  _new ${bound.table}; _now ${bound.table}; _type text := 'CREATE'; _answer text; _stale jsonb; _current text; _x text;
   _entry ${s}.entry; _new_id ${only ? key.type : 'text'}; _row_key text; _nt text; _rows int;
 begin
   ${RESERVE(s)}
   if _read_at is not null and _on_stale <> 'overwrite' and _id is not null then
-    select t.* into _new from ${bound.table} t where ${keyCondition(bound, 't', '_id')}${ownedBy(bound, options)};
-    _found := found;
-    _stale := ${s}.judge(${bound.rel}, _id, _tenant, _read_at, _found);
+    ${judgeUnheld(bound, options)}
     if _stale is not null then
       -- decided on its absence: whatever happened to it since, it was created
       if _stale ->> 'reason' = 'changed' then _stale := _stale || '{"reason":"created"}'::jsonb; end if;
-      ${staleAnswer(bound, options, '_new', '_found')}
+      ${staleAnswer(bound, options, '_current')}
     end if;
   end if;
 ${inputChecks(bound, options, true)}
@@ -157,15 +166,13 @@ function changeBody(
   const { schema: s } = options
   const relation = relationOf(bound, options)
   const f = (verb: string): string => relationFunction(s, bound.rel, verb)
-  const find = `select t.* into _old from ${bound.table} t
-  where ${keyCondition(bound, 't', '_id')}${ownedBy(bound, options)}`
   // a delete under FOR NO KEY UPDATE would have to strengthen its lock, and could deadlock with foreign keys doing so
   const lock = type === 'DELETE' ? 'for update' : 'for no key update'
   return `
 #variable_conflict use_variable
 declare
   _old ${bound.table}; _new ${bound.table}; _now ${bound.table};
-  _type text := '${type}'; _found boolean; _answer text; _stale jsonb; _x text; _entry ${s}.entry;
+  _type text := '${type}'; _found boolean; _answer text; _stale jsonb; _current text; _x text; _entry ${s}.entry;
   _was text; _nt text; _fields text; _rows int;
 begin
   ${RESERVE(s)}
@@ -175,18 +182,16 @@ begin
   if _read_at is not null and _on_stale = 'reject' then
     ${lastEntry(s, '_entry', String(bound.rel), '_id')}
     if _entry.position > _read_at then
-      ${find};
-      _stale := ${s}.judge(${bound.rel}, _id, _tenant, _read_at, found);
+      ${judgeUnheld(bound, options)}
       if _stale is not null then
-        ${find};
-        _found := found;
-      ${staleAnswer(bound, options, '_old', '_found')}
+      ${staleAnswer(bound, options, '_current')}
       end if;
     end if;
   end if;
 
   -- point: lock
-  ${find}
+  select t.* into _old from ${bound.table} t
+  where ${keyCondition(bound, 't', '_id')}${ownedBy(bound, options)}
   ${lock};
   _found := found;
   ${lastEntry(s, '_entry', String(bound.rel), '_id')}
@@ -194,7 +199,7 @@ begin
   if _read_at is not null and _on_stale <> 'overwrite' and coalesce(_entry.position, 0) <> _read_at then
     _stale := ${s}.judge(${bound.rel}, _id, _tenant, _read_at, _found);
     if _stale is not null and not (${mayMerge(bound, s, type)}) then
-      ${staleAnswer(bound, options, '_old', '_found')}
+      ${staleAnswer(bound, options, `case when _found then\n        ${rowJson(bound, '_old')} end`)}
     end if;
   end if;
   if not _found then

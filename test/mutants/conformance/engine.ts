@@ -49,6 +49,19 @@ export const engineMutants: readonly Mutant[] = [
     ],
   }),
   engineMutant({
+    fault: 'a stale caller is told the row of a later snapshot than its stamp',
+    killedBy: 'RACE-17',
+    message: 'the row and its stamp must be of one state',
+    plants: [
+      {
+        where: oneUpdateOf('items'),
+        point: 'look',
+        find: /select (postern\.judge\([^)]*\)), (case[\s\S]*?)into _stale, _current([\s\S]*?;)/,
+        put: 'select $1 into _stale$3 perform pg_sleep(0.002); select $2 into _current$3',
+      },
+    ],
+  }),
+  engineMutant({
     fault: 'the ledger is looked at and then written, without a lock or a key',
     killedBy: 'RACE-06',
     message: 'held at "before the row is locked": with the same bytes',

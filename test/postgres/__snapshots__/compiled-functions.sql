@@ -402,29 +402,28 @@ create or replace function postern."tasks_create_digest"(_tenant text, _key text
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
-  _new public.tasks; _now public.tasks; _type text := 'CREATE'; _answer text; _stale jsonb; _x text; _found boolean;
+  _new public.tasks; _now public.tasks; _type text := 'CREATE'; _answer text; _stale jsonb; _current text; _x text;
   _entry postern.entry; _new_id text; _row_key text; _nt text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
   if _answer is not null then return _answer; end if;
   if _read_at is not null and _on_stale <> 'overwrite' and _id is not null then
-    select t.* into _new from public.tasks t where t.id = _id
+    select postern.judge(1, _id, _tenant, _read_at, t.id is not null), case when t.id is not null then
+        '{"id":' || pg_catalog.to_json(t.id)::text
+      || ',"title":' || pg_catalog.to_json(t.title)::text
+      || ',"status":' || pg_catalog.to_json(t.status)::text
+      || ',"estimate":' || coalesce('"' || t.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.updated_at) then t.updated_at::text when t.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end
+      into _stale, _current
+      from (select) one left join public.tasks t on t.id = _id
     and t.organization_id = _tenant;
-    _found := found;
-    _stale := postern.judge(1, _id, _tenant, _read_at, _found);
     if _stale is not null then
       -- decided on its absence: whatever happened to it since, it was created
       if _stale ->> 'reason' = 'changed' then _stale := _stale || '{"reason":"created"}'::jsonb; end if;
-      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
-        case when _found then
-        '{"id":' || pg_catalog.to_json(_new.id)::text
-      || ',"title":' || pg_catalog.to_json(_new.title)::text
-      || ',"status":' || pg_catalog.to_json(_new.status)::text
-      || ',"estimate":' || coalesce('"' || _new.estimate::text || '"', 'null')
-      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.updated_at) then _new.updated_at::text when _new.updated_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
-      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_new.archived_at) then _new.archived_at::text when _new.archived_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_new.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb, _current);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
@@ -482,7 +481,7 @@ language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = for
 #variable_conflict use_variable
 declare
   _old public.tasks; _new public.tasks; _now public.tasks;
-  _type text := 'UPDATE'; _found boolean; _answer text; _stale jsonb; _x text; _entry postern.entry;
+  _type text := 'UPDATE'; _found boolean; _answer text; _stale jsonb; _current text; _x text; _entry postern.entry;
   _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
@@ -494,25 +493,20 @@ begin
     select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 1)
   order by l.key desc, l.rel desc, l.position desc limit 1;
     if _entry.position > _read_at then
-      select t.* into _old from public.tasks t
-  where t.id = _id
+      select postern.judge(1, _id, _tenant, _read_at, t.id is not null), case when t.id is not null then
+        '{"id":' || pg_catalog.to_json(t.id)::text
+      || ',"title":' || pg_catalog.to_json(t.title)::text
+      || ',"status":' || pg_catalog.to_json(t.status)::text
+      || ',"estimate":' || coalesce('"' || t.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.updated_at) then t.updated_at::text when t.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end
+      into _stale, _current
+      from (select) one left join public.tasks t on t.id = _id
     and t.organization_id = _tenant;
-      _stale := postern.judge(1, _id, _tenant, _read_at, found);
       if _stale is not null then
-        select t.* into _old from public.tasks t
-  where t.id = _id
-    and t.organization_id = _tenant;
-        _found := found;
-      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
-        case when _found then
-        '{"id":' || pg_catalog.to_json(_old.id)::text
-      || ',"title":' || pg_catalog.to_json(_old.title)::text
-      || ',"status":' || pg_catalog.to_json(_old.status)::text
-      || ',"estimate":' || coalesce('"' || _old.estimate::text || '"', 'null')
-      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.updated_at) then _old.updated_at::text when _old.updated_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
-      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb, _current);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
@@ -533,8 +527,7 @@ begin
     _stale := postern.judge(1, _id, _tenant, _read_at, _found);
     if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array'
       and not postern.named('{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb, _stale -> 'changed') ?| array(select jsonb_object_keys(_input))) then
-      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
-        case when _found then
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb, case when _found then
         '{"id":' || pg_catalog.to_json(_old.id)::text
       || ',"title":' || pg_catalog.to_json(_old.title)::text
       || ',"status":' || pg_catalog.to_json(_old.status)::text
@@ -608,7 +601,7 @@ language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = for
 #variable_conflict use_variable
 declare
   _old public.tasks; _new public.tasks; _now public.tasks;
-  _type text := 'DELETE'; _found boolean; _answer text; _stale jsonb; _x text; _entry postern.entry;
+  _type text := 'DELETE'; _found boolean; _answer text; _stale jsonb; _current text; _x text; _entry postern.entry;
   _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
@@ -620,25 +613,20 @@ begin
     select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 1)
   order by l.key desc, l.rel desc, l.position desc limit 1;
     if _entry.position > _read_at then
-      select t.* into _old from public.tasks t
-  where t.id = _id
+      select postern.judge(1, _id, _tenant, _read_at, t.id is not null), case when t.id is not null then
+        '{"id":' || pg_catalog.to_json(t.id)::text
+      || ',"title":' || pg_catalog.to_json(t.title)::text
+      || ',"status":' || pg_catalog.to_json(t.status)::text
+      || ',"estimate":' || coalesce('"' || t.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.updated_at) then t.updated_at::text when t.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end
+      into _stale, _current
+      from (select) one left join public.tasks t on t.id = _id
     and t.organization_id = _tenant;
-      _stale := postern.judge(1, _id, _tenant, _read_at, found);
       if _stale is not null then
-        select t.* into _old from public.tasks t
-  where t.id = _id
-    and t.organization_id = _tenant;
-        _found := found;
-      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
-        case when _found then
-        '{"id":' || pg_catalog.to_json(_old.id)::text
-      || ',"title":' || pg_catalog.to_json(_old.title)::text
-      || ',"status":' || pg_catalog.to_json(_old.status)::text
-      || ',"estimate":' || coalesce('"' || _old.estimate::text || '"', 'null')
-      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.updated_at) then _old.updated_at::text when _old.updated_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
-      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb, _current);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
@@ -658,8 +646,7 @@ begin
   if _read_at is not null and _on_stale <> 'overwrite' and coalesce(_entry.position, 0) <> _read_at then
     _stale := postern.judge(1, _id, _tenant, _read_at, _found);
     if _stale is not null and not (false) then
-      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
-        case when _found then
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb, case when _found then
         '{"id":' || pg_catalog.to_json(_old.id)::text
       || ',"title":' || pg_catalog.to_json(_old.title)::text
       || ',"status":' || pg_catalog.to_json(_old.status)::text
@@ -725,7 +712,7 @@ language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = for
 #variable_conflict use_variable
 declare
   _old public.tasks; _new public.tasks; _now public.tasks;
-  _type text := 'ARCHIVE'; _found boolean; _answer text; _stale jsonb; _x text; _entry postern.entry;
+  _type text := 'ARCHIVE'; _found boolean; _answer text; _stale jsonb; _current text; _x text; _entry postern.entry;
   _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
@@ -737,25 +724,20 @@ begin
     select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 1)
   order by l.key desc, l.rel desc, l.position desc limit 1;
     if _entry.position > _read_at then
-      select t.* into _old from public.tasks t
-  where t.id = _id
+      select postern.judge(1, _id, _tenant, _read_at, t.id is not null), case when t.id is not null then
+        '{"id":' || pg_catalog.to_json(t.id)::text
+      || ',"title":' || pg_catalog.to_json(t.title)::text
+      || ',"status":' || pg_catalog.to_json(t.status)::text
+      || ',"estimate":' || coalesce('"' || t.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.updated_at) then t.updated_at::text when t.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end
+      into _stale, _current
+      from (select) one left join public.tasks t on t.id = _id
     and t.organization_id = _tenant;
-      _stale := postern.judge(1, _id, _tenant, _read_at, found);
       if _stale is not null then
-        select t.* into _old from public.tasks t
-  where t.id = _id
-    and t.organization_id = _tenant;
-        _found := found;
-      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
-        case when _found then
-        '{"id":' || pg_catalog.to_json(_old.id)::text
-      || ',"title":' || pg_catalog.to_json(_old.title)::text
-      || ',"status":' || pg_catalog.to_json(_old.status)::text
-      || ',"estimate":' || coalesce('"' || _old.estimate::text || '"', 'null')
-      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.updated_at) then _old.updated_at::text when _old.updated_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
-      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb, _current);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
@@ -776,8 +758,7 @@ begin
     _stale := postern.judge(1, _id, _tenant, _read_at, _found);
     if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array'
       and not postern.named('{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb, _stale -> 'changed') ?| array['archivedAt'::text]) then
-      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
-        case when _found then
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb, case when _found then
         '{"id":' || pg_catalog.to_json(_old.id)::text
       || ',"title":' || pg_catalog.to_json(_old.title)::text
       || ',"status":' || pg_catalog.to_json(_old.status)::text
@@ -844,7 +825,7 @@ language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = for
 #variable_conflict use_variable
 declare
   _old public.tasks; _new public.tasks; _now public.tasks;
-  _type text := 'UNARCHIVE'; _found boolean; _answer text; _stale jsonb; _x text; _entry postern.entry;
+  _type text := 'UNARCHIVE'; _found boolean; _answer text; _stale jsonb; _current text; _x text; _entry postern.entry;
   _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
@@ -856,25 +837,20 @@ begin
     select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 1)
   order by l.key desc, l.rel desc, l.position desc limit 1;
     if _entry.position > _read_at then
-      select t.* into _old from public.tasks t
-  where t.id = _id
+      select postern.judge(1, _id, _tenant, _read_at, t.id is not null), case when t.id is not null then
+        '{"id":' || pg_catalog.to_json(t.id)::text
+      || ',"title":' || pg_catalog.to_json(t.title)::text
+      || ',"status":' || pg_catalog.to_json(t.status)::text
+      || ',"estimate":' || coalesce('"' || t.estimate::text || '"', 'null')
+      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.updated_at) then t.updated_at::text when t.updated_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
+      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(t.archived_at) then t.archived_at::text when t.archived_at >= '0001-01-01 00:00:00+00'
+      then pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(t.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end
+      into _stale, _current
+      from (select) one left join public.tasks t on t.id = _id
     and t.organization_id = _tenant;
-      _stale := postern.judge(1, _id, _tenant, _read_at, found);
       if _stale is not null then
-        select t.* into _old from public.tasks t
-  where t.id = _id
-    and t.organization_id = _tenant;
-        _found := found;
-      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
-        case when _found then
-        '{"id":' || pg_catalog.to_json(_old.id)::text
-      || ',"title":' || pg_catalog.to_json(_old.title)::text
-      || ',"status":' || pg_catalog.to_json(_old.status)::text
-      || ',"estimate":' || coalesce('"' || _old.estimate::text || '"', 'null')
-      || ',"updatedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.updated_at) then _old.updated_at::text when _old.updated_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null')
-      || ',"archivedAt":' || coalesce(pg_catalog.to_json(case when not pg_catalog.isfinite(_old.archived_at) then _old.archived_at::text when _old.archived_at >= '0001-01-01 00:00:00+00'
-      then pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else pg_catalog.to_char(_old.archived_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z" BC') end)::text, 'null') || '}' end);
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb, _current);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
@@ -895,8 +871,7 @@ begin
     _stale := postern.judge(1, _id, _tenant, _read_at, _found);
     if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array'
       and not postern.named('{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb, _stale -> 'changed') ?| array['archivedAt'::text]) then
-      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb,
-        case when _found then
+      _x := postern.stale_entry(0, 'tasks', _id, _read_at, _stale, '{"1":"id","3":"title","4":"status","5":"estimate","6":"updatedAt","7":"archivedAt"}'::jsonb, case when _found then
         '{"id":' || pg_catalog.to_json(_old.id)::text
       || ',"title":' || pg_catalog.to_json(_old.title)::text
       || ',"status":' || pg_catalog.to_json(_old.status)::text
@@ -989,9 +964,9 @@ begin
     else pg_catalog.octet_length(t.estimate::text) end, 0)), 0) from public.tasks t where t.id = any(_ids::text[]) and t.organization_id = _tenant);
 end $postern$;
 
--- tasks: a row as it is now, as JSON text
+-- tasks: a row as it is in the caller's snapshot, as JSON text
 create or replace function postern."tasks_row_digest"(_tenant text, _id text) returns text
-language plpgsql set search_path = pg_catalog, pg_temp as $postern$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $postern$
 #variable_conflict use_variable
 begin
   return (select '{"id":' || pg_catalog.to_json(t.id)::text
@@ -1182,24 +1157,23 @@ create or replace function postern."comments_create_digest"(_tenant text, _key t
 language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '5000ms' as $postern$
 #variable_conflict use_variable
 declare
-  _new public.comments; _now public.comments; _type text := 'CREATE'; _answer text; _stale jsonb; _x text; _found boolean;
+  _new public.comments; _now public.comments; _type text := 'CREATE'; _answer text; _stale jsonb; _current text; _x text;
   _entry postern.entry; _new_id uuid; _row_key text; _nt text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
   if _answer is not null then return _answer; end if;
   if _read_at is not null and _on_stale <> 'overwrite' and _id is not null then
-    select t.* into _new from public.comments t where t.id = (_id)::uuid
+    select postern.judge(2, _id, _tenant, _read_at, t.id is not null), case when t.id is not null then
+        '{"id":' || '"' || t.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(t.task_id)::text
+      || ',"body":' || pg_catalog.to_json(t.body)::text || '}' end
+      into _stale, _current
+      from (select) one left join public.comments t on t.id = (_id)::uuid
     and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant);
-    _found := found;
-    _stale := postern.judge(2, _id, _tenant, _read_at, _found);
     if _stale is not null then
       -- decided on its absence: whatever happened to it since, it was created
       if _stale ->> 'reason' = 'changed' then _stale := _stale || '{"reason":"created"}'::jsonb; end if;
-      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, '{"1":"id","2":"taskId","3":"body"}'::jsonb,
-        case when _found then
-        '{"id":' || '"' || _new.id::text || '"'
-      || ',"taskId":' || pg_catalog.to_json(_new.task_id)::text
-      || ',"body":' || pg_catalog.to_json(_new.body)::text || '}' end);
+      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, '{"1":"id","2":"taskId","3":"body"}'::jsonb, _current);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
@@ -1249,7 +1223,7 @@ language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = for
 #variable_conflict use_variable
 declare
   _old public.comments; _new public.comments; _now public.comments;
-  _type text := 'UPDATE'; _found boolean; _answer text; _stale jsonb; _x text; _entry postern.entry;
+  _type text := 'UPDATE'; _found boolean; _answer text; _stale jsonb; _current text; _x text; _entry postern.entry;
   _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
@@ -1261,20 +1235,15 @@ begin
     select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 2)
   order by l.key desc, l.rel desc, l.position desc limit 1;
     if _entry.position > _read_at then
-      select t.* into _old from public.comments t
-  where t.id = (_id)::uuid
+      select postern.judge(2, _id, _tenant, _read_at, t.id is not null), case when t.id is not null then
+        '{"id":' || '"' || t.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(t.task_id)::text
+      || ',"body":' || pg_catalog.to_json(t.body)::text || '}' end
+      into _stale, _current
+      from (select) one left join public.comments t on t.id = (_id)::uuid
     and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant);
-      _stale := postern.judge(2, _id, _tenant, _read_at, found);
       if _stale is not null then
-        select t.* into _old from public.comments t
-  where t.id = (_id)::uuid
-    and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant);
-        _found := found;
-      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, '{"1":"id","2":"taskId","3":"body"}'::jsonb,
-        case when _found then
-        '{"id":' || '"' || _old.id::text || '"'
-      || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
-      || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
+      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, '{"1":"id","2":"taskId","3":"body"}'::jsonb, _current);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
@@ -1295,8 +1264,7 @@ begin
     _stale := postern.judge(2, _id, _tenant, _read_at, _found);
     if _stale is not null and not (_on_stale = 'merge' and _found and jsonb_typeof(_stale -> 'changed') = 'array'
       and not postern.named('{"1":"id","2":"taskId","3":"body"}'::jsonb, _stale -> 'changed') ?| array(select jsonb_object_keys(_input))) then
-      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, '{"1":"id","2":"taskId","3":"body"}'::jsonb,
-        case when _found then
+      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, '{"1":"id","2":"taskId","3":"body"}'::jsonb, case when _found then
         '{"id":' || '"' || _old.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
@@ -1353,7 +1321,7 @@ language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = for
 #variable_conflict use_variable
 declare
   _old public.comments; _new public.comments; _now public.comments;
-  _type text := 'DELETE'; _found boolean; _answer text; _stale jsonb; _x text; _entry postern.entry;
+  _type text := 'DELETE'; _found boolean; _answer text; _stale jsonb; _current text; _x text; _entry postern.entry;
   _was text; _nt text; _fields text; _rows int;
 begin
   _answer := postern.reserve(_tenant, _key, _intent, _intent_hash);
@@ -1365,20 +1333,15 @@ begin
     select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_id, 2)
   order by l.key desc, l.rel desc, l.position desc limit 1;
     if _entry.position > _read_at then
-      select t.* into _old from public.comments t
-  where t.id = (_id)::uuid
+      select postern.judge(2, _id, _tenant, _read_at, t.id is not null), case when t.id is not null then
+        '{"id":' || '"' || t.id::text || '"'
+      || ',"taskId":' || pg_catalog.to_json(t.task_id)::text
+      || ',"body":' || pg_catalog.to_json(t.body)::text || '}' end
+      into _stale, _current
+      from (select) one left join public.comments t on t.id = (_id)::uuid
     and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant);
-      _stale := postern.judge(2, _id, _tenant, _read_at, found);
       if _stale is not null then
-        select t.* into _old from public.comments t
-  where t.id = (_id)::uuid
-    and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant);
-        _found := found;
-      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, '{"1":"id","2":"taskId","3":"body"}'::jsonb,
-        case when _found then
-        '{"id":' || '"' || _old.id::text || '"'
-      || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
-      || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
+      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, '{"1":"id","2":"taskId","3":"body"}'::jsonb, _current);
       if _on_stale = 'notify' then return postern.record_held(_tenant, _key, _intent, _intent_hash, _x, _most); end if;
       if _alone then perform set_config('synchronous_commit', 'off', true); end if;
       return 'stale {"operations":[' || _x || ']}';
@@ -1398,8 +1361,7 @@ begin
   if _read_at is not null and _on_stale <> 'overwrite' and coalesce(_entry.position, 0) <> _read_at then
     _stale := postern.judge(2, _id, _tenant, _read_at, _found);
     if _stale is not null and not (false) then
-      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, '{"1":"id","2":"taskId","3":"body"}'::jsonb,
-        case when _found then
+      _x := postern.stale_entry(0, 'comments', _id, _read_at, _stale, '{"1":"id","2":"taskId","3":"body"}'::jsonb, case when _found then
         '{"id":' || '"' || _old.id::text || '"'
       || ',"taskId":' || pg_catalog.to_json(_old.task_id)::text
       || ',"body":' || pg_catalog.to_json(_old.body)::text || '}' end);
@@ -1472,9 +1434,9 @@ begin
     else pg_catalog.octet_length(t.body::text) end, 0)), 0) from public.comments t where t.id = any(_ids::uuid[]) and exists (select from public.tasks tp where tp.id = t.task_id and tp.organization_id = _tenant));
 end $postern$;
 
--- comments: a row as it is now, as JSON text
+-- comments: a row as it is in the caller's snapshot, as JSON text
 create or replace function postern."comments_row_digest"(_tenant text, _id text) returns text
-language plpgsql set search_path = pg_catalog, pg_temp as $postern$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $postern$
 #variable_conflict use_variable
 begin
   return (select '{"id":' || '"' || t.id::text || '"'
@@ -1649,9 +1611,10 @@ begin
   loop
     _model := _op.model;
     if _more = 0 and _noted <= _most then
+      -- in one snapshot: a row that came since the locks is not held, and its stamp could be of what came after it
       case _model
-      when 'tasks' then _current := postern."tasks_row_digest"(_tenant, _op.id);
-      when 'comments' then _current := postern."comments_row_digest"(_tenant, _op.id);
+      when 'tasks' then select postern.judge(_op.rel, _op.id, _tenant, _op.read_at, n.r is not null), n.r into _stale, _current from (select postern."tasks_row_digest"(_tenant, _op.id) offset 0) n(r);
+      when 'comments' then select postern.judge(_op.rel, _op.id, _tenant, _op.read_at, n.r is not null), n.r into _stale, _current from (select postern."comments_row_digest"(_tenant, _op.id) offset 0) n(r);
       end case;
     else
       -- no more is told: whether the row is there is all that is asked, for rows cost more than what was sent
@@ -1660,8 +1623,8 @@ begin
       when 'comments' then _present := postern."comments_lock_digest"(_tenant, array[_op.id], false);
       end case;
       _current := case when _present <> '{}' then '' end;
+      _stale := postern.judge(_op.rel, _op.id, _tenant, _op.read_at, _current is not null);
     end if;
-    _stale := postern.judge(_op.rel, _op.id, _tenant, _op.read_at, _current is not null);
     continue when _stale is null;
     continue when _op.mode = 'merge' and _op.fields is not null and _current is not null
       and jsonb_typeof(_stale -> 'changed') = 'array'
