@@ -1,11 +1,14 @@
 import { checks } from '../check.ts'
 import { act, create, update } from '../source.ts'
-import { lastPoint, make, settle } from './steps.ts'
+import { tally } from './crowd.ts'
+import { lastPoint, make, settle, together } from './steps.ts'
 
 const MIB = 1_048_576
 /** Twenty of them are more than an answer may have; one fits into a request. */
 const LARGE = 'x'.repeat(900_000)
 const TIMES = 20
+/** More than any pool has connections. */
+const CROWD = 200
 
 /** What a request may cost, whatever the rows are that it is about. */
 export const boundChecks = checks('bounds', [
@@ -153,6 +156,47 @@ export const boundChecks = checks('bounds', [
       const answer = await a.send({ type: 'commit', correlationId: id(), operations })
       expect.error(answer, 'source_commit_invalid', '1,001 operations must be refused')
       expect.that(answer.text.length < 65_536, 'in a few words', { received: answer.text.length })
+    },
+  },
+  {
+    id: 'BOUND-08',
+    must: 'When more callers come than the store has connections, each MUST be answered: with what it asked for, or as busy, to come again.',
+    async run(context) {
+      const { a, id, expect } = context
+      const one = await make(context, a, 'items', { title: 'one' })
+      const answers = await together(CROWD, (at) =>
+        at % 2 === 0
+          ? a.load('items', one.id)
+          : a.commit(create('items', id(), { title: 'crowd' }), { key: `crowd:${one.id}:${at}` }),
+      )
+      const odd = answers.filter(
+        ({ status, body }) => status !== 200 && !(status === 503 && body.retryable === true),
+      )
+      expect.equal(tally(odd), {}, 'a caller of a crowd must be served, or told to come again')
+      expect.equal((await a.load('items', one.id)).row, one.row, 'and the next caller must be served')
+    },
+  },
+  {
+    id: 'BOUND-09',
+    must: 'Large forged requests, with headers of hundreds of signatures, MUST all be refused with 401, and nobody else be refused for them.',
+    async run(context) {
+      const { a, id, expect } = context
+      const one = await make(context, a, 'items', { title: 'one' })
+      const wrong = Array.from({ length: 300 }, () => `v1,${btoa('x'.repeat(32))}`).join(' ')
+      const body = `{"type":"commit","correlationId":"${id()}","operations":[${LARGE}`
+      const forged = together(16, (at) =>
+        a.post(body, {
+          headers: (signed) => ({ ...signed, 'webhook-signature': at % 2 ? wrong : wrong.slice(0, 47) }),
+        }),
+      )
+      const loads = await together(16, () => a.load('items', one.id))
+      const refused = await forged
+      expect.equal(
+        tally(refused),
+        { '401 source_signature_invalid': 16 },
+        'what is not signed must not be looked at, however much there is of it',
+      )
+      expect.equal(tally(loads), { 200: 16 }, 'and a caller with a key must be served beside it')
     },
   },
 ])

@@ -89,6 +89,40 @@ export const boundMutants: readonly Mutant[] = [
         : body,
     ),
   }),
+  memoryMutant({
+    fault: 'a call that finds no connection is an error of the server',
+    killedBy: 'BOUND-08',
+    message: 'a caller of a crowd must be served, or told to come again',
+    adapter: (real) => {
+      let running = 0
+      return {
+        load: async (request) => {
+          if (running === 10) throw new Error('timeout exceeded when trying to connect')
+          running += 1
+          await new Promise((resolve) => {
+            setTimeout(resolve, 20)
+          })
+          return real.load(request).finally(() => {
+            running -= 1
+          })
+        },
+      }
+    },
+  }),
+  wireMutant({
+    fault: 'a body is read as JSON before its signature is looked at',
+    killedBy: 'BOUND-09',
+    message: 'what is not signed must not be looked at, however much there is of it',
+    answer: async (request, endpoint, forward) => {
+      const text = await request.clone().text()
+      try {
+        JSON.parse(text)
+      } catch {
+        return forward(text)
+      }
+      return endpoint(request)
+    },
+  }),
   wireMutant({
     fault: 'members of a commit that are not known are dropped',
     killedBy: 'ENVELOPE-08',
