@@ -50,6 +50,12 @@ export const errors = {
     'Fewer bytes arrived than Content-Length announced.',
     'Send it again; look for a proxy that cuts bodies.',
   ),
+  request_body_consumed: entry(
+    500,
+    false,
+    'Something read the body before the endpoint could verify its signature.',
+    'Mount the endpoint before any body parser; the message names the way of the framework.',
+  ),
   unsupported_encoding: entry(
     415,
     false,

@@ -72,7 +72,7 @@ function bodyOf(node: NodeRequest): Uint8Array<ArrayBuffer> | ReadableStream<Uin
 function failingStream(): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start(controller) {
-      controller.error(new PosternError('source_adapter_misconfigured', consumed))
+      controller.error(new PosternError('request_body_consumed', consumed))
     },
   })
 }

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import express from 'express'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { toExpress } from '../../src/express/index.ts'
 import { createEndpoint, defineSchema, field, model, z } from '../../src/index.ts'
 import { toNode } from '../../src/node/index.ts'
 import { grants } from '../../src/postgres/install/grants.ts'
@@ -93,6 +95,28 @@ test('an ordinary role with the grants of `grants` has nothing to mend; doctor s
   ])
   const people = await app.run(['doctor'], { DATABASE_URL: url.href })
   expect(people.stdout).toContain('✓ pooler   direct connection, no pooler between')
+})
+
+test('doctor tells a body parser before the endpoint from a database that is not set up', async () => {
+  const parsing = express().use(
+    express.json(),
+    toExpress(createEndpoint({ signingKey: key, adapter: open.source })),
+  )
+  const server = parsing.listen(0)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  try {
+    const { errors } = await look('doctor', '--url', `http://127.0.0.1:${port}/source`, '--key', key)
+    expect(errors).toEqual([
+      expect.objectContaining({
+        subject: 'endpoint',
+        message: expect.stringContaining('something in the application reads the body before'),
+        fix: expect.stringMatching(/express\.json\(\).*The database is not the reason/),
+      }),
+    ])
+  } finally {
+    server.close()
+  }
 })
 
 /** What is planted, how it is taken out, and what must be said of it. */

@@ -44,6 +44,19 @@ afterAll(async () => {
 const run = (...args: string[]) => app.run(args, { DATABASE_URL: database.url })
 const at = (...parts: string[]) => join(app.directory, ...parts)
 
+test('--dry-run prints SQL that does what migrate does, and has done nothing', async () => {
+  const dry = await run('migrate', '--dry-run')
+  expect(dry).toMatchObject({ code: 0, stderr: '' })
+  expect(dry.stdout).toMatch(/^-- would apply migration 1.*; would run \d+ statements/)
+  expect((await pool.query(`select to_regnamespace('postern') as found`)).rows).toEqual([{ found: null }])
+  const { sql } = JSON.parse((await run('migrate', '--dry-run', '--json')).stdout) as { sql: string[] }
+  expect(dry.stdout).toContain(`${sql.at(-1)};`)
+  await pool.query(dry.stdout)
+  await works('by-hand')
+  const again = await run('migrate', '--dry-run')
+  expect(again.stdout).toMatch(/^-- tables are up to date; would run \d+ statements/)
+})
+
 /** A commit goes through, and its event is there. */
 async function works(id: string): Promise<void> {
   const { commit } = caller(pgAdapter(pool, schema), schema)

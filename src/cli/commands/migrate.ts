@@ -15,7 +15,7 @@ export function addMigrate(program: Command): void {
     program
       .command('migrate')
       .description('Install or upgrade our tables and functions for the schema; safe to repeat.')
-      .option('--dry-run', 'run everything and roll it back: says what would be done')
+      .option('--dry-run', 'print the SQL that would run, after a run that is rolled back')
       .option('--down', 'drop all of ours instead; says what would be lost, and wants --yes')
       .option('--yes', 'drop it'),
   ).action((options: MigrateOptions) =>
@@ -26,12 +26,18 @@ export function addMigrate(program: Command): void {
 async function up({ adapter }: Opened, options: MigrateOptions): Promise<void> {
   const dryRun = options.dryRun === true
   const { applied, digest, statements } = await progress('migrating', () => adapter.migrate({ dryRun }))
-  const tables = applied.length === 0 ? 'tables were up to date' : `applied migration ${applied.join(', ')}`
-  const done = dryRun ? 'would run' : 'ran'
+  const tables =
+    applied.length === 0
+      ? `tables ${dryRun ? 'are' : 'were'} up to date`
+      : `${dryRun ? 'would apply' : 'applied'} migration ${applied.join(', ')}`
+  const count = `${statements.length} statements for schema digest ${digest}`
+  const sql = statements.map(({ text }) => text)
   tell(
     {
-      result: { applied, digest, statements: statements.length, dryRun },
-      lines: [`${tables}; ${done} ${statements.length} statements for schema digest ${digest}`],
+      result: { applied, digest, statements: statements.length, dryRun, ...(dryRun && { sql }) },
+      lines: dryRun
+        ? [`-- ${tables}; would run ${count}\n`, ...sql.map((text) => `${text};\n`)]
+        : [`${tables}; ran ${count}`],
     },
     options,
   )

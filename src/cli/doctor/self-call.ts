@@ -49,6 +49,11 @@ export async function callItself(url: string, key: string, model: Model, tenant:
           `${url} serves another schema: it has no model ${model.name}`,
           'Deploy the application with this schema.',
         )
+      case 'request_body_consumed':
+        return error(
+          `something in the application reads the body before ${url} can verify it`,
+          `${message} The database is not the reason.`,
+        )
       case 'source_adapter_misconfigured':
         return error(
           `${url} accepts the key, and its database is not set up: ${message}`,

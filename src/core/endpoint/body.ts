@@ -5,7 +5,7 @@ import { PosternError } from '../errors.ts'
  * because `request.text()` swallows a byte order mark and repairs what is no UTF-8, and a signature covers neither.
  *
  * @throws PosternError `request_too_large` (before the first byte where Content-Length says so), `request_timeout`,
- *   `request_truncated`, and `source_adapter_misconfigured` for a body that somebody has read already
+ *   `request_truncated`, and `request_body_consumed`
  */
 export async function readBody(
   request: Request,
@@ -15,7 +15,7 @@ export async function readBody(
   if (announced > limits.bodyBytes) throw tooLarge(limits.bodyBytes)
   if (request.bodyUsed || request.body?.locked) {
     throw new PosternError(
-      'source_adapter_misconfigured',
+      'request_body_consumed',
       'The body was read before the endpoint could verify its signature. Hand over the request unread: ' +
         'nothing may call request.json(), request.text() or a body parser on it first.',
     )

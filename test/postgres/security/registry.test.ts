@@ -53,7 +53,11 @@ const protocol: Readonly<Record<string, readonly [status: number, retryable: boo
 }
 
 /** What a transport can say besides. */
-const transport: typeof protocol = { request_timeout: [408, true], request_truncated: [400, true] }
+const transport: typeof protocol = {
+  request_timeout: [408, true],
+  request_truncated: [400, true],
+  request_body_consumed: [500, false],
+}
 
 test('every code of the protocol is in the registry with its status and whether to send again, and no other is', () => {
   const registry = Object.fromEntries(

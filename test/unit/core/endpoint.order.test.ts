@@ -191,12 +191,12 @@ describe('before the signature holds', () => {
     const response = await endpoint.fetch(request)
     expect(response.status).toBe(500)
     expect(await response.json()).toMatchObject({
-      error: 'source_adapter_misconfigured',
+      error: 'request_body_consumed',
       message: expect.stringMatching(/request\.json\(\)/),
     })
     const locked = await signedRequest(load)
     locked.body?.getReader()
-    expect(await codeOf(endpoint.fetch(locked))).toEqual([500, 'source_adapter_misconfigured'])
+    expect(await codeOf(endpoint.fetch(locked))).toEqual([500, 'request_body_consumed'])
   })
 
   test.each([

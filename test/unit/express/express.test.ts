@@ -68,7 +68,7 @@ describe('Express, after a parser that keeps nothing', () => {
     const { url, close } = await serve(app)
     const { status, body } = await post(url, { type: 'events', scope: org })
     expect(status).toBe(500)
-    expect(body.error).toBe('source_adapter_misconfigured')
+    expect(body.error).toBe('request_body_consumed')
     expect(body.message).toContain('Mount the endpoint before express.json()')
     expect(body.message).toContain('express.raw(')
     await close()
