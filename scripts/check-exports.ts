@@ -48,7 +48,7 @@ for (const [name, entry] of Object.entries(manifest.exports)) {
 const internal = [
   './src/core/index.ts',
   './src/cli/index.ts',
-  ...['connected', 'derived', 'made-values', 'over-pg', 'over-postgres-js'].map(
+  ...['connected', 'derived', 'made-values', 'over-pg', 'over-postgres-js', 'prepared'].map(
     (name) => `./src/adapters/${name}.ts`,
   ),
 ]

@@ -11,9 +11,7 @@ import { acknowledge, feedStatus, prune, recordChange, renewLog } from './admin/
 import type { PostgresConnection, PostgresSession } from './connection.ts'
 import { readCommitted } from './connection.ts'
 import type { Finding } from './install/check/index.ts'
-import { check } from './install/check/index.ts'
 import type { MigrationReport } from './install/migrate.ts'
-import { migrate } from './install/migrate.ts'
 import type { InstallOptions } from './naming.ts'
 import { DEFAULT_LOCK_TIMEOUT_MS, functionName, installSchema } from './naming.ts'
 import type { CommitContext } from './runtime/commit.ts'
@@ -266,10 +264,15 @@ export function adapterOver<Tx, S extends Schema>(
 
     async migrate(how = {}): Promise<MigrationReport> {
       known = undefined
+      // the compiler, which no request needs
+      const { migrate } = await import('./install/migrate.ts')
       return migrate(connection, schema, { ...options, ...how })
     },
 
-    check: () => check(connection, schema, options),
+    async check(): Promise<Finding[]> {
+      const { check } = await import('./install/check/index.ts')
+      return check(connection, schema, options)
+    },
 
     feedStatus: () => reading(feedStatus(inTime, s)),
 

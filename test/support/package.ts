@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   cpSync,
@@ -33,6 +33,7 @@ export function builtPackage(): string {
   for (const file of [
     'package.json',
     'tsconfig.build.json',
+    'scripts/bundle.ts',
     ...globSync('src/**/*.ts', { cwd: root }).sort(),
   ]) {
     hash.update(file).update(readFileSync(join(root, file)))
@@ -48,9 +49,11 @@ export function builtPackage(): string {
   const draft = mkdtempSync(join(results, 'package-draft-'))
   for (const name of published) cpSync(join(root, name), join(draft, name), { recursive: true })
   const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  // Its exit code says whether types hold, which is for another check; what is missing fails whoever uses it.
-  spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', join(draft, 'dist')], {
-    cwd: root,
+  // Its exit code says whether types hold, which is for another check; what is missing fails its user.
+  const dist = join(draft, 'dist')
+  spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', dist], { cwd: root })
+  execFileSync(process.execPath, [join(root, 'scripts/bundle.ts'), dist], {
+    stdio: ['ignore', 'ignore', 'inherit'],
   })
   try {
     renameSync(draft, directory)

@@ -308,8 +308,8 @@ async function migrateTables(
 ): Promise<number[]> {
   // by the catalog's rows: after the wait for the lock, to_regclass may still answer from what this session knew before
   const [existing] = await session.query(
-    `select n.nspname as schema, (select c.relname from pg_class c where c.relnamespace = n.oid and c.relname = 'migration') as name,
-  (select c.relname from pg_class c where c.relnamespace = n.oid and c.relname = 'outbox') as old
+    `select n.nspname::text as schema, (select c.relname::text from pg_class c where c.relnamespace = n.oid and c.relname = 'migration') as name,
+  (select c.relname::text from pg_class c where c.relnamespace = n.oid and c.relname = 'outbox') as old
 from pg_namespace n where n.nspname = $1::text`,
     [s],
   )

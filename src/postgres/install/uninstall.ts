@@ -93,7 +93,7 @@ const misconfigured = (why: string): PosternError => new PosternError('source_ad
 /** @returns the names of the tables there. */
 async function mustBeThere(session: PostgresSession, s: string): Promise<string[]> {
   const rows = await session.query(
-    `select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    `select c.relname::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = $1::text and c.relkind in ('r', 'p')`,
     [s],
   )

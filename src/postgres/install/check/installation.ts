@@ -40,7 +40,7 @@ async function checkRights(session: PostgresSession, s: string): Promise<Finding
   // one privilege a question: a list of them means any
   const rows = await session.query(
     `select quote_ident(current_user) as role, x.name, x.privilege from (
-  select c.relname as name, n.privilege from jsonb_to_recordset($2::text::jsonb) as n("table" text, privilege text)
+  select c.relname::text as name, n.privilege from jsonb_to_recordset($2::text::jsonb) as n("table" text, privilege text)
   join pg_class c on c.relname = n."table" and c.relnamespace = $1::text::regnamespace
   where not has_table_privilege(c.oid, n.privilege)
   union all
@@ -130,7 +130,7 @@ async function checkFunctions(
     return []
   }
   const rows = await session.query(
-    `select p.proname as name, p.prosrc as body, quote_ident(current_user) as role,
+    `select p.proname::text as name, p.prosrc as body, quote_ident(current_user) as role,
   -- triggers run without asking
   (p.prorettype = 'trigger'::regtype or has_function_privilege(p.oid, 'execute'))::text as allowed
 from pg_proc p where p.pronamespace = $1::text::regnamespace`,
