@@ -118,7 +118,7 @@ model Task {
     PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
     CHECKPOINT_DISABLE: '1',
   }
-  execFileSync('npx', ['prisma', 'generate', '--schema', 'schema.prisma'], {
+  execFileSync('npx', ['prisma', 'generate', '--schema=schema.prisma'], {
     cwd: directory,
     env,
     stdio: 'pipe',
