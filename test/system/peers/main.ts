@@ -91,8 +91,9 @@ async function run(directory: string, { app, packages, prepare }: Combination): 
 }
 
 function generate(directory: string): void {
+  const file = join(directory, 'schema.prisma')
   writeFileSync(
-    join(directory, 'schema.prisma'),
+    file,
     `generator client {
   provider   = "prisma-client"
   output     = "./generated"
@@ -118,7 +119,7 @@ model Task {
     PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
     CHECKPOINT_DISABLE: '1',
   }
-  execFileSync('npx', ['prisma', 'generate', '--schema=schema.prisma'], {
+  execFileSync('npx', ['prisma', 'generate', `--schema=${file}`], {
     cwd: directory,
     env,
     stdio: 'pipe',
