@@ -20,7 +20,7 @@ const core = [
   ...shared,
   'src/core/protocol/',
   'src/core/rules/',
-  'src/core/caller.ts',
+  'src/core/caller/',
   'src/core/signature/',
   'src/core/endpoint/',
 ]
@@ -50,7 +50,7 @@ export const rooms: readonly Room[] = [
   { path: 'src/core/adapter.ts', below: ['src/core/schema/'], packages: plain },
   { path: 'src/core/protocol/', below: shared, packages: plain },
   { path: 'src/core/rules/', below: [...shared, 'src/core/protocol/'], packages: plain },
-  { path: 'src/core/caller.ts', below: [...shared, 'src/core/rules/'], packages: [] },
+  { path: 'src/core/caller/', below: [...shared, 'src/core/rules/'], packages: [] },
   {
     path: 'src/core/signature/',
     below: ['src/core/errors.ts', 'src/core/callback.ts', 'src/core/protocol/'],

@@ -21,10 +21,42 @@ export type {
   StoreTransaction,
   Target,
 } from './core/adapter.ts'
+export type {
+  Caller,
+  CallOptions,
+  Commit,
+  CommitOperation,
+  CommitOperations,
+  Committed,
+  CreateOperation,
+  Decide,
+  EventOf,
+  Found,
+  ListAllOptions,
+  ListProgress,
+  ListQuery,
+  Loaded,
+  LoadQuery,
+  OrderBy,
+  Page,
+  Related,
+  RowOperation,
+  StaleMode,
+  StaleReportOf,
+  Updated,
+  UpdateOperation,
+  UpdateOptions,
+  Where,
+} from './core/caller/caller.ts'
 export type { VerifiedContext } from './core/endpoint/context.ts'
 export { createEndpoint, type Endpoint, type KeyUse } from './core/endpoint/endpoint.ts'
 export { defaultLimits, type Limits } from './core/endpoint/limits.ts'
-export type { Local, LocalCallOptions, LocalCommitOptions, LocalOperation } from './core/endpoint/local.ts'
+export type {
+  Local,
+  LocalCommitOptions,
+  LocalEvents,
+  LocalEventsQuery,
+} from './core/endpoint/local.ts'
 export type {
   CommitOutcome,
   Logger,

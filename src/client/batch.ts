@@ -1,10 +1,11 @@
-import type { CommitOperation, StaleReportOf } from '../core/caller.ts'
+import type { CommitOperation, StaleReportOf } from '../core/caller/caller.ts'
+import { numberOf } from '../core/options.ts'
 import type { Schema } from '../core/schema/define.ts'
 import type { ModelName, Row } from '../core/schema/infer.ts'
 import { messageId } from '../core/signature/sign.ts'
 import { encodeRequest } from './encode.ts'
 import { ClientError } from './error.ts'
-import { type ClientCallOptions, MAX_TIMER_MS, numberOf } from './options.ts'
+import { type ClientCallOptions, MAX_TIMER_MS } from './options.ts'
 
 /** When the operations of a batch are sent, and how many commits are under way. */
 export interface BatchOptions extends ClientCallOptions {

@@ -1,4 +1,4 @@
-import type { StaleReportOf } from '../core/caller.ts'
+import type { StaleReportOf } from '../core/caller/caller.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Schema } from '../core/schema/define.ts'
 

@@ -1,9 +1,10 @@
-import type { EventOf } from '../core/caller.ts'
+import type { EventOf } from '../core/caller/caller.ts'
+import { numberOf } from '../core/options.ts'
 import type { Schema } from '../core/schema/define.ts'
 import type { ModelName } from '../core/schema/infer.ts'
 import { checkEvents } from './answer.ts'
 import { ClientError } from './error.ts'
-import { type ClientCallOptions, MAX_TIMER_MS, numberOf } from './options.ts'
+import { type ClientCallOptions, MAX_TIMER_MS } from './options.ts'
 import { type Send, sleep } from './send.ts'
 
 /** Where a walk through the feed starts, and whether it ends. */

@@ -4,21 +4,25 @@ import type {
   Commit,
   CommitOperations,
   Committed,
-  Found,
+  Decide,
+  ListAllOptions,
   ListQuery,
   Loaded,
   LoadQuery,
   Page,
-} from '../core/caller.ts'
+  UpdateOptions,
+} from '../core/caller/caller.ts'
+import { listAll, sentQuery } from '../core/caller/list-all.ts'
+import { update } from '../core/caller/update.ts'
+import { checkCall } from '../core/options.ts'
 import type { Schema } from '../core/schema/define.ts'
-import type { ModelName, Row } from '../core/schema/infer.ts'
+import { messageId } from '../core/signature/sign.ts'
 import { checkCommit, checkList, checkLoad } from './answer.ts'
 import { type Batch, type BatchOptions, createBatch } from './batch.ts'
-import { invalidRequest } from './error.ts'
+import { ClientError, invalidRequest, isStale } from './error.ts'
 import { createFeed, type EventFeed, type EventsQuery, stuck } from './feed.ts'
-import { type ClientCallOptions, type ClientOptions, checkCall, readOptions } from './options.ts'
+import { type ClientCallOptions, type ClientOptions, readOptions } from './options.ts'
 import { createSend } from './send.ts'
-import { type Decide, type Updated, type UpdateOptions, update } from './update.ts'
 
 export type { Scope } from '../core/adapter.ts'
 export type {
@@ -29,8 +33,11 @@ export type {
   CommitOperations,
   Committed,
   CreateOperation,
+  Decide,
   EventOf,
   Found,
+  ListAllOptions,
+  ListProgress,
   ListQuery,
   Loaded,
   LoadQuery,
@@ -40,9 +47,11 @@ export type {
   RowOperation,
   StaleMode,
   StaleReportOf,
+  Updated,
   UpdateOperation,
+  UpdateOptions,
   Where,
-} from '../core/caller.ts'
+} from '../core/caller/caller.ts'
 export type { StaleReason, StaleReport } from '../core/rules/staleness.ts'
 export type { CreateInput, FieldName, ModelName, Row, UpdateInput } from '../core/schema/infer.ts'
 export type { SigningInput, SigningKey } from '../core/signature/sign.ts'
@@ -60,58 +69,9 @@ export {
 } from './error.ts'
 export type { EventFeed, EventsQuery } from './feed.ts'
 export type { ClientCallOptions, ClientOptions, ClientWithKey, ClientWithSigner } from './options.ts'
-export type { Decide, Updated, UpdateOptions } from './update.ts'
-
-/** How far `listAll` has got. */
-export interface ListProgress {
-  /** Rows read so far, this page included. */
-  readonly rows: number
-  readonly pages: number
-  /** All rows that match, where the query has `count: true`. */
-  readonly total: number | undefined
-  /** Where the next page starts; undefined after the last. */
-  readonly cursor: string | undefined
-}
-
-/** What `listAll` can be told beside its query. */
-export interface ListAllOptions extends ClientCallOptions {
-  /** Called when a page has arrived, before its rows are given. An error that it throws ends the walk. */
-  readonly onProgress?: ((progress: ListProgress) => unknown) | undefined
-}
 
 /** What `createClient` gives. Every method throws `ClientError`. */
 export interface Client<S extends Schema = Schema> extends Caller<S, ClientCallOptions> {
-  /**
-   * Every row of a query, page after page, each with its stamp.
-   *
-   * @example
-   * for await (const { row, stamp } of client.listAll('tasks', { where: [['status', '=', 'todo']] })) {
-   *   console.log(row.title, stamp)
-   * }
-   */
-  listAll<
-    M extends ModelName<S>,
-    const Select extends NonNullable<ListQuery<S, M>['select']> | undefined = undefined,
-    const With extends NonNullable<ListQuery<S, M>['related']> | undefined = undefined,
-  >(
-    model: M,
-    query?: ListQuery<S, M, Select, With>,
-    options?: ListAllOptions,
-  ): AsyncGenerator<{ readonly row: Found<S, M, Select, With>; readonly stamp: number }, void, undefined>
-  /**
-   * Reads a row, lets the function decide which fields change, and commits that on the state that was read. When the row
-   * changed meanwhile, it is read and decided again, a bounded number of times.
-   *
-   * @throws ClientError `stale_context` when the row changed each time, `entity_not_found` when there is none
-   * @example
-   * await client.update('tasks', 't1', (task) => (task.status === 'done' ? null : { status: 'done' }))
-   */
-  update<M extends ModelName<S>>(
-    model: M,
-    id: string,
-    decide: Decide<S, M>,
-    options?: UpdateOptions,
-  ): Promise<Updated<Row<S, M>>>
   /**
    * The log of changes, event by event, to its end or, with `follow`, for as long as it is iterated. A signal ends it
    * without an error.
@@ -179,39 +139,21 @@ export function createClient<S extends Schema = Schema>(options: ClientOptions):
   }
 
   async function list(model: string, given?: ListQuery, options?: ClientCallOptions): Promise<Page<never>> {
-    const { cursor, limit, ...guards } = checkCall('list', given, QUERY) as ListQuery
+    const query = sentQuery(checkCall('list', given, QUERY) as ListQuery)
     const { scope, signal } = checkCall('list', options, CALL)
-    // Where a page starts and how long it is narrows nothing: these two may be undefined.
-    const query = {
-      ...guards,
-      ...(cursor !== undefined && { cursor }),
-      ...(limit !== undefined && { limit }),
-    }
     const body = { type: 'list', model, query, ...scoped(scope) }
     const { body: answer } = await send<Page<never>>({ body, check: checkList, safe: true }, signal)
     const { nextCursor, ...page } = answer
     return nextCursor == null ? page : { ...page, nextCursor }
   }
 
-  async function* listAll(
+  function listRows(
     model: string,
     query: ListQuery = {},
-    given?: ListAllOptions,
-  ): AsyncGenerator<{ readonly row: never; readonly stamp: number }, void, undefined> {
-    const { onProgress, ...options } = checkCall('listAll', given, [...CALL, 'onProgress'])
-    let { cursor } = query
-    let rows = 0
-    let total: number | undefined
-    for (let pages = 1; ; pages++) {
-      const page: Page<never> = await list(model, { ...query, cursor }, options)
-      if (page.nextCursor !== undefined && page.nextCursor === cursor) throw stuck()
-      cursor = page.nextCursor
-      rows += page.rows.length
-      total ??= page.total
-      await onProgress?.({ rows, pages, total, cursor })
-      for (const [index, row] of page.rows.entries()) yield { row, stamp: page.stamps[index] ?? page.stamp }
-      if (cursor === undefined) return
-    }
+    given?: ListAllOptions & ClientCallOptions,
+  ): ReturnType<typeof listAll> {
+    const { onProgress, ...call } = checkCall('listAll', given, [...CALL, 'onProgress'])
+    return listAll((page) => list(model, page, call), query, { onProgress }, stuck)
   }
 
   async function commit(given: Commit, options?: ClientCallOptions): Promise<Committed> {
@@ -231,13 +173,24 @@ export function createClient<S extends Schema = Schema>(options: ClientOptions):
   return {
     load,
     list,
-    listAll,
+    listAll: listRows,
     commit,
-    update: (model: string, id: string, decide: Decide<Schema, string>, given?: UpdateOptions) => {
+    update: (
+      model: string,
+      id: string,
+      decide: Decide<Schema, string>,
+      given?: UpdateOptions & ClientCallOptions,
+    ) => {
       const options = checkCall('update', given, UPDATE)
       const call = { ...(options.scope && { scope: options.scope }), signal: options.signal }
       return update<Schema, string>(
-        { load: () => load(model, id, call), commit: (change) => commit(change as Commit, call) },
+        {
+          load: () => load(model, id, call),
+          commit: (change) => commit(change as Commit, call),
+          isStale,
+          notFound,
+          freshKey: messageId,
+        },
         model,
         id,
         decide,
@@ -256,6 +209,9 @@ export function createClient<S extends Schema = Schema>(options: ClientOptions):
     // The methods are written for any schema; `S` is what the caller knows of it.
   } as unknown as Client<S>
 }
+
+const notFound = (message: string, details: Readonly<Record<string, unknown>>): ClientError =>
+  new ClientError('entity_not_found', message, { retryable: false, details })
 
 const MAX_POSITION = 2 ** 48 - 1
 

@@ -1,6 +1,6 @@
 import type { Scope } from '../core/adapter.ts'
-import type { CallOptions } from '../core/caller.ts'
-import { checkOptions, unknownName } from '../core/options.ts'
+import type { CallOptions } from '../core/caller/caller.ts'
+import { checkOptions, numberOf } from '../core/options.ts'
 import { createSigner, type SigningInput } from '../core/signature/sign.ts'
 
 interface CommonOptions {
@@ -105,34 +105,6 @@ export function readOptions(options: ClientOptions): Settings {
     headers,
     secrets: secretsOf(options, headers),
   }
-}
-
-/** @throws TypeError unless it is a whole number of the range */
-export function numberOf(
-  name: string,
-  value: number | undefined,
-  fallback: number,
-  min: number,
-  max: number,
-): number {
-  if (value === undefined) return fallback
-  if (Number.isSafeInteger(value) && value >= min && value <= max) return value
-  throw new TypeError(`${name} must be a whole number from ${min} to ${max}.`)
-}
-
-/** @throws TypeError for a name that no call option has */
-export function checkCall<T extends object>(
-  owner: string,
-  given: T | undefined,
-  names: readonly string[],
-): T {
-  if (given === undefined) return {} as T
-  if (typeof given !== 'object' || given === null)
-    throw new TypeError(`${owner}: expected an object of options.`)
-  for (const name of Object.keys(given)) {
-    if (!names.includes(name)) throw unknownName(owner, 'member', name, names)
-  }
-  return given
 }
 
 function readUrl(given: string | URL): string {

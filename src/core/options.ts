@@ -99,6 +99,34 @@ export function named(value: unknown): string {
   return name === '' || name === 'Object' ? 'an object' : `an instance of ${name}`
 }
 
+/** @throws TypeError unless it is a whole number of the range */
+export function numberOf(
+  name: string,
+  value: number | undefined,
+  fallback: number,
+  min: number,
+  max: number,
+): number {
+  if (value === undefined) return fallback
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value
+  throw new TypeError(`${name} must be a whole number from ${min} to ${max}.`)
+}
+
+/** @throws TypeError for a name that no call option has */
+export function checkCall<T extends object>(
+  owner: string,
+  given: T | undefined,
+  names: readonly string[],
+): T {
+  if (given === undefined) return {} as T
+  if (typeof given !== 'object' || given === null)
+    throw new TypeError(`${owner}: expected an object of options.`)
+  for (const name of Object.keys(given)) {
+    if (!names.includes(name)) throw unknownName(owner, 'member', name, names)
+  }
+  return given
+}
+
 /** @throws TypeError unless `defineSchema` (or a `schemaFrom...`) made it */
 export function checkSchema(owner: string, schema: unknown): void {
   const { models, definitions } = (schema ?? {}) as { models?: unknown; definitions?: unknown }

@@ -13,7 +13,6 @@ import { pgAdapter } from '../../src/adapters/pg.ts'
 import { pgliteAdapter } from '../../src/adapters/pglite.ts'
 import { postgresJsAdapter } from '../../src/adapters/postgres-js.ts'
 import { prismaAdapter } from '../../src/adapters/prisma/index.ts'
-import type { LocalOperation } from '../../src/index.ts'
 import { createEndpoint, defineSchema, model, Rejection, z } from '../../src/index.ts'
 import type { PostgresAdapter } from '../../src/postgres/index.ts'
 import { freshDatabase } from '../support/db.ts'
@@ -171,12 +170,7 @@ async function placeOf(name: string): Promise<Place> {
   }
 }
 
-const create = (id: string): LocalOperation => ({
-  type: 'CREATE',
-  model: 'orders',
-  id,
-  input: { total: 5 },
-})
+const create = (id: string) => ({ type: 'CREATE', model: 'orders', id, input: { total: 5 } }) as const
 
 test.each([...Object.keys(onServer), ...Object.keys(embedded)])(
   '%s: a commit joins the application’s own transaction, and stands or falls with it',

@@ -71,6 +71,73 @@ describe('a call in the same process', () => {
     expect(authorize).toHaveBeenCalledWith(expect.objectContaining({ request: undefined, keyId: undefined }))
   })
 
+  test('updates on the state that it read, again when the row changed meanwhile, and not without end', async () => {
+    const endpoint = make()
+    const local = endpoint.local(org)
+    const decide = vi.fn(async ({ title }: { title: string }, { attempt }: { attempt: number }) => {
+      if (attempt === 1) await local.commit(update('between', 'Oil'))
+      return { title: `${title}!` }
+    })
+    const updated = await local.update('tasks', 't1', decide, { idempotencyKey: 'job' })
+    expect(updated).toMatchObject({ row: { title: 'Oil!' }, changed: true })
+    expect(await local.load('tasks', 't1')).toMatchObject({ row: { title: 'Oil!' }, stamp: updated.stamp })
+    const { events } = await local.events({ models: ['tasks'] })
+    expect(events.map(({ correlationId }) => correlationId)).toEqual(['between', 'job:2'])
+    let count = 0
+    const always = local.update(
+      'tasks',
+      't1',
+      async () => {
+        await local.commit(update(`race ${++count}`, `Wax ${count}`))
+        return { title: 'Mine' }
+      },
+      { attempts: 2 },
+    )
+    await expect(always).rejects.toMatchObject({ name: 'PosternError', code: 'stale_context' })
+    expect(count).toBe(2)
+    expect(await local.update('tasks', 't1', () => null)).toMatchObject({ changed: false })
+    await expect(local.update('tasks', 'gone', () => null)).rejects.toMatchObject({
+      name: 'PosternError',
+      code: 'entity_not_found',
+      details: { model: 'tasks', id: 'gone' },
+    })
+    // the scope of the call is that of the reading and of the writing
+    const elsewhere = { scope: { organizationId: 'org_2' } }
+    await expect(local.update('tasks', 't1', () => null, elsewhere)).rejects.toMatchObject({
+      code: 'entity_not_found',
+    })
+  })
+
+  test('walks all rows of a query with progress, and refuses members that it does not know', async () => {
+    const rows = Array.from({ length: 5 }, (_, index) => ({
+      id: `t${index}`,
+      title: `Task ${index}`,
+      ...org,
+    }))
+    const local = make({ adapter: memoryAdapter(schema, { rows: { tasks: rows } }) }).local(org)
+    const progress: unknown[] = []
+    const found: string[] = []
+    const query = { limit: 2, where: [['title', '!=', 'Task 3']] } as const
+    for await (const { row } of local.listAll('tasks', query, {
+      onProgress: ({ rows, pages }) => progress.push([rows, pages]),
+    })) {
+      found.push(row.id)
+    }
+    expect(found).toEqual(['t0', 't1', 't2', 't4'])
+    expect(progress).toEqual([
+      [2, 1],
+      [4, 2],
+    ])
+    const misspelt = { scop: {} } as never
+    const known = /unknown member "scop"; did you mean "scope"/
+    await expect(local.load('tasks', 't1', misspelt)).rejects.toThrow(known)
+    await expect(local.list('tasks', {}, misspelt)).rejects.toThrow(known)
+    await expect(local.list('tasks', { wher: [] } as never)).rejects.toThrow('did you mean "where"')
+    await expect(local.commit(update('k', 'Oil'), misspelt)).rejects.toThrow(known)
+    await expect(local.events({ modls: ['tasks'] } as never)).rejects.toThrow('did you mean "models"')
+    expect((await local.events()).events).toEqual([])
+  })
+
   test('is told to the observers, and its scope is its own word', async () => {
     const outcomes: string[] = []
     const resolveScopes = vi.fn(() => null)

@@ -68,7 +68,7 @@ test('a row is created, changed, read and deleted under the array of its key', a
   await expect(
     local.commit({
       ...key(),
-      operations: [{ type: 'CREATE', model: 'taskTags', id, input: {} }],
+      operations: [{ type: 'CREATE', model: 'taskTags', id, input: {} as never }],
     }),
   ).rejects.toMatchObject({ code: 'unique_violation', details: { constraint: 'task_tags_pkey' } })
   await local.commit({ ...key(), operations: [{ type: 'DELETE', model: 'taskTags', id }] })

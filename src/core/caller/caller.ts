@@ -1,7 +1,7 @@
-import type { Operator, Scope } from './adapter.ts'
-import type { ChangeEvent } from './rules/event.ts'
-import type { StaleReport } from './rules/staleness.ts'
-import type { Schema } from './schema/define.ts'
+import type { Operator, Scope } from '../adapter.ts'
+import type { ChangeEvent } from '../rules/event.ts'
+import type { StaleReport } from '../rules/staleness.ts'
+import type { Schema } from '../schema/define.ts'
 import type {
   AllowedOperation,
   CreateInput,
@@ -13,8 +13,8 @@ import type {
   RelationName,
   Row,
   UpdateInput,
-} from './schema/infer.ts'
-import type { OperationType } from './schema/operation.ts'
+} from '../schema/infer.ts'
+import type { OperationType } from '../schema/operation.ts'
 
 /*
  * What a caller of an endpoint sends and gets, typed by the schema: over HTTP (`createClient`) and in the same process
@@ -302,10 +302,53 @@ export interface Page<R> {
   readonly feedCursor?: string
 }
 
+/** How far `listAll` has got. */
+export interface ListProgress {
+  /** Rows read so far, this page included. */
+  readonly rows: number
+  readonly pages: number
+  /** All rows that match, where the query has `count: true`. */
+  readonly total: number | undefined
+  /** Where the next page starts; undefined after the last. */
+  readonly cursor: string | undefined
+}
+
+/** What `listAll` can be told beside its query. */
+export interface ListAllOptions {
+  /** Called when a page has arrived, before its rows are given. An error that it throws ends the walk. */
+  readonly onProgress?: ((progress: ListProgress) => unknown) | undefined
+}
+
+/** How `update` decides and how often. */
+export interface UpdateOptions {
+  /** How often the row is read and decided on at most. Default 5. */
+  readonly attempts?: number | undefined
+  /**
+   * The idempotency key; the number of the attempt is put behind it. Give one where the same intent may be carried out
+   * twice, for example by a job that is run again: the second finds the first. Default: a random one.
+   */
+  readonly idempotencyKey?: string | undefined
+}
+
+/** What `update` gives back. */
+export interface Updated<R> {
+  /** The row after the change, or as it was read when there was nothing to change. */
+  readonly row: R
+  readonly stamp: number
+  /** False when the function decided that nothing is to be changed. */
+  readonly changed: boolean
+}
+
+/** Decides what becomes of a row: the fields to change, or null (or undefined) to leave it as it is. */
+export type Decide<S extends Schema, M extends ModelName<S>> = (
+  row: Row<S, M>,
+  context: { readonly stamp: number; readonly attempt: number },
+) => UpdateInput<S, M> | null | undefined | Promise<UpdateInput<S, M> | null | undefined>
+
 /** What every call may say beside its request. */
 export interface CallOptions {
   /** Who asks. Laid over the scope of the client, member by member. */
-  readonly scope?: Scope
+  readonly scope?: Scope | undefined
 }
 
 /** Reading and writing by a schema, whatever carries it. */
@@ -341,6 +384,23 @@ export interface Caller<S extends Schema = Schema, Options extends CallOptions =
     options?: Options,
   ): Promise<Page<Found<S, M, Select, With>>>
   /**
+   * Every row of a query, page after page, each with its stamp.
+   *
+   * @example
+   * for await (const { row, stamp } of client.listAll('tasks', { where: [['status', '=', 'todo']] })) {
+   *   console.log(row.title, stamp)
+   * }
+   */
+  listAll<
+    M extends ModelName<S>,
+    const Select extends Selection<S, M> = undefined,
+    const With extends Relations<S, M> = undefined,
+  >(
+    model: M,
+    query?: ListQuery<S, M, Select, With>,
+    options?: ListAllOptions & Options,
+  ): AsyncGenerator<{ readonly row: Found<S, M, Select, With>; readonly stamp: number }, void, undefined>
+  /**
    * Applies operations, all or none, and once per key.
    *
    * @example
@@ -353,4 +413,19 @@ export interface Caller<S extends Schema = Schema, Options extends CallOptions =
     commit: Commit<S, O>,
     options?: Options,
   ): Promise<Committed<S, O>>
+  /**
+   * Reads a row, lets the function decide which fields change, and commits that on the state that was read. When the row
+   * changed meanwhile, it is read and decided again, a bounded number of times.
+   *
+   * Refused with `stale_context` when the row changed each time, with `entity_not_found` when there is none.
+   *
+   * @example
+   * await client.update('tasks', 't1', (task) => (task.status === 'done' ? null : { status: 'done' }))
+   */
+  update<M extends ModelName<S>>(
+    model: M,
+    id: string,
+    decide: Decide<S, M>,
+    options?: UpdateOptions & Options,
+  ): Promise<Updated<Row<S, M>>>
 }
