@@ -10,11 +10,14 @@ export interface PullOptions {
   readonly tables?: readonly string[] | undefined
   /** Schemas of the database; default: those of the search path. */
   readonly schemas?: readonly string[] | undefined
-  readonly tenantColumn?: string | undefined
+  /** Null: no table has one. Default: guessed. */
+  readonly tenantColumn?: string | null | undefined
   /** Write models without a tenant as models that every signed caller may read, not as comments. */
   readonly includeShared: boolean
-  /** Also allow the operations that could succeed; without it every model is read only. */
-  readonly mutable: boolean
+  /** Models, by their names or their tables', that also allow the operations that could succeed; true: all of them. */
+  readonly mutable: boolean | readonly string[]
+  /** Whether mutable models log what the application writes by itself. Default true. */
+  readonly capture?: boolean | undefined
   readonly install: string
 }
 
@@ -44,15 +47,15 @@ export async function pull(connection: PostgresConnection, options: PullOptions)
       `there is no table ${absent}; there are ${visible(all.map(({ name }) => name).join(', ')) || 'none'}`,
     )
   }
-  const { tenantColumn: named, includeShared, mutable } = options
-  if (named !== undefined && !tables.some(({ columns }) => columns.some((one) => one.name === named))) {
+  const { tenantColumn: named, includeShared, mutable, capture = true } = options
+  if (named != null && !tables.some(({ columns }) => columns.some((one) => one.name === named))) {
     throw new UsageError(`no table has a column ${named}`)
   }
-  const tenant = named ?? guessTenant(tables)
+  const tenant = named === null ? undefined : (named ?? guessTenant(tables))
   const { models, leftOut } = modelsOf(tables, (table) => tenantColumn(table, tenant, named === undefined))
   const nobodys = models.filter(({ policy }) => policy.by === 'none')
   return {
-    text: schemaText(models, leftOut, { includeShared, mutable }),
+    text: schemaText(models, leftOut, { includeShared, mutable, capture }),
     models: includeShared ? models : models.filter((one) => !nobodys.includes(one)),
     shared: includeShared ? [] : nobodys,
     leftOut,

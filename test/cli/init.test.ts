@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, relative } from 'node:path'
@@ -216,6 +216,28 @@ test('without --yes, and without a terminal to ask, nothing is written; --dry-ru
     code: 2,
     stderr: expect.stringContaining('no framework found'),
   })
+})
+
+test('--mutable and --no-capture say what callers may change; the steps are those of the package manager', async () => {
+  const app = application({
+    'package.json': manifest('express', 'pg'),
+    'pnpm-lock.yaml': '',
+  })
+  const init = await app.run(['init', '--yes', '--mutable', 'chores', '--no-capture'])
+  expect(init).toMatchObject({ code: 0, stderr: '' })
+  expect(init.stdout).toContain('  pnpm add postern zod\n')
+  expect(init.stdout).toContain('  pnpm exec postern migrate\n')
+  const written = () => readFileSync(join(app.directory, 'lib/schema.js'), 'utf8')
+  expect(written()).toContain("    mutable: ['CREATE', 'UPDATE', 'DELETE'],\n    capture: false,\n")
+  rmSync(join(app.directory, 'lib'), { recursive: true })
+  await app.run(['init', '--yes', '--mutable', 'none'])
+  expect(written()).not.toMatch(/mutable|capture/)
+  rmSync(join(app.directory, 'lib'), { recursive: true })
+  expect(await app.run(['init', '--yes', '--mutable', 'chorez'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('there is no model chorez; expected all, none, or some of chores'),
+  })
+  expect(existsSync(join(app.directory, 'lib'))).toBe(false)
 })
 
 test('environment files: empty, a key elsewhere or quoted, an empty key, a directory, not ignored', async () => {

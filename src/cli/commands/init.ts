@@ -1,11 +1,14 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { createInterface } from 'node:readline/promises'
 import { styleText } from 'node:util'
 import { type Command, Option } from 'commander'
 import { withConnection } from '../database.ts'
-import { detect, type Framework, frameworks, type Orm, orms } from '../init/detect.ts'
+import { type Ask, asking } from '../init/ask.ts'
+import { checkMutable, type Decisions, decide, decided } from '../init/decide.ts'
+import { type Application, detect, type Framework, frameworks, type Orm, orms } from '../init/detect.ts'
+import { packageManagerOf } from '../init/package-manager.ts'
 import { type Plan, planOf } from '../init/plan.ts'
+import { exampleSchema } from '../init/texts.ts'
 import { tell, UsageError } from '../outcome.ts'
 import { progress } from '../progress.ts'
 import type { Pulled } from '../pull.ts'
@@ -18,6 +21,8 @@ interface InitOptions {
   readonly table?: string[]
   readonly tenantColumn?: string
   readonly includeShared: boolean
+  readonly mutable?: string[]
+  readonly capture?: boolean
   readonly yes?: boolean
   readonly dryRun?: boolean
   readonly json?: boolean
@@ -40,6 +45,9 @@ export function addInit(program: Command): void {
     .option('--table <name...>', 'only these tables')
     .option('--tenant-column <name>', 'the column that says whose row it is; default: guessed')
     .option('--include-shared', 'also tables without a tenant, which every signed caller may read', false)
+    .option('--mutable <name...>', 'what callers may change: all, none, or models; default: all')
+    .option('--capture', 'log what the application writes by itself, with triggers; default: yes')
+    .option('--no-capture', 'do not log what the application writes by itself')
     .option('--yes', 'write without asking')
     .option('--dry-run', 'show the files, and write none')
     .option('--json', 'one JSON value on standard output, for machines; writes with --yes alone')
@@ -53,8 +61,29 @@ async function run(options: InitOptions): Promise<void> {
   if (framework === undefined)
     throw new UsageError(`no framework found: give --framework ${frameworks.join('|')}`)
   if (orm === undefined) throw new UsageError(`no database client found: give --orm ${orms.join('|')}`)
-  const found = await pulled(options)
-  const plan = planOf(application, { framework, orm, schema: found?.text })
+  const isAsked =
+    !(options.yes || options.dryRun || options.json) && process.stdin.isTTY && process.stdout.isTTY
+  const written = (ask?: Ask): Promise<void> => write(application, { ...options, framework, orm }, ask)
+  return isAsked ? asking(written) : written()
+}
+
+/** Shows what would be written and, where that is wanted, writes it. @param ask undefined where nobody can be asked */
+async function write(
+  application: Application,
+  options: InitOptions & { readonly framework: Framework; readonly orm: Orm },
+  ask: Ask | undefined,
+): Promise<void> {
+  const { framework, orm } = options
+  const manager = await packageManagerOf(application.directory)
+  const { found, decisions } = await pulled(options, ask)
+  const schema =
+    found === undefined
+      ? {
+          text: exampleSchema({ mutable: decisions.mutable !== false, capture: decisions.capture }),
+          note: 'an example',
+        }
+      : { text: found.text, note: "from the database's tables" }
+  const plan = planOf(application, { framework, orm, schema, manager })
   const { pullLines } = await import('../pull.ts')
   const notes = found === undefined ? [] : pullLines(found)
   const result = { framework, orm, ...plan, steps: plan.steps.map(({ text: _, ...step }) => step), notes }
@@ -63,9 +92,10 @@ async function run(options: InitOptions): Promise<void> {
   if (options.dryRun) return tell({ result: { ...result, written: false }, lines }, options)
 
   if (!options.json) console.log(printable(`${lines.join('\n')}\n`))
-  if (!(options.yes || (!options.json && (await agreed())))) {
-    if (options.json || !process.stdin.isTTY) throw new UsageError('nothing was written: say --yes')
-    return tell({ result, lines: ['Nothing was written.'] }, options)
+  if (!options.yes) {
+    if (ask === undefined) throw new UsageError('nothing was written: say --yes')
+    if (!/^y(es)?$/i.test(await ask('Write these files? y/n', 'y')))
+      return tell({ result, lines: ['Nothing was written.'] }, options)
   }
   // the key first: where it cannot be written, nothing else is there that a second run would take for whole
   const isKey = ({ file }: { file: string }): boolean => file.startsWith('.env')
@@ -86,16 +116,31 @@ async function run(options: InitOptions): Promise<void> {
   )
 }
 
-/** The schema of the tables that are there; undefined where no database is named or reached. */
-async function pulled(options: InitOptions): Promise<Pulled | undefined> {
-  const { database, table, tenantColumn, includeShared } = options
+/** The schema of the tables that are there, as it was decided; undefined where no database is named or reached. */
+async function pulled(
+  options: InitOptions,
+  ask: Ask | undefined,
+): Promise<{ found: Pulled | undefined; decisions: Decisions }> {
+  const decisions = decided(options)
+  const found = await pullWith(options, decisions)
+  if (found === undefined) return { found, decisions }
+  if (ask === undefined) {
+    checkMutable(decisions.mutable, found)
+    return { found, decisions }
+  }
+  const answered = await decide(found, options, ask)
+  return { found: await pullWith(options, answered), decisions: answered }
+}
+
+async function pullWith(options: InitOptions, decisions: Decisions): Promise<Pulled | undefined> {
+  const { database, table } = options
   const address = database ?? process.env.DATABASE_URL
   if (address === undefined) return undefined
   const { pull } = await import('../pull.ts')
   try {
     const found = await progress('reading the catalogue', () =>
       withConnection(address, (connection) =>
-        pull(connection, { tables: table, tenantColumn, includeShared, mutable: true, install: 'postern' }),
+        pull(connection, { ...decisions, tables: table, install: 'postern' }),
       ),
     )
     return found.models.length + found.shared.length === 0 ? undefined : found
@@ -125,12 +170,4 @@ function planLines({ steps }: Plan, whole: boolean): string[] {
         ]
       : []),
   ])
-}
-
-async function agreed(): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stdout.isTTY) return false
-  const terminal = createInterface({ input: process.stdin, output: process.stdout })
-  const answer = await terminal.question('Write these files? [Y/n] ')
-  terminal.close()
-  return /^(y|yes|)$/i.test(answer.trim())
 }

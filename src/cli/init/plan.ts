@@ -4,7 +4,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import type { Application, Framework, Orm } from './detect.ts'
-import { endpointText, exampleSchema, importPath, mountLines, routeText } from './texts.ts'
+import type { PackageManager } from './package-manager.ts'
+import { endpointText, importPath, mountLines, routeText } from './texts.ts'
 
 /** A file that will be made, or a line that will be added to one. */
 export interface Step {
@@ -21,23 +22,24 @@ export interface Plan {
   readonly next: readonly string[]
 }
 
+/** What the files are for. */
+export interface Wanted {
+  readonly framework: Framework
+  readonly orm: Orm
+  /** The module of the schema. */
+  readonly schema: { readonly text: string; readonly note: string }
+  readonly manager: PackageManager
+}
+
 /** Everything that `init` would write; it looks and writes nothing. */
-export function planOf(
-  application: Application,
-  { framework, orm, schema }: { framework: Framework; orm: Orm; schema: string | undefined },
-): Plan {
+export function planOf(application: Application, { framework, orm, schema, manager }: Wanted): Plan {
   const { base, language, appDirectory } = application
   const directory = directoryOf(application, `${base}lib`)
   const endpoint = `${directory}/endpoint`
   const route = `${appDirectory}/api/source/route.${language}`
   const config = `postern.config.${language === 'ts' ? 'ts' : 'mjs'}`
   const steps = [
-    create(
-      application,
-      `${directory}/schema.${language}`,
-      schema ?? exampleSchema,
-      schema === undefined ? 'an example' : "from the database's tables",
-    ),
+    create(application, `${directory}/schema.${language}`, schema.text, schema.note),
     create(application, `${endpoint}.${language}`, endpointText(application, orm, endpoint)),
     ...(framework === 'next' ? [create(application, route, routeText(application, route, endpoint))] : []),
     create(
@@ -48,15 +50,15 @@ export function planOf(
     ...environment(application, framework),
   ]
   const port = framework === 'next' ? '3000/api/source' : '3000/source'
-  const missing = ['postern', 'pg'].filter((name) => !application.packages.has(name))
+  const missing = ['postern', 'zod', 'pg'].filter((name) => !application.packages.has(name))
   return {
     steps,
     next: [
-      ...(missing.length === 0 ? [] : [`npm install ${missing.join(' ')}`]),
+      ...(missing.length === 0 ? [] : [manager.add(missing)]),
       ...(framework === 'next' ? [] : mountLines(application, framework, endpoint)),
-      'npx postern migrate',
-      'npx postern check',
-      `npx postern doctor --url http://localhost:${port}  # while the application runs`,
+      manager.postern('migrate'),
+      manager.postern('check'),
+      `${manager.postern('doctor', '--url', `http://localhost:${port}`)}  # while the application runs`,
     ],
   }
 }

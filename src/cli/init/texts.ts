@@ -13,7 +13,13 @@ import {
 } from './detect.ts'
 
 /** A model to begin with, where there is no database to read. */
-export const exampleSchema = `import { defineSchema, model, z } from 'postern'
+export const exampleSchema = ({
+  mutable,
+  capture,
+}: {
+  mutable: boolean
+  capture: boolean
+}): string => `import { defineSchema, model, z } from 'postern'
 
 // The allow-list: what is not here can be neither read nor written. This is an example: name your own tables here,
 // or have \`npx postern pull\` write this file.
@@ -22,9 +28,7 @@ export const schema = defineSchema({
     fields: {
       title: z.string().min(1),
       status: z.enum(['todo', 'doing', 'done']).default('todo'),
-    },
-    mutable: true,
-    capture: true,
+    },${mutable ? `\n    mutable: true,\n    capture: ${capture},` : ''}
   }),
 })
 `

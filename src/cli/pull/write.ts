@@ -5,15 +5,22 @@ import { fieldText } from './fields.ts'
 import { cannotCreate, type LeftOut, type PulledModel } from './models.ts'
 import { keyText, quoted, snake } from './names.ts'
 
+/** What a schema lets callers change. */
+export interface Writes {
+  /** Models, by their names or their tables'; true: all. */
+  readonly mutable: boolean | readonly string[]
+  readonly capture: boolean
+}
+
 /** The models as a module in TypeScript. Those of nobody are comments, unless `includeShared`. */
 export function schemaText(
   models: readonly PulledModel[],
   leftOut: readonly LeftOut[],
-  { includeShared, mutable }: { includeShared: boolean; mutable: boolean },
+  { includeShared, ...writes }: Writes & { includeShared: boolean },
 ): string {
   const isShared = (one: PulledModel): boolean => one.policy.by === 'none' && !includeShared
   const absent = new Set(models.filter(isShared).map(({ name }) => name))
-  const texts = models.map((one) => ({ hidden: absent.has(one.name), ...modelText(one, absent, mutable) }))
+  const texts = models.map((one) => ({ hidden: absent.has(one.name), ...modelText(one, absent, writes) }))
   const body = texts.map(({ hidden, note, lines }) =>
     [...note, ...(hidden ? lines.map((line) => `  // ${line.slice(2)}`) : lines)].join('\n'),
   )
@@ -46,7 +53,7 @@ interface ModelText {
   readonly lines: readonly string[]
 }
 
-function modelText(model: PulledModel, absent: ReadonlySet<string>, mutable: boolean): ModelText {
+function modelText(model: PulledModel, absent: ReadonlySet<string>, writes: Writes): ModelText {
   const { name, table, fields, omitted, relations, policy } = model
   const lines = fields
     // the key `id` of a text needs no mention
@@ -62,7 +69,7 @@ function modelText(model: PulledModel, absent: ReadonlySet<string>, mutable: boo
     `  ${keyText(name)}: model({`,
     ...block('fields', [...lines, ...hidden]),
     ...(related.length === 0 ? [] : block('relations', related)),
-    ...optionLines(model, mutable),
+    ...optionLines(model, writes),
     '  }),',
   ]
   return { note, lines: code }
@@ -92,7 +99,19 @@ function operations(model: PulledModel, made: readonly Column[]): string[] {
   ]
 }
 
-function optionLines(model: PulledModel, mutable: boolean): string[] {
+/** What may be changed, and whether the application's own writes are logged. */
+function writeLines(model: PulledModel, { mutable, capture }: Writes): string[] {
+  const { name, table, fields, keys, policy } = model
+  const isMutable =
+    mutable === true || (mutable !== false && [name, table.name].some((one) => mutable.includes(one)))
+  if (!isMutable || policy.by === 'none') return []
+  const made = fields.flatMap(({ column }) => (isMade(column) && !keys.includes(column) ? [column] : []))
+  const allowed = operations(model, made)
+  // undecided, a mutable model is warned of
+  return allowed.length === 0 ? [] : [`mutable: [${allowed.map(quoted).join(', ')}]`, `capture: ${capture}`]
+}
+
+function optionLines(model: PulledModel, writes: Writes): string[] {
   const { name, table, fields, keys, policy } = model
   const isKey = (column: Column): boolean => keys.includes(column)
   const lines: string[] = []
@@ -114,13 +133,7 @@ function optionLines(model: PulledModel, mutable: boolean): string[] {
     lines.push(`policy: { by: 'column', column: ${quoted(policy.column)} }`)
   }
   const made = fields.filter(({ column }) => isMade(column) && !isKey(column))
-  if (mutable && policy.by !== 'none') {
-    const allowed = operations(
-      model,
-      made.map(({ column }) => column),
-    )
-    if (allowed.length > 0) lines.push(`mutable: [${allowed.map(quoted).join(', ')}]`, 'capture: true')
-  }
+  lines.push(...writeLines(model, writes))
   const archive = fields.find(({ name: at }) => at === 'archivedAt')
   if (archive !== undefined && !isTime(archive.column)) lines.push('archive: false')
   if (made.length > 0) lines.push(`readOnly: [${made.map(({ name: at }) => quoted(at)).join(', ')}]`)
