@@ -50,7 +50,10 @@ export function planOf(application: Application, { framework, orm, schema, manag
     ...environment(application, framework),
   ]
   const port = framework === 'next' ? '3000/api/source' : '3000/source'
-  const missing = ['postern', 'zod', 'pg'].filter((name) => !application.packages.has(name))
+  const { packages } = application
+  // zod comes with postern where a package manager installs peers: only yarn does not
+  const own = packages.has('postern') ? [] : ['postern', 'zod']
+  const missing = [...own, 'pg'].filter((name) => !packages.has(name))
   return {
     steps,
     next: [
