@@ -134,3 +134,25 @@ test('events --follow shows what comes while it runs, and ends when interrupted 
   await once(child, 'exit')
   expect(child.exitCode).toBe(0)
 })
+
+test('a reader that goes away in the middle of the events ends the program without a word', async () => {
+  for (const half of [0, 1]) {
+    await open.commit(
+      Array.from({ length: 1_000 }, (_, n) => ({
+        type: 'CREATE' as const,
+        model: 'tasks',
+        id: `many-${half}-${n}`,
+        input: { title: 'x'.repeat(200) },
+      })),
+    )
+  }
+  const program = [process.execPath, ...command(['send', 'events', '--limit', '100', '--tenant', 'org_1'])]
+  const words = program.map((word) => `'${word}'`).join(' ')
+  const { stdout, stderr } = await promisify(execFile)(
+    'sh',
+    ['-c', `{ ${words}; echo "ended: $?" >&2; } | head -n 1`],
+    { env: { ...process.env, ...env, NODE_NO_WARNINGS: '1' } },
+  )
+  expect(stdout).toContain('CREATE tasks t1')
+  expect(stderr).toBe('ended: 141\n')
+})

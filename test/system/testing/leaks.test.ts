@@ -38,6 +38,35 @@ test('a connection that was not given back hangs neither seal, nor dispose, nor 
   await other.destroy()
 })
 
+test('what fails while it is closed keeps nothing else from being closed, and is told', async () => {
+  const closed: string[] = []
+  let fails = false
+  await using shop = declare({
+    name: `closing-${process.pid}`,
+    adapter: ({ url, defer }) => {
+      const pool = new pg.Pool({ connectionString: url ?? '' })
+      pool.on('error', () => {})
+      defer(() => void closed.push('before'))
+      defer(() => {
+        closed.push('failing')
+        if (fails) throw new Error('it cannot be closed')
+      })
+      defer(async () => {
+        await pool.end()
+        closed.push('pool')
+      })
+      return pgAdapter(pool, schema)
+    },
+  })
+  await shop.seal()
+  closed.length = 0
+  fails = true
+  const session = await shop.attach()
+  await expect(session[Symbol.asyncDispose]()).rejects.toThrow('it cannot be closed')
+  expect(closed.toSorted()).toEqual(['before', 'failing', 'pool'])
+  await shop.destroy()
+})
+
 test('an input that changes while the base is filled is not sealed under either fingerprint', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'postern-inputs-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
