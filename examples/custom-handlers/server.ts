@@ -12,6 +12,7 @@ await pool.query(tables)
 const tickets = new Tickets(pool)
 
 const adapter = handlersAdapter(schema, {
+  staleness: true,
   models: {
     tickets: {
       load: ({ id, context }) => tickets.load(id, context.tenant),

@@ -100,6 +100,12 @@ export interface ModelHandlers<R, Auth = unknown> {
 /** Functions that answer requests by hand. What has none is answered `source_..._not_configured`. */
 export interface Handlers<S extends Schema = Schema, Auth = unknown> {
   readonly models?: { readonly [M in ModelName<S>]?: ModelHandlers<HandlerRow<S, M>, Auth> } | undefined
+  /**
+   * `true` says that the commit handlers judge `readAt`, and that `load`, `list` and they give stamps. Otherwise a commit
+   * with `readAt` is refused, since nobody would hold it against the row, and the change in between would be lost.
+   * Default false.
+   */
+  readonly staleness?: boolean | undefined
   /** Every commit, whatever its models. Before the `commit` of a model. */
   readonly commit?:
     | ((parameters: HandlerCommit<Auth>) => Awaitable<HandlerCommitResult<Readonly<Record<string, unknown>>>>)
@@ -155,7 +161,7 @@ export function handlersAdapter<const S extends Schema, Auth = unknown>(
   handlers: Handlers<S, Auth>,
 ): Adapter<S> {
   checkHandlers(schema, handlers)
-  const { models = {}, commit, events } = handlers as unknown as AnyHandlers
+  const { models = {}, commit, events, staleness = false } = handlers as unknown as AnyHandlers
   const ofModel = (name: string): AnyModelHandlers | undefined =>
     Object.hasOwn(models, name) ? models[name] : undefined
   return {
@@ -181,6 +187,7 @@ export function handlersAdapter<const S extends Schema, Auth = unknown>(
     },
 
     async commit(request) {
+      if (!staleness) refuseJudged(request)
       const operations = request.operations.map(plainOperation)
       const [first] = operations
       const alone = operations.every(({ model }) => model === first?.model)
@@ -223,7 +230,12 @@ export function handlersAdapter<const S extends Schema, Auth = unknown>(
 function checkHandlers(schema: Schema, handlers: unknown): void {
   const owner = 'handlersAdapter'
   checkSchema(owner, schema)
-  checkOptions<Handlers>(owner, handlers, { models: 'object', commit: 'function', events: 'function' })
+  checkOptions<Handlers>(owner, handlers, {
+    models: 'object',
+    staleness: 'boolean',
+    commit: 'function',
+    events: 'function',
+  })
   for (const [name, own] of Object.entries((handlers as AnyHandlers).models ?? {})) {
     if (!schema.models.has(name)) throw unknownName(owner, 'model', name, [...schema.models.keys()])
     if (own === undefined) continue
@@ -233,6 +245,18 @@ function checkHandlers(schema: Schema, handlers: unknown): void {
       commit: 'function',
     })
   }
+}
+
+/** @throws PosternError `source_adapter_misconfigured` for a commit that asks to be judged by handlers that do not judge */
+function refuseJudged({ operations }: CommitRequest): void {
+  const judged = operations.find(({ readAt, onStale }) => readAt !== null && onStale !== 'overwrite')
+  if (judged === undefined) return
+  throw new PosternError(
+    'source_adapter_misconfigured',
+    'These handlers give no stamps, so that no commit can be decided on a row (`readAt`). Where they do, and judge ' +
+      '`readAt` while they hold the row, say so: handlersAdapter(schema, { staleness: true, ... }).',
+    { details: { pointer: `/operations/${judged.index}/readAt` } },
+  )
 }
 
 function contextOf({ tenant, scope, requestId, keyId, auth }: RequestContext): HandlerContext {

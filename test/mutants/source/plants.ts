@@ -179,6 +179,38 @@ const relay: readonly SourcePlant[] = [
     noticed: ['system/relay/nats-credentials.test.ts'],
   },
   {
+    name: 'relay-clock',
+    mistake: 'when to try again goes by the clock of the process that failed',
+    file: 'relay/store.ts',
+    find: "retry_at = clock_timestamp() + ${milliseconds('$6')}, last_error",
+    put: "retry_at = to_timestamp(${Date.now() / 1000}) + ${milliseconds('$6')}, last_error",
+    noticed: ['system/relay/failures.test.ts'],
+  },
+  {
+    name: 'relay-bounds',
+    mistake: 'a number of the options has no upper bound: 2 ** 31 milliseconds are over at once',
+    file: 'relay/relay.ts',
+    find: 'value >= least && value <= most',
+    put: 'value >= least',
+    noticed: ['system/relay/relay.test.ts'],
+  },
+  {
+    name: 'relay-schedule',
+    mistake: 'a wait of the schedule has no upper bound',
+    file: 'relay/relay.ts',
+    find: 'ms >= 0 && ms <= longest',
+    put: 'ms >= 0',
+    noticed: ['system/relay/relay.test.ts'],
+  },
+  {
+    name: 'relay-pages',
+    mistake: 'pages of large events are read whole, of which a batch takes a few',
+    file: 'relay/page-size.ts',
+    find: 'if (size > this.#bytes) this.limit',
+    put: 'if (false) this.limit',
+    noticed: ['unit/relay/page-size.test.ts'],
+  },
+  {
     name: 'relay-header-value',
     mistake: 'a malformed header is found at the delivery, whose error quotes it',
     file: 'relay/http.ts',
@@ -204,6 +236,14 @@ const callbacks: readonly SourcePlant[] = [
     find: ').catch(report)',
     put: ')',
     noticed: ['unit/core/callback.test.ts'],
+  },
+  {
+    name: 'callback-logger',
+    mistake: 'what a logger promises is waited for by nobody, and ends the process when it rejects',
+    file: 'core/endpoint/observe.ts',
+    find: '() => logger[level](fields, message),',
+    put: '() => void logger[level](fields, message),',
+    noticed: ['unit/core/endpoint.errors.test.ts'],
   },
   {
     name: 'callback-never-settles',
@@ -340,6 +380,27 @@ const fixtures: readonly SourcePlant[] = [
     noticed: ['system/testing/leaks.test.ts'],
   },
   {
+    name: 'fixture-lock',
+    mistake: 'the fingerprint that is sealed is from before the lock, and the inputs have changed since',
+    file: 'testing/fixture.ts',
+    find: `kept(await store.read(), (await fingerprint()).value) ??
+      store.exclusively(async (held) => {
+        // Again: whoever waits for the lock may find other inputs behind it.
+        const before = await fingerprint()`,
+    put: `kept(await store.read(), (Object.assign(make, { early: await fingerprint() }) as unknown as { early: Fingerprint }).early.value) ??
+      store.exclusively(async (held) => {
+        const before = (make as unknown as { early: Fingerprint }).early`,
+    noticed: ['system/testing/leaks.test.ts'],
+  },
+  {
+    name: 'fixture-twice',
+    mistake: 'who waited for the lock fills a base again that is sealed by then',
+    file: 'testing/fixture.ts',
+    find: 'const base = kept(await held.read(), value)',
+    put: 'const base = kept(null, value)',
+    noticed: ['system/testing/fixture.test.ts'],
+  },
+  {
     name: 'fixture-clean-up',
     mistake: 'what fails first keeps the rest of the clean-up from running',
     file: 'testing/closing.ts',
@@ -399,6 +460,14 @@ const byHand: readonly SourcePlant[] = [
     noticed: handlers,
   },
   {
+    name: 'handlers-no-stamps',
+    mistake: 'readAt reaches handlers that do not judge it, and the change in between is lost',
+    file: 'adapters/handlers/index.ts',
+    find: 'if (!staleness) refuseJudged(request)',
+    put: 'void staleness',
+    noticed: handlers,
+  },
+  {
     name: 'handlers-stamp',
     mistake: 'the stamp of a loaded row is dropped, and each commit on it is stale',
     file: 'adapters/handlers/index.ts',
@@ -416,6 +485,14 @@ const commandLine: readonly SourcePlant[] = [
     find: "process.exit(error.code === 'EPIPE' ? READER_GONE : 1)",
     put: 'throw error',
     noticed: ['cli/send.test.ts'],
+  },
+  {
+    name: 'cli-comments',
+    mistake: 'a name with a line break goes on as code behind the comment that it stands in',
+    file: 'cli/pull/write.ts',
+    find: '`  // ${visible(text)}`',
+    put: '`  // ${text}`',
+    noticed: ['cli/pull.test.ts'],
   },
   {
     name: 'cli-quotes',

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { systemClock } from '../../../src/relay/clock.ts'
 import { Delivery } from '../../../src/relay/delivery.ts'
 import { DeliveryError } from '../../../src/relay/index.ts'
@@ -33,6 +33,29 @@ test.each([
   const status = await running.relay.status()
   expect(status?.attempt).toBe(1)
   expect(status?.lastError?.length).toBeLessThanOrEqual(500)
+})
+
+test("when to try again goes by the database's clock, whatever this process takes for the time", async () => {
+  await using open = await openNotes()
+  await write(open, 'n1')
+  const real = Date.now
+  const ahead = vi.spyOn(Date, 'now').mockImplementation(() => real() + 86_400_000)
+  try {
+    const running = startRelay(open, {
+      schedule: [0, 600_000],
+      sink: () => {
+        throw new Error('no')
+      },
+    })
+    await until(async () => (await running.relay.status())?.attempt === 1)
+    await running.stop()
+  } finally {
+    ahead.mockRestore()
+  }
+  const [row] = await open.sql(
+    `select retry_at between now() and now() + interval '11 minutes' as soon from postern.relay where name = 'sink'`,
+  )
+  expect(row).toEqual({ soon: true })
 })
 
 test('what cannot be written down is tried again after ever longer waits', async () => {

@@ -38,6 +38,42 @@ test('a connection that was not given back hangs neither seal, nor dispose, nor 
   await other.destroy()
 })
 
+test('who waited for the lock seals what the inputs are then, not what they were before it', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'postern-inputs-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  const file = join(directory, 'seed.sql')
+  writeFileSync(file, 'one')
+  const name = `waiting-${process.pid}`
+  let go = () => {}
+  const gate = new Promise<void>((resolve) => {
+    go = resolve
+  })
+  let filling = () => {}
+  const started = new Promise<void>((resolve) => {
+    filling = resolve
+  })
+  await using first = declare({
+    name,
+    inputs: { files: [file] },
+    populate: async (base) => {
+      await populate(base)
+      filling()
+      await gate
+    },
+  })
+  await using second = declare({ name, inputs: { files: [file] } })
+  const sealing = first.seal().catch((error: unknown) => error)
+  await started
+  const after = second.seal()
+  // it has looked at the inputs, and waits
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  writeFileSync(file, 'two')
+  go()
+  expect(await sealing).toMatchObject({ code: 'fixture_fingerprint_changed' })
+  expect(await after).toMatchObject({ populated: true, fingerprint: await second.fingerprint() })
+  await second.destroy()
+})
+
 test('what fails while it is closed keeps nothing else from being closed, and is told', async () => {
   const closed: string[] = []
   let fails = false

@@ -203,6 +203,36 @@ describe('hooks', () => {
     expect((await ask(endpoint, load)).status).toBe(500)
   })
 
+  test('a logger or hook that rejects ends no process: neither at an unsigned request nor at any other', async () => {
+    const escaped: unknown[] = []
+    const note = (reason: unknown) => void escaped.push(reason)
+    process.on('unhandledRejection', note)
+    try {
+      const bad = async () => {
+        throw new Error('the log is down')
+      }
+      const logger = { info: bad, warn: bad, error: bad }
+      const endpoint = make({
+        logger,
+        onReject: bad,
+        onError: bad,
+        onCommit: bad,
+        adapter: memoryAdapter(schema),
+      })
+      const unsigned = await endpoint.fetch(
+        new Request('http://localhost/source', { method: 'POST', body: '{}' }),
+      )
+      expect(unsigned.status).toBe(401)
+      expect((await ask(endpoint, commit)).status).toBe(200)
+      const failed = make({ logger, onError: bad, adapter: failing(driverError()) })
+      expect((await ask(failed, load)).status).toBe(500)
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(escaped).toEqual([])
+    } finally {
+      process.off('unhandledRejection', note)
+    }
+  })
+
   test('a resolveScopes or authorize that throws is an internal error and nothing more', async () => {
     const fault = () => {
       throw driverError()

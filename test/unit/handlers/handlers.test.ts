@@ -117,6 +117,25 @@ describe('commit', () => {
     expect(body).toMatchObject({ rows: [{ id: 't1', title: 'Oil' }], stamps: [0] })
   })
 
+  test('readAt is for handlers that say that they judge it: from others it is refused, and not dropped', async () => {
+    const handler = vi.fn(() => ({ rows: [task] }))
+    const decided = (more: object) => ({ ...commit, operations: [{ ...operation, ...more }] })
+    const without = make({ commit: handler })
+    for (const onStale of ['reject', 'merge', 'notify', undefined]) {
+      const { status, body } = await ask(without, decided({ readAt: 0, onStale }))
+      expect([status, body.error]).toEqual([500, 'source_adapter_misconfigured'])
+      expect(body.message).toContain('staleness: true')
+      expect(body.details).toEqual({ pointer: '/operations/0/readAt' })
+    }
+    expect(handler).not.toHaveBeenCalled()
+    expect((await ask(without, decided({ readAt: 0, onStale: 'force' }))).status).toBe(200)
+    const judging = make({ staleness: true, commit: handler })
+    expect((await ask(judging, decided({ readAt: 7 }))).status).toBe(200)
+    expect(handler).toHaveBeenLastCalledWith(
+      expect.objectContaining({ operations: [expect.objectContaining({ readAt: 7, onStale: 'reject' })] }),
+    )
+  })
+
   test('a commit of one model goes to that model, one of several needs the handler of the endpoint', async () => {
     const models = { tasks: { commit: () => ({ rows: [task] }) } }
     expect((await ask(make({ models }), commit)).status).toBe(200)
