@@ -264,6 +264,27 @@ describe('check finds, names and tells how to mend', () => {
   })
 })
 
+test('a local time for a default is a warning where the zone is not UTC, and none where it is', async () => {
+  const times = defineSchema({
+    visits: model({ fields: { at: field.timestamp().optional() }, mutable: true }),
+  })
+  const tables = `create table visits (id text primary key, organization_id text not null,
+    at timestamp default now())`
+  const findings = async (timezone: string) => {
+    await using one = await openSource({ schema: times, tables, settings: { timezone } })
+    return (await one.source.check()).filter(({ code }) => code === 'time_zone_not_utc')
+  }
+  expect(await findings('UTC')).toEqual([])
+  expect(await findings('Europe/London')).toEqual([
+    expect.objectContaining({
+      level: 'warning',
+      subject: 'visits',
+      message: expect.stringContaining('the time zone here is Europe/London'),
+      fix: expect.stringContaining("now() at time zone 'utc'"),
+    }),
+  ])
+})
+
 test('doctor says that prune does not run, and which follower holds it', async () => {
   await open.sql(
     `insert into postern.ledger (tenant, key, intent, body, at) values ('', 'old', '', '', now() - interval '70 days')`,

@@ -154,6 +154,40 @@ test('only the tables that are named, the tenant that is named; and a file that 
   })
 })
 
+test('a database without tables, or with all of them elsewhere, is exit code 1 and says where they are', async () => {
+  await using empty = await freshDatabase()
+  const nothing = await app.run(['pull'], { DATABASE_URL: empty.url })
+  expect(nothing).toMatchObject({ code: 1 })
+  expect(nothing.stdout + nothing.stderr).toContain('this database has none that the role may read')
+  const client = new pg.Client(empty.url)
+  await client.connect()
+  await client.query('create schema crm; create table crm.people (id text primary key, organization_id text)')
+  await client.end()
+  const elsewhere = await app.run(['pull'], { DATABASE_URL: empty.url })
+  expect(elsewhere).toMatchObject({ code: 1 })
+  expect(elsewhere.stdout + elsewhere.stderr).toMatch(/there are tables in: crm.*--db-schema/)
+  const named = await app.run(['pull', '--db-schema', 'crm'], { DATABASE_URL: empty.url })
+  expect(named).toMatchObject({ code: 0, stdout: expect.stringContaining('people: model({') })
+})
+
+test('an archived_at that is no time is a field like any other: what was pulled is a schema', async () => {
+  await using database = await freshDatabase()
+  const client = new pg.Client(database.url)
+  await client.connect()
+  await client.query(`create table notes (id text primary key, organization_id text not null, archived_at bigint);
+    create table memos (id text primary key, organization_id text not null, archived_at timestamptz)`)
+  await client.end()
+  const env = { DATABASE_URL: database.url }
+  expect(await app.run(['pull', '--mutable', '--out', 'archives.ts'], env)).toMatchObject({ code: 0 })
+  const { schema } = (await import(pathToFileURL(join(app.directory, 'archives.ts')).href)) as {
+    schema: Schema
+  }
+  expect(schema.models.get('notes')?.archive).toBeUndefined()
+  expect(schema.models.get('memos')?.archive?.name).toBe('archivedAt')
+  const migrated = await app.run(['migrate', '--schema', 'archives.ts'], env)
+  expect(migrated).toMatchObject({ code: 0, stderr: '' })
+})
+
 test('names cannot leave the comments and texts that they stand in; a terminal is not commanded by them', async () => {
   await using other = await freshDatabase()
   const client = new pg.Client(other.url)

@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { pgAdapter, pgConnection } from '../../src/adapters/pg.ts'
 import { defineSchema, field, model, type Schema, z } from '../../src/index.ts'
 import { migrate } from '../../src/postgres/index.ts'
 import type { MisfitError } from '../../src/postgres/model/fault.ts'
 import { freshDatabase } from '../support/db.ts'
-import { caller, majors, type OpenSource, openSource, refused } from '../support/postgres-source.ts'
+import { caller, freshKey, majors, type OpenSource, openSource, refused } from '../support/postgres-source.ts'
 import { tracker, trackerTables } from '../support/tracker.ts'
 
 const run = promisify(execFile)
@@ -206,6 +206,36 @@ describe.each(majors)('Postgres %i: migrate', (major) => {
       }),
       'stale_context',
     )
+  })
+
+  test('a process that runs while another migrates learns what the columns are by then', async () => {
+    await using open = await openSource({
+      major,
+      // the schema calls it a text; as long as the column is a bigint, only whole numbers are one
+      schema: defineSchema({ items: model({ fields: { code: z.string() }, mutable: true }) }),
+      tables: 'create table items (id text primary key, organization_id text not null, code bigint not null)',
+    })
+    const item = (code: string) =>
+      ({ type: 'CREATE', model: 'items', id: freshKey(), input: { code } }) as const
+    await open.commit(item('15'))
+    await expect(open.commit(item('A-15'))).rejects.toMatchObject({ code: 'source_commit_invalid' })
+    await open.sql('alter table items alter column code type text')
+    await pgAdapter(await open.client(), open.schema).migrate()
+    await expect(open.commit(item('A-15'))).rejects.toMatchObject({ code: 'source_commit_invalid' })
+    const real = Date.now
+    const later = vi.spyOn(Date, 'now').mockImplementation(() => real() + 11_000)
+    try {
+      // the first request goes by what is known, and asks beside it
+      const taken = () =>
+        open.commit(item('A-15')).then(
+          () => true,
+          () => false,
+        )
+      await vi.waitUntil(taken, { timeout: 10_000 })
+    } finally {
+      later.mockRestore()
+    }
+    await open.commit(item('A-16'))
   })
 
   test('two installations in one database keep apart: their keys, their logs, their feeds', async () => {
