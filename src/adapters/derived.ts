@@ -49,6 +49,17 @@ export type DerivedTypes<O, Key extends string> = ModelTypes<
   O extends { readonly readOnly: readonly (infer F extends string)[] } ? F : never
 >
 
+/** The names of a table and its columns as an ORM declares them, for tools that write what is to be exposed. */
+export interface DeclaredTable {
+  /** What its model is called. */
+  readonly name: string
+  readonly table: { readonly schema: string | undefined; readonly name: string }
+  /** The fields of the primary key; empty where the ORM knows none. */
+  readonly key: readonly string[]
+  /** The field of each column, by the column. */
+  readonly fields: ReadonlyMap<string, string>
+}
+
 /** By model. */
 export type DerivedModels = Readonly<Record<string, DerivedModelOptions>>
 

@@ -29,14 +29,8 @@ export async function loadProject(named: string | undefined): Promise<Project> {
       `give --config or --schema: a module that exports your adapter or schema; or make a ${configs[0]}`,
     )
   }
-  const path = resolve(file)
-  if (!existsSync(path)) throw new UsageError(`there is no file ${file}`)
-  if (/\.m?ts$/.test(path)) {
-    const { registerTypeScript } = await import('./typescript.ts')
-    registerTypeScript(dirname(path))
-  }
-  quiet()
-  const exported = await imported(path, file)
+  if (!existsSync(file)) throw new UsageError(`there is no file ${file}`)
+  const exported = await importModule(file)
   const adapter = pick(exported, ['adapter', 'default'], isAdapter, file)
   if (adapter !== undefined) {
     const parts = partsOf(adapter)
@@ -50,7 +44,18 @@ export async function loadProject(named: string | undefined): Promise<Project> {
   return { file, schema, adapter: undefined, parts: undefined }
 }
 
-async function imported(path: string, file: string): Promise<Record<string, unknown>> {
+const registered = new Set<string>()
+
+/** Imports a module of the application, TypeScript too, as its bundler would. */
+export async function importModule(file: string): Promise<Record<string, unknown>> {
+  const path = resolve(file)
+  const directory = dirname(path)
+  quiet()
+  if (/\.m?ts$/.test(path) && !registered.has(directory)) {
+    registered.add(directory)
+    const { registerTypeScript } = await import('./typescript.ts')
+    registerTypeScript(directory)
+  }
   try {
     return (await import(pathToFileURL(path).href)) as Record<string, unknown>
   } catch (cause) {
@@ -84,8 +89,12 @@ const isAdapter = (value: unknown): value is PostgresAdapter =>
 const isSchema = (value: unknown): value is Schema =>
   isObject(value) && value.models instanceof Map && isObject(value.definitions)
 
+let isQuiet = false
+
 /** Warnings about how Node reads an application's modules are not the caller's concern. */
 function quiet(): void {
+  if (isQuiet) return
+  isQuiet = true
   const listeners = process.listeners('warning')
   process.removeAllListeners('warning')
   process.on('warning', (warning: Error & { code?: string }) => {

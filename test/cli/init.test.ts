@@ -109,13 +109,26 @@ export const db = drizzle(pool, { schema: tables })
   expect(
     readFileSync(join(app.directory, 'src/lib/endpoint.ts'), 'utf8'),
   ).toBe(`import { drizzleAdapter } from 'postern/drizzle'
-import * as tables from '../db/tables'
 import { createEndpoint } from 'postern'
 import { db } from '../db/index'
 import { schema } from './schema'
 
-export const adapter = drizzleAdapter(db, schema, { tables })
+export const adapter = drizzleAdapter(db, schema)
 export const endpoint = createEndpoint({ adapter, signingKey: process.env.POSTERN_KEY })
+`)
+  expect(
+    readFileSync(join(app.directory, 'src/lib/schema.ts'), 'utf8'),
+  ).toBe(`import { schemaFromDrizzle } from 'postern/drizzle'
+import * as tables from '../db/tables'
+
+// The allow-list: what is not here can be neither read nor written. Take out what callers need not see.
+export const schema = schemaFromDrizzle(tables, {
+  chores: {
+    fields: ['title', 'status'],
+    mutable: ['CREATE', 'UPDATE', 'DELETE'],
+    capture: true,
+  },
+})
 `)
   // a second time nothing is left to write, and nothing is written
   const key = readFileSync(join(app.directory, '.env.local'), 'utf8')
@@ -155,6 +168,164 @@ export const prisma = kept.prisma ?? make()
   }
 })
 
+/** Another database, for one application. */
+async function databaseOf(ddl: string) {
+  const other = await freshDatabase()
+  const client = new pg.Client(other.url)
+  await client.connect()
+  await client.query(ddl)
+  await client.end()
+  return other
+}
+
+test('Drizzle tables in several modules, under other names than in the database, are named and not declared again', async () => {
+  await using other = await databaseOf(`
+    create table customers (id uuid primary key default gen_random_uuid(), tenant_id text not null, "fullName" text not null,
+      password_hash text);
+    create table order_lines (id text primary key, customer_id uuid not null references customers, quantity int not null,
+      total int generated always as (quantity * 2) stored, note text, updated_at timestamptz);
+    create table notes (id text primary key, line_id text not null references order_lines, tenant_id text not null);
+    create table unknown_here (id text primary key, tenant_id text not null)`)
+  const app = application({
+    '.env': `DATABASE_URL=${other.url}`,
+    'package.json': manifest('hono', 'drizzle-orm', 'pg', 'postern'),
+    'tsconfig.json': node,
+    'db/customers.ts': `import { pgTable, text, uuid } from 'drizzle-orm/pg-core'
+export const customers = pgTable('customers', { id: uuid().primaryKey().defaultRandom(), tenantId: text().notNull(),
+  name: text('fullName').notNull(), passwordHash: text() })
+`,
+    'db/lines.ts': `import { relations, sql } from 'drizzle-orm'
+import { integer, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core'
+import { customers } from './customers.ts'
+export const lines = pgTable('order_lines', { key: text('id').primaryKey(), customer: uuid('customer_id').notNull(),
+  quantity: integer().notNull(), total: integer().generatedAlwaysAs(sql\`quantity * 2\`), updatedAt: timestamp({ withTimezone: true }) })
+export const lineNotes = pgTable('notes', { id: text().primaryKey(), lineId: text().notNull(), tenantId: text().notNull() })
+export const ofLines = relations(lines, ({ one }) => ({ buyer: one(customers, { fields: [lines.customer], references: [customers.id] }) }))
+`,
+    'db/client.ts': `import { drizzle } from 'drizzle-orm/node-postgres'
+import { Pool } from 'pg'
+const pool = new Pool({ connectionString: process.env.DATABASE_URL })
+pool.on('error', () => {})
+export const db = drizzle(pool, { casing: 'snake_case' })
+`,
+  })
+  const init = await app.run(['init', '--yes', '--mutable', 'orderLines', 'customers'])
+  expect(init).toMatchObject({ code: 0, stderr: '' })
+  expect(init.stdout).toMatch(/create lib\/schema\.ts +names what db\/lines, db\/customers declares/)
+  expect(init.stdout).toContain('left out: public.unknown_here, is not declared in db/lines or db/customers')
+  expect(
+    readFileSync(join(app.directory, 'lib/schema.ts'), 'utf8'),
+  ).toBe(`import { schemaFromDrizzle } from 'postern/drizzle'
+import * as tables from '../db/lines.ts'
+import * as tables2 from '../db/customers.ts'
+
+// The allow-list: what is not here can be neither read nor written. Take out what callers need not see.
+export const schema = schemaFromDrizzle({ ...tables2, ...tables }, {
+  customers: {
+    fields: ['name'],
+    // password_hash is left out: looks like a secret
+    policy: { by: 'column', column: 'tenant_id' },
+    mutable: ['CREATE', 'UPDATE', 'DELETE'],
+    capture: true,
+  },
+  lineNotes: {
+    fields: ['lineId'],
+    policy: { by: 'column', column: 'tenant_id' },
+  },
+  lines: {
+    fields: ['customer', 'quantity', 'total', 'updatedAt'],
+    // note is left out: is not declared in db/lines or db/customers
+    policy: { by: 'parent', fk: 'customer', parent: 'customers' },
+    mutable: ['CREATE', 'UPDATE', 'DELETE'],
+    capture: true,
+    readOnly: ['total'],
+    touch: 'updatedAt',
+  },
+  // public.unknown_here is left out: is not declared in db/lines or db/customers
+}, { casing: 'snake_case' })
+`)
+  expect(await app.run(['migrate'])).toMatchObject({ code: 0, stderr: '' })
+  expect(await app.run(['check'])).toMatchObject({ code: 0 })
+  Object.assign(process.env, { DATABASE_URL: other.url })
+  const { endpoint } = (await import(pathToFileURL(join(app.directory, 'lib/endpoint.ts')).href)) as {
+    endpoint: Endpoint
+  }
+  const local = endpoint.local({ organizationId: 'org_1' })
+  const customer = 'c3f1b2a4-0000-4000-8000-000000000001'
+  await local.commit({
+    idempotencyKey: 'k',
+    operations: [
+      { type: 'CREATE', model: 'customers', id: customer, input: { name: 'Ada' } },
+      { type: 'CREATE', model: 'lines', id: 'l1', input: { customer, quantity: 4 } },
+    ],
+  })
+  const { rows } = await local.list('lines', { related: ['buyer'] })
+  expect(rows).toMatchObject([{ key: 'l1', quantity: 4, total: 8, buyer: { id: customer, name: 'Ada' } }])
+  expect(rows[0]?.updatedAt).toEqual(expect.any(String))
+})
+
+test('Prisma models are named and not declared again; a client that is not generated yet is said', async () => {
+  await using other = await databaseOf(`create type task_status as enum ('todo', 'in progress', 'done');
+    create table projects (id text primary key, organization_id text not null, name text not null, budget numeric);
+    create table tasks (id text primary key, organization_id text not null, title text not null,
+      status task_status not null default 'todo', code text unique, estimate int, score float8, views bigint, amount numeric,
+      done boolean not null default false, due_at timestamptz(6), local_at timestamp(6), started_on date, ref uuid, blob bytea,
+      meta jsonb, tags text[], counts bigint[], project_id text references projects, updated_at timestamptz(6),
+      archived_at timestamptz(6));
+    create table task_tags (task_id text not null references tasks, tag text not null, weight int, primary key (task_id, tag))`)
+  const app = application({
+    '.env': `DATABASE_URL=${other.url}`,
+    'package.json': manifest('express', '@prisma/client', 'pg', 'postern'),
+    'tsconfig.json': node,
+  })
+  const generated = relative(
+    join(app.directory, 'lib'),
+    join(root, 'test/adapters/prisma/generated/client.ts'),
+  )
+  const client = (from: string) => `import { PrismaPg } from '@prisma/adapter-pg'
+import { PrismaClient } from '${from}'
+export const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: process.env.DATABASE_URL ?? '' }) })
+`
+  app.write({ 'lib/prisma.ts': client('./generated/client.ts') })
+  const early = await app.run(['init', '--dry-run'])
+  expect(early.stderr).toMatch(
+    /^postern: lib\/prisma\.ts cannot be imported \(.*generated.*\): the schema declares the tables itself/,
+  )
+  expect(early.stdout).toContain('export const schema = defineSchema({')
+  app.write({ 'lib/prisma.ts': client(generated) })
+  const { endpoint } = (await initialised(app, 'lib/endpoint.ts')) as { endpoint: Endpoint }
+  const schema = readFileSync(join(app.directory, 'lib/schema.ts'), 'utf8')
+  expect(schema).toContain(`import { schemaFromPrisma } from 'postern/prisma'
+import { prisma } from './prisma.ts'
+`)
+  expect(schema).toContain(`export const schema = schemaFromPrisma(prisma, {
+  project: {
+    fields: ['name', 'budget'],
+    mutable: ['CREATE', 'UPDATE', 'DELETE'],
+    capture: true,
+  },
+`)
+  expect(schema).toContain(`  taskTag: {
+    fields: ['weight'],
+    policy: { by: 'parent', fk: 'taskId', parent: 'task' },
+`)
+  const local = endpoint.local({ organizationId: 'org_1' })
+  await local.commit({
+    idempotencyKey: 'k',
+    operations: [
+      { type: 'CREATE', model: 'project', id: 'p1', input: { name: 'Home', budget: '1.50' } },
+      {
+        type: 'CREATE',
+        model: 'task',
+        id: 't1',
+        input: { title: 'Paint', projectId: 'p1', tags: [], counts: [] },
+      },
+    ],
+  })
+  const { rows } = await local.list('task', { related: ['project'] })
+  expect(rows).toMatchObject([{ id: 't1', status: 'todo', project: { name: 'Home', budget: '1.50' } }])
+})
+
 test.each([
   ['Kysely', ['kysely', 'pg']],
   ['postgres.js', ['postgres', 'pg']],
@@ -173,7 +344,7 @@ test.each([
 })
 
 test('what was written compiles against the package', () => {
-  expect(projects.length).toBe(6)
+  expect(projects.length).toBe(8)
   const all = project({})
   projects.push(all)
   const options = {

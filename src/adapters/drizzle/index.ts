@@ -5,8 +5,8 @@ import { adapterOver, checkPostgresAdapter } from '../../postgres/adapter.ts'
 import { type WaitOptions, waitKinds } from '../connected.ts'
 import { type PrepareOptions, prepareKinds } from '../prepared.ts'
 import { type DrizzleDatabase, type DrizzleTransaction, drizzleConnection } from './connection.ts'
-import type { ColumnName, DrizzleTables } from './mapping.ts'
-import { drizzleMapping } from './mapping.ts'
+import type { DrizzleTables } from './mapping.ts'
+import { columnNameOf, drizzleMapping } from './mapping.ts'
 import { originOf } from './schema.ts'
 import { relational } from './version.ts'
 
@@ -56,9 +56,4 @@ export function drizzleAdapter<Tx extends DrizzleTransaction, S extends Schema>(
   const mapped = drizzleMapping((origin?.declared ?? schema) as S, tables, columnNameOf(db))
   const adapter = adapterOver(drizzleConnection(db, options), mapped.schema, options)
   return withClientValues(adapter, mapped.schema, mapped.values)
-}
-
-function columnNameOf(db: DrizzleDatabase): ColumnName {
-  const { dialect } = db as { dialect?: { casing?: { getColumnCasing?: ColumnName } } }
-  return (column) => dialect?.casing?.getColumnCasing?.(column) ?? column.name
 }

@@ -13,6 +13,12 @@ export type DrizzleTables = Readonly<Record<string, unknown>>
 /** A column's name in the database: with `casing` Drizzle derives it only when it writes SQL. */
 export type ColumnName = (column: PgColumn) => string
 
+/** How a database's client derives the names of columns. */
+export function columnNameOf(db: unknown): ColumnName {
+  const { dialect } = (db ?? {}) as { dialect?: { casing?: { getColumnCasing?: ColumnName } } }
+  return (column) => dialect?.casing?.getColumnCasing?.(column) ?? column.name
+}
+
 /** The schema with Drizzle's names, and what Drizzle would give a create or an update. */
 export function drizzleMapping<S extends Schema>(
   schema: S,

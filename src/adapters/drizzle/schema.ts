@@ -9,7 +9,7 @@ import { defineSchema } from '../../core/schema/define.ts'
 import { field } from '../../core/schema/field.ts'
 import type { ModelDefinition, ModelOptions } from '../../core/schema/model.ts'
 import type { Relation } from '../../core/schema/relation.ts'
-import type { DerivedModelOptions, OnNote } from '../derived.ts'
+import type { DeclaredTable, DerivedModelOptions, OnNote } from '../derived.ts'
 import { checkExposure, checkTenant, exposed, keyOf, warn } from '../derived.ts'
 import type { ColumnName, DrizzleTables } from './mapping.ts'
 import { drizzleMapping } from './mapping.ts'
@@ -109,6 +109,35 @@ function definitionOf(
       readOnly: [...generated, ...readOnly],
     },
   }
+}
+
+/** The tables of a module, each once, under the names that `schemaFromDrizzle` knows them by. */
+export function declaredTables(tables: DrizzleTables, columnName: ColumnName): DeclaredTable[] {
+  const found = Object.entries(tables).filter((entry): entry is [string, PgTable] => is(entry[1], PgTable))
+  const first = found.filter(([, table], index) => found.findIndex(([, one]) => one === table) === index)
+  return first.map(([name, table]) => {
+    const { name: own, schema } = getTableConfig(table)
+    const columns = Object.entries(getTableColumns(table) as Record<string, PgColumn>)
+    return {
+      name,
+      table: { schema, name: own },
+      key: primaryKey(table),
+      fields: new Map(columns.map(([field, column]) => [columnName(column), field])),
+    }
+  })
+}
+
+/** The `casing` that names the columns which do not say theirs; undefined where it makes no difference. */
+export function casingOf(tables: DrizzleTables, columnName: ColumnName): DrizzleSchemaOptions['casing'] {
+  const columns = Object.values(tables).flatMap((table) =>
+    is(table, PgTable) ? Object.values(getTableColumns(table) as Record<string, PgColumn>) : [],
+  )
+  const derived = columns.filter((column) => columnName(column) !== column.name)
+  if (derived.length === 0) return undefined
+  const casings = Object.keys(cases) as (keyof typeof cases)[]
+  return casings.find((casing) =>
+    derived.every((column) => columnName(column) === cases[casing](column.name)),
+  )
 }
 
 /** Keys of the columns of the primary key, in its order, however it was declared. */

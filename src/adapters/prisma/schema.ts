@@ -6,7 +6,7 @@ import { field } from '../../core/schema/field.ts'
 import type { ModelDefinition, ModelOptions } from '../../core/schema/model.ts'
 import type { Relation } from '../../core/schema/relation.ts'
 import { relation } from '../../core/schema/relation.ts'
-import type { DerivedModelOptions, OnNote } from '../derived.ts'
+import type { DeclaredTable, DerivedModelOptions, OnNote } from '../derived.ts'
 import { checkExposure, checkTenant, exposed, keyOf, warn } from '../derived.ts'
 import type { PrismaDataModel, PrismaField, PrismaModel } from './data-model.ts'
 import { readDataModel } from './data-model.ts'
@@ -67,6 +67,20 @@ export function schemaFromPrisma<Client, const O extends PrismaModels<Client>>(
 /** Fields that have a column and a type. */
 const namesOf = (model: PrismaModel): string[] =>
   model.fields.filter(({ kind }) => kind === 'scalar' || kind === 'enum').map(({ name }) => name)
+
+/** The models of a client, under the names that `schemaFromPrisma` knows them by. */
+export function declaredModels(prisma: unknown): DeclaredTable[] {
+  return [...readDataModel(prisma).models.values()].map((model) => {
+    const names = namesOf(model)
+    const shown = model.fields.filter(({ name }) => names.includes(name))
+    return {
+      name: delegateName(model),
+      table: model.table,
+      key: model.key,
+      fields: new Map(shown.map(({ column, name }) => [column, name])),
+    }
+  })
+}
 
 interface ShownModel {
   readonly own: DerivedModelOptions

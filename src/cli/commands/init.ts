@@ -5,12 +5,15 @@ import { type Command, Option } from 'commander'
 import { withConnection } from '../database.ts'
 import { type Ask, asking } from '../init/ask.ts'
 import { checkMutable, type Decisions, decide, decided } from '../init/decide.ts'
+import { type Declared, readDeclared } from '../init/declared.ts'
 import { type Application, detect, type Framework, frameworks, type Orm, orms } from '../init/detect.ts'
 import { packageManagerOf } from '../init/package-manager.ts'
-import { type Plan, planOf } from '../init/plan.ts'
-import { exampleSchema } from '../init/texts.ts'
+import { type Plan, planOf, type WantedSchema } from '../init/plan.ts'
+import { reused } from '../init/reuse.ts'
+import { declaredParts, exampleSchema } from '../init/texts.ts'
 import { tell, UsageError } from '../outcome.ts'
 import { progress } from '../progress.ts'
+import type { PulledModel } from '../pull/models.ts'
 import type { Pulled } from '../pull.ts'
 import { printable } from '../visible.ts'
 
@@ -76,16 +79,11 @@ async function write(
   const { framework, orm } = options
   const manager = await packageManagerOf(application.directory)
   const { found, decisions } = await pulled(options, ask)
-  const schema =
-    found === undefined
-      ? {
-          text: exampleSchema({ mutable: decisions.mutable !== false, capture: decisions.capture }),
-          note: 'an example',
-        }
-      : { text: found.text, note: "from the database's tables" }
+  const declared = found === undefined ? undefined : await declaredBy(application, orm)
+  const schema = await schemaOf(application, found, declared, decisions)
   const plan = planOf(application, { framework, orm, schema, manager })
   const { pullLines } = await import('../pull.ts')
-  const notes = found === undefined ? [] : pullLines(found)
+  const notes = schema.told === undefined ? [] : pullLines(schema.told)
   const result = { framework, orm, ...plan, steps: plan.steps.map(({ text: _, ...step }) => step), notes }
   const said = notes.length === 0 ? [] : ['', ...notes.map((one) => `  ${one}`)]
   const lines = [`${framework}, ${orm}`, '', ...planLines(plan, options.dryRun === true), ...said]
@@ -114,6 +112,56 @@ async function write(
     },
     options,
   )
+}
+
+/** What the ORM declares; undefined where it declares nothing, or where that cannot be read, which is said. */
+async function declaredBy(application: Application, orm: Orm): Promise<Declared | undefined> {
+  try {
+    return await readDeclared(application, orm)
+  } catch (error) {
+    const { message, cause } = error as Error
+    const why = cause instanceof Error ? cause.message.split('\n')[0] : 'no reason given'
+    console.error(printable(`postern: ${message} (${why}): the schema declares the tables itself`))
+    return undefined
+  }
+}
+
+/** The schema's module, and what is to be told of the tables in it. */
+async function schemaOf(
+  application: Application,
+  found: Pulled | undefined,
+  declared: Declared | undefined,
+  { mutable, capture, includeShared }: Decisions,
+): Promise<WantedSchema & { readonly told: Pulled | undefined }> {
+  if (found === undefined) {
+    const text = exampleSchema({ mutable: mutable !== false, capture })
+    return { text: () => text, note: 'an example', isDeclared: false, told: undefined }
+  }
+  const all = [...found.models, ...found.shared]
+  const { models, leftOut } = declared === undefined ? { models: [], leftOut: [] } : reused(all, declared)
+  if (declared === undefined || models.length === 0) {
+    return { text: () => found.text, note: "from the database's tables", isDeclared: false, told: found }
+  }
+  const { exposureText } = await import('../pull/write.ts')
+  // models get the ORM's names, and tables keep theirs
+  const tables = all.filter(({ name }) => typeof mutable !== 'boolean' && mutable.includes(name))
+  const writes =
+    typeof mutable === 'boolean' ? mutable : [...mutable, ...tables.map(({ table }) => table.name)]
+  const text = (file: string): string =>
+    exposureText(
+      models,
+      [...found.leftOut, ...leftOut],
+      { mutable: writes, capture, includeShared },
+      declaredParts(application, declared, file),
+    )
+  const isShown = (one: PulledModel): boolean => includeShared || one.policy.by !== 'none'
+  const told = {
+    ...found,
+    models: models.filter(isShown),
+    shared: models.filter((one) => !isShown(one)),
+    leftOut: [...found.leftOut, ...leftOut],
+  }
+  return { text, note: `names what ${declared.files.join(', ')} declares`, isDeclared: true, told }
 }
 
 /** The schema of the tables that are there, as it was decided; undefined where no database is named or reached. */

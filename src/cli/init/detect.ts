@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { UsageError } from '../outcome.ts'
 import { readJsonc } from '../tsconfig.ts'
 
@@ -86,6 +86,8 @@ function endingOf(
 export interface Found {
   /** Without its ending. */
   readonly file: string
+  /** With its ending. */
+  readonly path: string
   readonly name: string
   readonly isDefault: boolean
 }
@@ -121,7 +123,7 @@ export function findClient(application: Application, orm: Orm): Found | undefine
         'm',
       ).test(text)
       const isDefault = new RegExp(`^export default ${name}\\b`, 'm').test(text)
-      if (isNamed || isDefault) return { file: file.replace(/\.\w+$/, ''), name, isDefault: !isNamed }
+      if (isNamed || isDefault) return { file: unended(file), path: file, name, isDefault: !isNamed }
     }
   }
   return undefined
@@ -136,14 +138,25 @@ export function findServer(
   return sources(application).find(({ text }) => made.test(text))?.file
 }
 
-/** The module of Drizzle's tables. */
-export function findTables(application: Application): string | undefined {
-  const files = sources(application).filter(({ text }) =>
-    /export const \w+ = \w*[pP]g\w*[tT]able\(|\.table\(/.test(text),
+/** The modules that may have Drizzle's tables: those that declare some, and an index beside them that exports others. */
+export function findTables(application: Application): string[] {
+  const files = sources(application)
+  const declaring = files.filter(
+    ({ text }) =>
+      text.includes('drizzle-orm/pg-core') && /export const \w+ = \w*[pP]g\w*[tT]able\(|\.table\(/.test(text),
   )
-  const found = files.find(({ text }) => text.includes('drizzle-orm/pg-core'))
-  return found?.file.replace(/\.\w+$/, '')
+  const directories = new Set(declaring.map(({ file }) => posix.dirname(file)))
+  const indexes = files.filter(
+    ({ file, text }) =>
+      /^index\.\w+$/.test(posix.basename(file)) &&
+      directories.has(posix.dirname(file)) &&
+      /^export (\*|\{[^}]*\}) from /m.test(text),
+  )
+  return [...new Set([...indexes, ...declaring].map(({ file }) => file))]
 }
+
+/** A file as other modules import it. */
+export const unended = (file: string): string => file.replace(/\.\w+$/, '')
 
 const skipped = new Set([
   'node_modules',

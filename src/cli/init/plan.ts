@@ -22,12 +22,19 @@ export interface Plan {
   readonly next: readonly string[]
 }
 
+/** The module of the schema, for the file that it becomes. */
+export interface WantedSchema {
+  text(file: string): string
+  readonly note: string
+  /** Made from what the ORM declares. */
+  readonly isDeclared: boolean
+}
+
 /** What the files are for. */
 export interface Wanted {
   readonly framework: Framework
   readonly orm: Orm
-  /** The module of the schema. */
-  readonly schema: { readonly text: string; readonly note: string }
+  readonly schema: WantedSchema
   readonly manager: PackageManager
 }
 
@@ -39,8 +46,12 @@ export function planOf(application: Application, { framework, orm, schema, manag
   const route = `${appDirectory}/api/source/route.${language}`
   const config = `postern.config.${language === 'ts' ? 'ts' : 'mjs'}`
   const steps = [
-    create(application, `${directory}/schema.${language}`, schema.text, schema.note),
-    create(application, `${endpoint}.${language}`, endpointText(application, orm, endpoint)),
+    create(application, `${directory}/schema.${language}`, schema.text(`${directory}/schema`), schema.note),
+    create(
+      application,
+      `${endpoint}.${language}`,
+      endpointText(application, orm, endpoint, schema.isDeclared),
+    ),
     ...(framework === 'next' ? [create(application, route, routeText(application, route, endpoint))] : []),
     create(
       application,

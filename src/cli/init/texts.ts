@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { quoted } from '../pull/names.ts'
+import type { ModuleParts } from '../pull/write.ts'
 import { visible } from '../visible.ts'
+import type { Declared } from './declared.ts'
 import {
   type Application,
   type Found,
@@ -10,6 +12,7 @@ import {
   findServer,
   findTables,
   type Orm,
+  unended,
 } from './detect.ts'
 
 /** A model to begin with, where there is no database to read. */
@@ -33,15 +36,41 @@ export const schema = defineSchema({
 })
 `
 
+/** How a schema begins that is made from what the ORM declares. */
+export function declaredParts(
+  application: Application,
+  { files, client, casing }: Declared,
+  schemaFile: string,
+): ModuleParts {
+  const from = (file: string): string => quoted(importPath(application, schemaFile, file))
+  if (client !== undefined) {
+    return {
+      imports: ["import { schemaFromPrisma } from 'postern/prisma'", clientImport(client, from(client.file))],
+      call: `schemaFromPrisma(${client.name}, {`,
+      end: '})',
+    }
+  }
+  const names = files.map((_, index) => (index === 0 ? 'tables' : `tables${index + 1}`))
+  return {
+    imports: [
+      "import { schemaFromDrizzle } from 'postern/drizzle'",
+      ...files.map((file, index) => `import * as ${names[index]} from ${from(file)}`),
+    ],
+    // the first is asked first for a name, so it is spread last
+    call: `schemaFromDrizzle(${names.length === 1 ? names[0] : `{ ...${names.toReversed().join(', ...')} }`}, {`,
+    end: casing === undefined ? '})' : `}, { casing: ${quoted(casing)} })`,
+  }
+}
+
+const clientImport = ({ name, isDefault }: Found, from: string): string =>
+  `import ${isDefault ? name : `{ ${name} }`} from ${from}`
+
 /** The module that makes the endpoint, on the application's own client where it exports one. */
-export function endpointText(application: Application, orm: Orm, file: string): string {
+export function endpointText(application: Application, orm: Orm, file: string, isDeclared: boolean): string {
   const own = findClient(application, orm)
   const from = (other: string): string => importPath(application, file, other)
-  const { imports, setup, call } = adapters[orm](application, own, from)
-  const client =
-    own === undefined
-      ? []
-      : [`import ${own.isDefault ? own.name : `{ ${own.name} }`} from ${quoted(from(own.file))}`]
+  const { imports, setup, call } = adapters[orm](application, own, from, isDeclared)
+  const client = own === undefined ? [] : [clientImport(own, quoted(from(own.file)))]
   return [
     ...imports,
     "import { createEndpoint } from 'postern'",
@@ -61,7 +90,13 @@ interface Parts {
   readonly call: string
 }
 
-type Make = (application: Application, own: Found | undefined, from: (file: string) => string) => Parts
+type Make = (
+  application: Application,
+  own: Found | undefined,
+  from: (file: string) => string,
+  /** The schema is made from what the ORM declares, and says so to its adapter. */
+  isDeclared: boolean,
+) => Parts
 
 const url = "process.env.DATABASE_URL ?? ''"
 const pgImport = "import { Pool } from 'pg'"
@@ -72,8 +107,9 @@ const pool = [
 ]
 
 const adapters: Readonly<Record<Orm, Make>> = {
-  drizzle(application, own, from) {
-    const tables = findTables(application)
+  drizzle(application, own, from, isDeclared) {
+    const [file] = isDeclared ? [] : findTables(application)
+    const tables = file === undefined ? undefined : unended(file)
     const { packages } = application
     const driver = packages.has('postgres') && !packages.has('pg') ? 'postgres-js' : 'node-postgres'
     const made =
