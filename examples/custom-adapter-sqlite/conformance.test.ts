@@ -28,4 +28,9 @@ after(async () => {
   rmSync(directory, { recursive: true })
 })
 
-conformance({ describe, it }, { adapter, probe, profile: 'full' })
+const oneModel = 'the log of this example finds a row by its model: each model needs a table of its own'
+
+conformance(
+  { describe, it },
+  { adapter, probe, profile: 'full', skip: { 'STALE-25': oneModel, 'FEED-22': oneModel } },
+)

@@ -27,6 +27,9 @@ create table conformance_links (
 create table conformance_pairs (
   item_id text not null, tag text not null, organization_id text not null, note text, primary key (item_id, tag)
 ) strict;
+create table conformance_books (
+  id text primary key, organization_id text not null, title text not null, pages integer, shelf text
+) strict;
 create table conformance_gated (
   id text primary key, organization_id text not null, title text not null, value integer not null, note text
 ) strict;

@@ -34,6 +34,8 @@ export type ConformanceModel =
   | 'gated'
   | 'links'
   | 'pairs'
+  | 'books'
+  | 'covers'
 
 /** What a check is run with. Ids, keys and tenants are its own: no check sees the rows of another. */
 export interface CheckContext {

@@ -124,6 +124,18 @@ export const conformanceSchema = defineSchema({
     mutable: true,
     table: 'conformance_pairs',
   }),
+  /** Two models on one table: what one of them writes is a change of the other's row. */
+  books: model({
+    fields: { title: z.string(), pages: z.int32().optional(), shelf: z.string().optional() },
+    mutable: true,
+    table: 'conformance_books',
+  }),
+  covers: model({
+    fields: { heading: z.string(), shelf: z.string().optional() },
+    columns: { heading: 'title' },
+    mutable: true,
+    table: 'conformance_books',
+  }),
   /** Commits that touch it can be held at their very end, see `PausePoint`. */
   gated: model({
     fields: { title: z.string(), value: z.int32().default(0), note: z.string().optional() },

@@ -94,6 +94,13 @@ export const conformanceTables: readonly string[] = [
   note text,
   primary key (item_id, tag)
 )`,
+  `create table conformance_books (
+  id text primary key default gen_random_uuid()::text,
+  organization_id text not null,
+  title text not null,
+  pages int,
+  shelf text
+)`,
   `create table conformance_gated (
   id text primary key default gen_random_uuid()::text,
   organization_id text not null,

@@ -124,7 +124,7 @@ export interface CommitRequest extends RequestContext {
 /** A page of the feed that is asked for. */
 export interface EventsRequest extends RequestContext {
   readonly cursor: string | undefined
-  /** 1 to the endpoint's cap. */
+  /** 1 to the endpoint's cap. A change that is told under several models is told whole, be the limit smaller. */
   readonly limit: number
   /** `now`: no events, and the cursor of the end. Never beside a cursor. Left out: from the oldest event. */
   readonly from?: 'now' | undefined
@@ -193,7 +193,7 @@ export interface Adapter<S extends Schema = Schema, Tx = unknown> {
 /** A row as it travels: field name to JSON value. */
 export type RowValue = Record<string, unknown>
 
-/** An entry of the log as a store keeps it. */
+/** An entry of the log, in the words of one model of its table. */
 export interface LogEntry {
   /** Its stamp; 0 until the store has given one. */
   readonly position: number
@@ -255,7 +255,10 @@ export interface StoreTransaction {
    * whether this tenant has it. Asked of the rows that an operation refers to, just before it is applied.
    */
   keep(tenant: string | null, targets: readonly Target[]): Promise<readonly boolean[]>
-  /** The log's entries of one row (of this tenant) after `position`, oldest first; read after `lock`. */
+  /**
+   * The log's entries of one row (of this tenant) after `position`, oldest first; read after `lock`. The row is the
+   * table's: what was written by another model of it is among them, in the words of the target's model.
+   */
   changesSince(tenant: string | null, target: Target, position: number): Promise<readonly LogEntry[]>
   /** The highest position given to anyone so far; a `readAt` above it is from another world. */
   lastPosition(): Promise<number>
@@ -280,6 +283,7 @@ export interface StoreTransaction {
 
 /** A page of the log. */
 export interface LogPage {
+  /** Each change once for each model of its table, one behind the other with the same position, in that model's words. */
   readonly entries: readonly LogEntry[]
   /** The position up to which the page is complete: nothing at or below it can appear later. */
   readonly through: number
@@ -297,7 +301,10 @@ export interface Store {
   query(
     request: ListRequest,
   ): Promise<{ rows: readonly RowValue[]; stamps: readonly number[]; stamp: number }>
-  /** Entries after `position` in log order, never past an entry that may still appear. `tenant` null: all tenants. */
+  /**
+   * At most `limit` changes after `position` in log order, never past one that may still appear. `tenant` null: all
+   * tenants.
+   */
   log(tenant: string | null, position: number, limit: number): Promise<LogPage>
   /** Names this log: it changes when positions may have been reused (restore, failover). */
   epoch(): Promise<string>

@@ -55,6 +55,9 @@ describe.each(majors)('Postgres %i: one row, one log', (major) => {
       ['CREATE', 'UPDATE', 'UPDATE'].flatMap((type) => [`notes ${type} n`, `adminNotes ${type} n`]),
     )
     expect(new Set(events.map(({ id }) => id)).size).toBe(6)
+    // a page has as many events as fit, and all of a change
+    expect(told((await open.events(undefined, 5)).events)).toHaveLength(4)
+    expect(told((await open.events(undefined, 1)).events)).toEqual(['notes CREATE n', 'adminNotes CREATE n'])
     // one commit through both names
     const both = await open.commit([
       { type: 'UPDATE', model: 'notes', id: 'n', input: { title: 'x' } },

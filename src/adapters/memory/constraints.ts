@@ -2,6 +2,7 @@ import type { RowValue, Target } from '../../core/adapter.ts'
 import { PosternError } from '../../core/errors.ts'
 import type { Field, Model } from '../../core/schema/define.ts'
 import { compareValues, isOrdered, sameValue } from '../../core/schema/kind.ts'
+import { tableOf } from '../../core/schema/table.ts'
 import type { Tables } from './tables.ts'
 import { idFrom } from './tables.ts'
 
@@ -67,8 +68,12 @@ export class Constraints {
         `${model.name}.${fieldName}: one field cannot refer to ${other}, whose key has several`,
       )
     }
-    if (this.#foreign.some((one) => one.field === field && one.references === references)) return
     const constraint = `${model.table.name}_${field.column}_fkey`
+    const isSame = (one: ForeignKey): boolean =>
+      tableOf(one.model) === tableOf(model) &&
+      one.field.column === field.column &&
+      tableOf(one.references) === tableOf(references)
+    if (this.#foreign.some(isSame)) return
     this.#foreign.push({ model, field, references, constraint })
   }
 
@@ -80,23 +85,26 @@ export class Constraints {
     })
   }
 
-  /** After a row was written. */
-  checkWritten({ model, id }: Target, row: RowValue): void {
-    for (const key of this.#unique) if (key.model === model) this.#checkUnique(key, id, row)
-    for (const key of this.#foreign) if (key.model === model) this.#checkReference(key, row)
+  /** After a row was written: of the whole row, whatever model it was written by. */
+  checkWritten(target: Target): void {
+    for (const key of this.#unique) if (isOn(key.model, target)) this.#checkUnique(key, target.id)
+    for (const key of this.#foreign) if (isOn(key.model, target)) this.#checkReference(key, target.id)
   }
 
   /** After a row was deleted: nothing may still refer to it. */
-  checkDeleted({ model, id }: Target): void {
+  checkDeleted(target: Target): void {
     for (const { model: holder, field, references, constraint } of this.#foreign) {
-      if (references !== model) continue
+      if (!isOn(references, target)) continue
       for (const { row } of this.#tables.all(holder).values()) {
-        if (idFrom(model, row[field.name]) === id) throw violation('foreign_key_violation', constraint)
+        if (idFrom(references, row[field.name]) === target.id) {
+          throw violation('foreign_key_violation', constraint)
+        }
       }
     }
   }
 
-  #checkUnique({ model, fields, constraint }: UniqueKey, id: string, row: RowValue): void {
+  #checkUnique({ model, fields, constraint }: UniqueKey, id: string): void {
+    const row = this.#rowOf(model, id)
     if (fields.some(({ name }) => row[name] === null)) return
     for (const [otherId, other] of this.#tables.all(model)) {
       const collides = fields.every((field) => isEqual(field, row[field.name], other.row[field.name]))
@@ -104,15 +112,21 @@ export class Constraints {
     }
   }
 
-  #checkReference({ field, references, constraint }: ForeignKey, row: RowValue): void {
-    const value = row[field.name]
+  #checkReference({ model, field, references, constraint }: ForeignKey, id: string): void {
+    const value = this.#rowOf(model, id)[field.name]
     if (value === null) return
-    const id = idFrom(references, value)
-    if (id === null || this.#tables.get({ model: references, id }) === undefined) {
+    const named = idFrom(references, value)
+    if (named === null || this.#tables.get({ model: references, id: named }) === undefined) {
       throw violation('foreign_key_violation', constraint)
     }
   }
+
+  #rowOf(model: Model, id: string): RowValue {
+    return this.#tables.get({ model, id })?.row ?? {}
+  }
 }
+
+const isOn = (model: Model, target: Target): boolean => tableOf(model) === tableOf(target.model)
 
 const violation = (code: 'unique_violation' | 'foreign_key_violation', constraint: string): PosternError =>
   new PosternError(code, undefined, { details: { constraint } })

@@ -1,4 +1,4 @@
-import type { Adapter, LogEntry, RowValue } from '../../core/adapter.ts'
+import type { Adapter, LogEntry, RowValue, Target } from '../../core/adapter.ts'
 import { dateClockOf } from '../../core/callback.ts'
 import { checkOptions, checkSchema } from '../../core/options.ts'
 import { changedFields } from '../../core/rules/compare.ts'
@@ -30,12 +30,13 @@ export interface MemoryInspection {
   /** Every tenant's rows of a model, by primary key. */
   rows(model: string): Promise<RowValue[]>
   ledger(): Promise<LedgerRow[]>
+  /** Every change once, in the words of the first model of its table. */
   log(): Promise<LogEntry[]>
 }
 
 /** Options of a write past the endpoint. */
 export interface RawWriteOptions {
-  /** Whether the write leaves an event, as a capture trigger's would. Default: the model's `capture`. */
+  /** Whether the write leaves an event, as a capture trigger's would. Default: whether a model of the table has `capture`. */
   readonly log?: boolean
 }
 
@@ -98,15 +99,20 @@ export function memoryAdapter<S extends Schema>(schema: S, options: MemoryOption
         const { target, stored } = rawRow(model, row)
         const before = store.tables.get(target)
         store.tables.set(target, stored, journal)
-        if (log ?? model.capture) capture(store, model, target.id, before, stored, now(), journal)
+        if (log ?? isCaptured(store, model)) {
+          capture(store, target, before, stored, now(), journal, store.tables.columns(target))
+        }
       }),
     remove: (name, id, { log } = {}) =>
       store.exclusive((journal) => {
         const model = store.tables.model(name)
-        const before = store.tables.get({ model, id })
+        const target = { model, id }
+        const before = store.tables.get(target)
         if (before === undefined) return
-        if (log ?? model.capture) capture(store, model, id, before, undefined, now(), journal)
-        store.tables.set({ model, id }, undefined, journal)
+        if (log ?? isCaptured(store, model)) {
+          capture(store, target, before, undefined, now(), journal, store.tables.columns(target))
+        }
+        store.tables.set(target, undefined, journal)
       }),
     prune: ({ through = 0, ledgerBefore }) =>
       store.exclusive(() => {
@@ -118,15 +124,19 @@ export function memoryAdapter<S extends Schema>(schema: S, options: MemoryOption
   }
 }
 
+/** A trigger is the table's: whichever of its models asked for it. */
+const isCaptured = (store: MemoryStore, model: Model): boolean =>
+  store.tables.siblings(model).some(({ capture: asked }) => asked)
+
 /** The event of a write that bypassed the endpoint: it has no key, and nobody knows who it was. */
 function capture(
   store: MemoryStore,
-  model: Model,
-  entityId: string,
+  { model, id: entityId }: Target,
   before: StoredRow | undefined,
   after: StoredRow | undefined,
   time: Date,
   journal: Journal,
+  columns: RowValue | undefined,
 ): void {
   const stored = after ?? before
   if (stored === undefined) return
@@ -157,8 +167,9 @@ function capture(
     store.changes.append(
       { ...entry, type: 'DELETE', tenant: owner ?? null, data: before.row, changed: null },
       journal,
+      columns,
     )
-  store.changes.append(entry, journal)
+  store.changes.append(entry, journal, columns)
 }
 
 function inspection(store: MemoryStore): MemoryInspection {
@@ -167,7 +178,7 @@ function inspection(store: MemoryStore): MemoryInspection {
   return {
     rows: (name) => copy(() => rowsInOrder(store, store.tables.model(name))),
     ledger: () => copy(() => store.ledger.values()),
-    log: () => copy(() => store.changes.entries),
+    log: () => copy(() => store.changes.inWordsOfFirst()),
   }
 }
 

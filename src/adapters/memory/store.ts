@@ -43,7 +43,7 @@ export interface LedgerRow {
  */
 export class MemoryStore implements Store {
   readonly tables: Tables
-  readonly changes = new Log()
+  readonly changes: Log
   readonly ledger = new Map<string, LedgerRow>()
   readonly #mutex = new Mutex()
   /** Made at the first request: Workers forbid random values while a module is loaded. */
@@ -53,6 +53,7 @@ export class MemoryStore implements Store {
 
   constructor(schema: Pick<Schema, 'models'>, options: StoreOptions) {
     this.tables = new Tables(schema)
+    this.changes = new Log(this.tables)
     this.#constraints = new Constraints(this.tables, options)
     this.#options = options
   }
@@ -112,6 +113,8 @@ export class MemoryStore implements Store {
   #begin(journal: Journal): StoreTransaction {
     const { tables, changes } = this
     const time = this.#options.now()
+    // as each operation left its row: a later one may change it again before the events are appended
+    const written = new Map<number | null, RowValue | undefined>()
     return {
       reserve: async (tenant, key) => this.#reserve(tenant, key, time),
       lock: async (tenant, targets) => targets.map((target) => tables.visible(tenant, target)),
@@ -120,8 +123,15 @@ export class MemoryStore implements Store {
         changes.changesSince(tenant, target, position, tables.visible(tenant, target) !== null),
       lastPosition: async () => changes.lastPosition,
       prunedThrough: async () => changes.prunedThrough,
-      apply: async (tenant, operation) => this.#apply(tenant, operation, timestampText(time), journal),
-      append: async (entries) => entries.map((entry) => changes.append(entry, journal)),
+      apply: async (tenant, operation) => {
+        const { index, model, id } = operation
+        const before = id === null ? undefined : tables.columns({ model, id })
+        const row = this.#apply(tenant, operation, timestampText(time), journal)
+        if (row !== null) written.set(index, tables.columns({ model, id: rowId(model, row) }) ?? before)
+        return row
+      },
+      append: async (entries) =>
+        entries.map((entry) => changes.append(entry, journal, written.get(entry.index))),
       complete: async (entry) => this.#complete({ ...entry, at: time }, journal),
     }
   }
@@ -157,7 +167,7 @@ export class MemoryStore implements Store {
     }
     const row = { ...before, ...changeOf(operation, before, time) }
     this.tables.set(target, { row, tenant: model.policy.by === 'column' ? tenant : null }, journal)
-    this.#constraints.checkWritten(target, row)
+    this.#constraints.checkWritten(target)
     return row
   }
 
@@ -173,7 +183,7 @@ export class MemoryStore implements Store {
     }
     this.#constraints.checkCreate(target)
     this.tables.set(target, { row, tenant: model.policy.by === 'column' ? tenant : null }, journal)
-    this.#constraints.checkWritten(target, row)
+    this.#constraints.checkWritten(target)
     return row
   }
 

@@ -210,4 +210,60 @@ export const followChecks = checks('feed', [
       )
     },
   },
+  {
+    id: 'FEED-22',
+    must: 'A change of a row that several models show MUST be told once under each, in its words, with one stamp and ids of their own, and no page may end between them.',
+    models: ['books', 'covers'],
+    async run(context) {
+      const { a, expect } = context
+      const { cursor } = await a.history()
+      const one = await make(context, a, 'books', { title: 'one', pages: 1 })
+      const stamps = [one.stamp]
+      for (const operation of [
+        update('covers', one.id, { heading: 'two' }),
+        update('books', one.id, { pages: 2 }),
+        act('DELETE', 'covers', one.id),
+      ]) {
+        stamps.push((await a.commit(operation)).lastStamp)
+      }
+      const types = ['CREATE', 'UPDATE', 'UPDATE', 'DELETE']
+      const books = await a.eventsOf('books', one.id, cursor)
+      const covers = await a.eventsOf('covers', one.id, cursor)
+      expect.equal(
+        [books, covers].map((events) => events.map(({ type, stamp }) => [type, stamp])),
+        [books, covers].map(() => types.map((type, at) => [type, stamps[at]])),
+        'each change must be told under each model, whichever of them wrote it',
+      )
+      const ids = [...books, ...covers].map((event) => event.id)
+      expect.equal(new Set(ids).size, ids.length, 'an event of each model must have an id of its own')
+      expect.equal(
+        books.map(({ data, changed }) => [data.title, data.pages, changed]),
+        [
+          ['one', 1, undefined],
+          ['two', 1, ['title']],
+          ['two', 2, ['pages']],
+          ['two', 2, undefined],
+        ],
+        'an event must hold the whole row as its model shows it',
+      )
+      expect.equal(
+        covers.map(({ data, changed }) => [data.heading, Object.hasOwn(data, 'pages'), changed]),
+        [
+          ['one', false, undefined],
+          ['two', false, ['heading']],
+          ['two', false, []],
+          ['two', false, undefined],
+        ],
+        'and nothing that its model does not show',
+      )
+      const page = await a.events({ cursor, limit: 3 })
+      expect.equal(page.events.length, 2, 'a page must hold as many whole changes as fit within its limit')
+      const small = (await a.history(cursor, 1)).events.filter(({ entityId }) => entityId === one.id)
+      expect.equal(
+        small.map((event) => event.id).sort(),
+        ids.sort(),
+        'small pages must hold what a large one holds',
+      )
+    },
+  },
 ])

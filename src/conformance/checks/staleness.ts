@@ -303,4 +303,61 @@ export const stalenessChecks = checks('staleness', [
       expect.error(held, 'entity_not_found', 'a missing row must fail the commit, whatever is held back')
     },
   },
+  {
+    id: 'STALE-25',
+    must: "A row MUST have one history, whatever model it is written through: another model's change has its stamp, makes a decision stale, and meets a `merge` in the fields that both show.",
+    models: ['books', 'covers'],
+    async run(context) {
+      const { a, expect } = context
+      const one = await make(context, a, 'books', { title: 'one', pages: 1 })
+      const seen = await a.load('covers', one.id)
+      expect.equal(
+        [seen.row?.heading, seen.stamp],
+        ['one', one.stamp],
+        'both models must show one row with one stamp',
+      )
+      const judged = { readAt: one.stamp }
+      const written = await a.commit(update('covers', one.id, { heading: 'two' }, judged))
+      const list = await a.list('books', { where: [['id', '=', one.id]] })
+      expect.equal(
+        [list.rows[0]?.title, list.stamps[0]],
+        ['two', written.lastStamp],
+        'what one model wrote must be what the other one reads',
+      )
+      const stale = await a.commit(update('books', one.id, { pages: 2 }, judged))
+      expect.error(stale, 'stale_context', 'a change through another model of the table must make stale')
+      expect.equal(
+        [stale.operations[0]?.changed, stale.operations[0]?.current?.title],
+        [['title'], 'two'],
+        'and be told in the words of the model that asked',
+      )
+      const merge = { ...judged, onStale: 'merge' }
+      expect.error(
+        await a.commit(update('books', one.id, { title: 'three' }, merge)),
+        'stale_context',
+        'a merge into a field that another model wrote must be refused',
+      )
+      const merged = await a.commit(update('books', one.id, { pages: 2 }, merge))
+      expect.equal(
+        [merged.only.title, merged.only.pages],
+        ['two', 2],
+        'a merge beside what another model wrote must be applied',
+      )
+      const both = await a.commit([
+        update('covers', one.id, { heading: 'four' }, { readAt: merged.lastStamp }),
+        update('books', one.id, { pages: 4 }, { readAt: merged.lastStamp }),
+        act('DELETE', 'covers', one.id),
+      ])
+      expect.equal(
+        both.rows.map((row) => row?.title ?? row?.heading),
+        ['four', 'four', 'four'],
+        'operations of one commit must see each other through both models',
+      )
+      expect.error(
+        await a.commit(update('books', one.id, { pages: 5 }, judged)),
+        'stale_context',
+        'a row that another model deleted must be stale, not missing',
+      )
+    },
+  },
 ])

@@ -13,6 +13,7 @@ import type { Model } from '../schema/define.ts'
 import { compareText } from '../schema/exact.ts'
 import { rowId } from '../schema/key.ts'
 import { traitsOf } from '../schema/operation.ts'
+import { rowAddress, tableOf } from '../schema/table.ts'
 import { commitAnswer, rowOf } from './answer.ts'
 import { changedFields } from './compare.ts'
 import { timestampText } from './event.ts'
@@ -21,7 +22,7 @@ import { referredBy } from './references.ts'
 import type { StaleReport } from './staleness.ts'
 import { isJudged, judge, staleDetails } from './staleness.ts'
 
-/** Rows by address: as they are now, null for "there is none", absent for "not looked at". */
+/** Rows in the words of a model, by `viewOf`: as they are now, null for "there is none", absent for "not looked at". */
 type Rows = Map<string, RowValue | null>
 
 /** Operations held back, by index, with what their caller is told. */
@@ -73,8 +74,8 @@ function replay(recorded: LedgerEntry, { intent, intentHash }: CommitRequest): s
   return recorded.body
 }
 
-/** Model names hold no slash, so two rows never share an address. */
-const addressOf = (model: Model, id: string): string => `${model.name}/${id}`
+/** A row as a model shows it; `rowAddress` is the same for every model of its table. Model names hold no slash. */
+const viewOf = (model: Model, id: string): string => `${model.name}/${id}`
 
 /**
  * Locks, in one order for all commits, the rows that must be there before it and those whose history is judged. A
@@ -87,20 +88,20 @@ async function lockRows(transaction: StoreTransaction, { tenant, operations }: C
   for (const operation of operations) {
     const { model, id, type } = operation
     if (id === null) continue
-    const address = addressOf(model, id)
+    const address = rowAddress(model, id)
     if (isJudged(operation) || (traitsOf(type).needsRow && !created.has(address)))
-      targets.set(address, { model, id })
+      targets.set(viewOf(model, id), { model, id })
     if (!traitsOf(type).needsRow) created.add(address)
   }
   if (targets.size === 0) return new Map()
   const ordered = [...targets.values()].sort(
-    (a, b) => compareText(a.model.name, b.model.name) || compareText(a.id, b.id),
+    (a, b) => compareText(tableOf(a.model), tableOf(b.model)) || compareText(a.id, b.id),
   )
   const found = await transaction.lock(tenant, ordered)
   return new Map(
     ordered.map(({ model, id }, at) => {
       const row = found[at] ?? null
-      return [addressOf(model, id), row === null ? null : rowOf(model, row)]
+      return [viewOf(model, id), row === null ? null : rowOf(model, row)]
     }),
   )
 }
@@ -123,7 +124,7 @@ async function judgeAll(transaction: StoreTransaction, request: CommitRequest, r
   const rejected: StaleReport[] = []
   for (const [at, operation] of judged.entries()) {
     const changes = histories[at] ?? []
-    const row = rows.get(addressOf(operation.model, operation.id)) ?? null
+    const row = rows.get(viewOf(operation.model, operation.id)) ?? null
     const stamp = changes.at(-1)?.position ?? 0
     const verdict = judge(operation, {
       tenant: request.tenant,
@@ -148,9 +149,10 @@ function refuseMissing(operations: readonly Operation[], rows: Rows, held: Held)
   for (const operation of operations) {
     const { index, type, model, id } = operation
     if (id === null) continue
-    const address = addressOf(model, id)
+    const address = rowAddress(model, id)
     if (!traitsOf(type).needsRow) created.add(address)
-    else if (!held.has(index) && !created.has(address) && rows.get(address) === null) missing.push(operation)
+    else if (!held.has(index) && !created.has(address) && rows.get(viewOf(model, id)) === null)
+      missing.push(operation)
   }
   if (missing.length > 0) throw notFound(missing)
 }
@@ -168,20 +170,36 @@ async function applyAll(
   held: Held,
 ): Promise<Applied[]> {
   const applied: Applied[] = []
+  const writtenBy = new Map<string, Model>()
   for (const operation of operations) {
     if (held.has(operation.index)) continue
-    const { model, type } = operation
+    const { model, id, type } = operation
     await refuseForeign(transaction, tenant, operation, models)
+    const writer = id === null ? undefined : writtenBy.get(rowAddress(model, id))
+    // what another model of the table wrote is not in this model's words
+    if (writer !== undefined && writer !== model) await lookAgain(transaction, tenant, operation, rows)
     const result = await applyOne(transaction, tenant, operation)
     const row = rowOf(model, result)
-    const address = addressOf(model, rowId(model, row))
-    const before = rows.get(address) ?? null
+    const view = viewOf(model, rowId(model, row))
+    const before = rows.get(view) ?? null
     const { needsRow, removes } = traitsOf(type)
     const cameOrWent = !needsRow || removes || before === null
     applied.push({ operation, row, changed: cameOrWent ? null : changedFields(model, before, row) })
-    rows.set(address, removes ? null : row)
+    rows.set(view, removes ? null : row)
+    writtenBy.set(rowAddress(model, rowId(model, row)), model)
   }
   return applied
+}
+
+async function lookAgain(
+  transaction: StoreTransaction,
+  tenant: string | null,
+  { model, id }: Operation,
+  rows: Rows,
+): Promise<void> {
+  if (id === null) return
+  const [row = null] = await transaction.lock(tenant, [{ model, id }])
+  rows.set(viewOf(model, id), row === null ? null : rowOf(model, row))
 }
 
 /** A row of another tenant is no row to refer to, and the answer must not tell it from one that is missing. */

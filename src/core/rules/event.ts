@@ -34,11 +34,15 @@ export interface ChangeEvent {
   readonly changed?: readonly string[]
 }
 
-/** The wire form of a log entry. `model` puts the row's fields in schema order. */
-export function eventOf(model: Model, entry: LogEntry): ChangeEvent {
+/**
+ * The wire form of a log entry. `model` puts the row's fields in schema order.
+ *
+ * @param first whether it is the first model of its table: one change is told under each, and each is an event of its own.
+ */
+export function eventOf(model: Model, entry: LogEntry, first: boolean): ChangeEvent {
   const { tenant, idempotencyKey: key, transactionId, changed, occurredAt } = entry
   return {
-    id: eventId(entry),
+    id: first ? eventId(entry) : `${eventId(entry)}~${model.name}`,
     version: 1,
     model: entry.model,
     entityId: entry.entityId,

@@ -1,9 +1,10 @@
-import type { Adapter, EventsRequest, Store } from '../adapter.ts'
+import type { Adapter, EventsRequest, LogEntry, Store } from '../adapter.ts'
 import { dateClockOf } from '../callback.ts'
 import { PosternError } from '../errors.ts'
 import { checkOptions, checkSchema } from '../options.ts'
 import { readFeedCursor, sealFeedCursor } from '../protocol/cursor.ts'
-import type { Schema } from '../schema/define.ts'
+import type { Model, Schema } from '../schema/define.ts'
+import { modelsByTable, tableOf } from '../schema/table.ts'
 import { listAnswer, loadAnswer, pageOf } from './answer.ts'
 import { commit } from './commit.ts'
 import { eventOf, eventsAnswer } from './event.ts'
@@ -69,6 +70,7 @@ async function followLog(
     return eventsAnswer([], sealFeedCursor({ epoch, position: through, base: 0, mark: '' }, tenant), true)
   }
   const start = given?.position ?? 0
+  const byTable = modelsByTable(schema.models)
   const { entries, through } = await store.log(tenant, start, limit)
   if (start > through && entries.length === 0) await refuseBeyond(store, start)
   // after the page: a pruning between a check before it and the page would leave a gap that nobody sees
@@ -76,14 +78,23 @@ async function followLog(
   // who starts at the beginning is content with the last change of each row, as long as nothing more is pruned on the way
   const base = given?.base ?? pruned
   if (start < pruned && base !== pruned) throw new PosternError('cursor_expired')
-  const texts = pageOf(entries, (entry) => {
-    // a model that is no longer part of the schema is not to be read through it
-    const model = schema.models.get(entry.model)
-    if (model === undefined || models?.every(({ name }) => name !== entry.model)) return ''
-    return JSON.stringify(eventOf(model, entry))
-  })
-  const last = entries[texts.length - 1]?.position ?? start
-  const whole = texts.length === entries.length && entries.length < limit
+  const changes = byPosition(entries)
+  const told = changes.map((change) =>
+    change.flatMap((entry) => {
+      // a model that is no longer part of the schema is not to be read through it
+      const model = schema.models.get(entry.model)
+      if (model === undefined || models?.every(({ name }) => name !== entry.model)) return []
+      return [{ model, entry }]
+    }),
+  )
+  const fitting = told.slice(0, fittingOf(told, limit))
+  const texts = pageOf(fitting, (events) =>
+    events
+      .map(({ model, entry }) => JSON.stringify(eventOf(model, entry, isFirst(model, byTable))))
+      .join(','),
+  )
+  const last = changes[texts.length - 1]?.[0]?.position ?? start
+  const whole = texts.length === changes.length && changes.length < limit
   const end = whole ? Math.max(last, through) : last
   const events = texts.filter((text) => text !== '')
   return eventsAnswer(
@@ -91,6 +102,30 @@ async function followLog(
     sealFeedCursor({ epoch, position: end, base: end < pruned ? pruned : 0, mark: '' }, tenant),
     whole,
   )
+}
+
+/** How many changes a page of so many events has: each whole, for no cursor could go on between its events. */
+function fittingOf(told: readonly (readonly unknown[])[], limit: number): number {
+  let events = 0
+  const beyond = told.findIndex((change) => {
+    events += change.length
+    return events > limit && events > change.length
+  })
+  return beyond === -1 ? told.length : beyond
+}
+
+const isFirst = (model: Model, byTable: ReadonlyMap<string, readonly Model[]>): boolean =>
+  byTable.get(tableOf(model))?.[0] === model
+
+/** The entries of each change, in the order of the log. */
+function byPosition(entries: readonly LogEntry[]): readonly (readonly LogEntry[])[] {
+  const changes: LogEntry[][] = []
+  for (const entry of entries) {
+    const last = changes.at(-1)
+    if (last?.[0]?.position === entry.position) last.push(entry)
+    else changes.push([entry])
+  }
+  return changes
 }
 
 /** The horizon may lie below a cursor for a moment; the end of the log may not. */

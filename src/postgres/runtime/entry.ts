@@ -76,7 +76,7 @@ export interface ToldPage extends LogPosition {
   readonly events: readonly ToldEvent[]
 }
 
-/** The call for a page of the tables that the dictionary knows. */
+/** The call for a page of the tables that the dictionary knows; a limit of 0: no events, and the cursor of the end. */
 export function eventsCall(
   s: string,
   tenant: string | null,
@@ -84,7 +84,8 @@ export function eventsCall(
   start: LogPosition | null,
   limit: number,
 ): Call {
-  const models = Math.max(1, ...[...dictionary.values()].map(({ length }) => length))
+  // each table once for every model of it that is told: an entry is as many events
+  const rels = [...dictionary].flatMap(([rel, { length }]) => Array.from({ length }, () => rel))
   return {
     text: `select f.verdict, f.epoch, f.through::text, f.base::text, f.mark, f.position::text, f.rel::text, f.key, f.type, f.tenant, f.data,
   array_to_string(f.changed, ',') as changed, f.commit_key, f.index::text, f.key_scope, f.transaction_id, f.participant_id,
@@ -92,13 +93,12 @@ export function eventsCall(
 from ${s}.events($1::text, $2::text::int[], $3::text, $4::text::bigint, $5::text::bigint, $6::text, $7::text::int) f`,
     values: [
       tenant,
-      `{${[...dictionary.keys()].join(',')}}`,
+      `{${rels.join(',')}}`,
       start?.epoch ?? null,
       String(start?.position ?? 0),
       String(start?.base ?? 0),
       start?.mark ?? '',
-      // an entry is an event for each model of its table; 0: none of them, and the cursor of the end
-      String(limit === 0 ? 0 : Math.max(1, Math.floor(limit / models))),
+      String(limit),
     ],
   }
 }

@@ -53,7 +53,7 @@ export const boundMutants: readonly Mutant[] = [
     fault: 'a page of events has no bounds',
     killedBy: 'BOUND-03',
     message: 'a page of events must have bounds',
-    plants: [{ where: 'function postern.events(', find: '< 16777216 as kept', put: '>= 0 as kept' }],
+    plants: [{ where: 'function postern.events(', find: '< 16777216\n', put: '>= 0\n' }],
   }),
   memoryMutant({
     fault: 'a cursor carries what the list is ordered by, however long that is',

@@ -19,6 +19,18 @@ export const engineMutants: readonly Mutant[] = [
     plants: [{ point: 'horizon', find: 'least(_end, _oldest)', put: '_end' }],
   }),
   engineMutant({
+    fault: 'the limit of a page counts changes, not their events',
+    killedBy: 'FEED-22',
+    message: 'a page must hold as many whole changes as fit within its limit',
+    plants: [
+      {
+        where: 'function postern.events(',
+        find: 'sum(cardinality(array_positions(_rels, o.rel))) over w <= _limit',
+        put: 'true',
+      },
+    ],
+  }),
+  engineMutant({
     fault: "a list's stamp is the end of the log, not its horizon",
     killedBy: 'RACE-07',
     message: 'a decision on the old state must be stale',

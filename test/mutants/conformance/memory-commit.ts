@@ -329,6 +329,31 @@ export const commitMutants: readonly Mutant[] = [
     }),
   }),
   memoryMutant({
+    fault: 'the log of a row is found by its model',
+    killedBy: 'STALE-25',
+    message: 'a change through another model of the table must make stale',
+    transaction: (_real, memory) => ({
+      changesSince: async (_tenant, { model, id }, position) =>
+        memory.changes.entries.filter(
+          (entry) => entry.model === model.name && entry.entityId === id && entry.position > position,
+        ),
+    }),
+  }),
+  memoryMutant({
+    fault: 'a stamp is that of the last change through the model that asks',
+    killedBy: 'STALE-25',
+    message: 'both models must show one row with one stamp',
+    store: (real, memory) => ({
+      read: async (tenant, target) => ({
+        ...(await real.read(tenant, target)),
+        stamp:
+          memory.changes.entries.findLast(
+            ({ model, entityId }) => model === target.model.name && entityId === target.id,
+          )?.position ?? 0,
+      }),
+    }),
+  }),
+  memoryMutant({
     fault: 'pruning is done before readAt is judged, and forgets the last change of a row',
     killedBy: 'STALE-22',
     message: 'pruning must not make a stale decision fresh',

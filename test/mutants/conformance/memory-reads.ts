@@ -74,6 +74,21 @@ export const readMutants: readonly Mutant[] = [
     store: (real) => ({ log: (_tenant, position, limit) => real.log(null, position, limit) }),
   }),
   memoryMutant({
+    fault: 'a change is told under the model that wrote it alone',
+    killedBy: 'FEED-22',
+    message: 'each change must be told under each model, whichever of them wrote it',
+    store: (real, memory) => ({
+      log: async (tenant, position, limit) => {
+        const page = await real.log(tenant, position, limit)
+        const writers = new Map(memory.changes.entries.map((entry) => [entry.position, entry.model]))
+        return {
+          ...page,
+          entries: page.entries.filter((entry) => writers.get(entry.position) === entry.model),
+        }
+      },
+    }),
+  }),
+  memoryMutant({
     fault: 'feed cursors are not bound to a tenant',
     killedBy: 'FEED-12',
     message: "another tenant's cursor must be refused",

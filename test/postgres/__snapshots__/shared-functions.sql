@@ -453,8 +453,8 @@ begin
   return null;
 end $$;
 
--- A page of the log after _position, of the tables that the caller's schema knows. _tenant null: all tenants; else that
--- tenant and the rows of nobody. Each row begins with what is told of the page; one without an entry where there is none.
+-- A page of the log after _position, of the tables that the caller's schema knows: _rels names each once for every model
+-- on it, for an entry is an event of each. _tenant null: all tenants; else that tenant and the rows of nobody. Each row begins with what is told of the page; one without an entry where there is none.
 create or replace function postern.events(
   _tenant text, _rels int[], _epoch text, _position bigint, _base bigint, _mark text, _limit int
 ) returns setof postern.told language plpgsql volatile
@@ -480,12 +480,14 @@ begin
       return next _told;
       return;
     end if;
-    -- a page ends early rather than hold more bytes than a process can; it always has one entry
+    -- a page ends early rather than hold more bytes than a process can, or than _limit events; it always has one entry,
+    -- and all the events of it: no cursor could go on between them
     select array_agg(p.entry order by p.position) filter (where p.kept), count(*), bool_and(p.kept)
     into _page, _n, _whole
     from (
       select o as entry, o.position,
-        sum(octet_length(o.data)) over (order by o.position) - octet_length(o.data) < 16777216 as kept
+        sum(octet_length(o.data)) over w - octet_length(o.data) < 16777216
+          and (row_number() over w = 1 or sum(cardinality(array_positions(_rels, o.rel))) over w <= _limit) as kept
       from (
         -- each by the index that has its rows in order; under one condition for all three, the log would be walked for them
         (select l.* from postern.log l
@@ -499,7 +501,8 @@ begin
         (select l.* from postern.log l
         where _tenant <> '' and l.tenant || '' = '' and l.position > _position and l.position <= _horizon and l.rel = any(_rels) and l.type <> 'BASE'
         order by l.position limit _limit)
-        order by position limit _limit) o) p;
+        order by position limit _limit) o
+      window w as (order by o.position)) p;
     -- what was pruned meanwhile, the page may lack: the mark counts as it is once the page was read
     select m.pruned_through into _now from postern.meta m;
     exit when _now = _pruned or _now <= _position;

@@ -87,6 +87,7 @@ const names = [...schema.models.keys()]
 const pools: Record<string, readonly (string | number)[]> = {
   projects: ['p1', 'p2'],
   tasks: ['t1', 't2', 't3', 'T3'],
+  todos: ['t1', 't2', 't3', 'T3'],
   comments: ['c1', 'c2', 'c3'],
   taskTags: ['["t1","a"]', '["t1","b"]', '[ "t2", "a" ]', '["t1","a\\"b"]', '["T3","a"]', '["t1"]', 't1'],
   quotas: ['["org_a","1"]', '["org_a","10"]', '["org_b","1"]', '["org_a","-2"]', '["org_a","01"]', '[]'],
@@ -100,6 +101,7 @@ const idOf = (random: Random, model: string): string | number => random.pick(poo
 function operationOf(random: Random, made: { notes: number }): OperationStep {
   const model = random.weighted([
     [14, 'tasks'],
+    [7, 'todos'],
     [6, 'projects'],
     [5, 'comments'],
     [5, 'taskTags'],
@@ -196,6 +198,7 @@ function listOf(random: Random): { model: string; query: Record<string, unknown>
 
 const listed = [
   [10, 'tasks'],
+  [4, 'todos'],
   [4, 'projects'],
   [4, 'comments'],
   [4, 'taskTags'],

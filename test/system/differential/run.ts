@@ -53,8 +53,12 @@ const closing: readonly Step[] = tenants.flatMap((tenant): Step[] => [
   { do: 'events', tenant, limit: 1000 },
 ])
 
-const rowKey = (tenant: string | null, model: string, id: unknown): string =>
-  `${schema.models.get(model)?.policy.by === 'none' ? '' : tenant}/${model}/${oneSpelling(model, id)}`
+/** The same for every model of a table: a stamp that one of them gave is sent back under another. */
+function rowKey(tenant: string | null, name: string, id: unknown): string {
+  const model = schema.models.get(name)
+  const owner = model?.policy.by === 'none' ? '' : tenant
+  return `${owner}/${model?.table.name ?? name}/${oneSpelling(name, id)}`
+}
 
 function oneSpelling(name: string, id: unknown): string {
   const model = schema.models.get(name)

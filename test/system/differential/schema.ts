@@ -57,6 +57,21 @@ export const schema = defineSchema({
     mutable: true,
     touch: 'updatedAt',
   }),
+  /** The same rows in other words, some of which only one of the two models has. */
+  todos: model({
+    fields: {
+      heading: z.string().min(1),
+      status: z.enum(['todo', 'in progress', 'done']).default('todo'),
+      estimate: z.int32().optional(),
+      amount: field.numeric().optional(),
+      done: z.boolean().default(false),
+      updatedAt: field.timestamp().optional(),
+    },
+    mutable: true,
+    touch: 'updatedAt',
+    table: 'tasks',
+    columns: { heading: 'title' },
+  }),
   comments: model({
     fields: { taskId: z.string(), body: z.string(), likes: z.int32().optional() },
     relations: { task: relation.belongsTo('tasks', 'taskId') },
