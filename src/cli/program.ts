@@ -12,6 +12,7 @@ import { addPrune } from './commands/prune.ts'
 import { addPull } from './commands/pull.ts'
 import { addRelay } from './commands/relay.ts'
 import { addRenewLog } from './commands/renew-log.ts'
+import { addRetire } from './commands/retire.ts'
 import { addSend } from './commands/send.ts'
 import { addSql } from './commands/sql.ts'
 import { addStatus } from './commands/status.ts'
@@ -53,6 +54,7 @@ export function createProgram(): Command {
   addStatus(program)
   addPrune(program)
   addRenewLog(program)
+  addRetire(program)
   addRelay(program)
   addDeadLetters(program)
   addSend(program)

@@ -30,5 +30,6 @@ export function migrations(s: string): readonly Migration[] {
       title: 'attempts at dead letters, runs of relays',
       statements: statements('relay-tables-later', s),
     },
+    { version: 5, title: 'when a schema digest was last used', statements: statements('model-use', s) },
   ]
 }

@@ -22,7 +22,7 @@ export interface Manifest {
 }
 
 /**
- * Reads what the migration compiled for this schema: once, at the first request.
+ * Reads what the migration compiled for this schema, at the first request and now and then; notes that it is in use.
  *
  * @throws PosternError `source_adapter_misconfigured` naming the command, when it was not migrated to this schema.
  */
@@ -33,12 +33,13 @@ export async function readManifest(session: PostgresSession, schema: Schema, s: 
       `select m.name, m.definition::text as definition,
   (select t.setting from pg_settings t where t.name = 'statement_timeout')::text as timeout,
   (current_setting('extra_float_digits')::int > 0 and current_setting('intervalstyle') = 'postgres'
-    and current_setting('datestyle') like 'ISO%')::text as plain
+    and current_setting('datestyle') like 'ISO%')::text as plain,
+  (select ${s}.note_use($1::text))::text as noted
 from ${s}.model m where m.digest = $1::text`,
       [digest],
     )
     .catch((error: unknown) => {
-      const missing = ['42P01', '3F000', '42501'].includes(sqlstateOf(error) ?? '')
+      const missing = ['42P01', '42883', '3F000', '42501'].includes(sqlstateOf(error) ?? '')
       if (!missing) throw error
       throw new PosternError(
         'source_adapter_misconfigured',

@@ -70,3 +70,20 @@ begin
   get diagnostics _n = row_count;
   return _n;
 end $$;
+
+-- Notes that an application with this schema is running: once an hour at most, for `retire` goes by days. It runs with its
+-- owner's rights, for whoever serves may not write the table. Never a reason to refuse a request: what cannot be noted
+-- (a standby, a read-only transaction, another that notes it just now) is noted by the next one.
+create or replace function {{schema}}.note_use(_digest text) returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if current_setting('transaction_read_only') = 'on'
+    or exists (select from {{schema}}.model m where m.digest = _digest and m.used_at > now() - interval '1 hour') then
+    return false;
+  end if;
+  update {{schema}}.model m set used_at = now() where (m.digest, m.name) = (
+    select o.digest, o.name from {{schema}}.model o where o.digest = _digest order by o.name limit 1 for update skip locked);
+  return found;
+exception when others then
+  return false;
+end $$;

@@ -172,3 +172,7 @@ alter table postern.dead_letter add column tries int not null default 0;
 
 -- and not again before
 alter table postern.dead_letter add column retry_at timestamptz;
+
+alter table postern.model
+  -- when an application with this schema was last seen, to the hour: see postern.note_use
+  add column used_at timestamptz not null default now();
