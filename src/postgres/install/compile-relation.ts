@@ -442,7 +442,7 @@ end `,
   })
 }
 
-/** Rows that one move takes along at most. */
+/** Rows that one move takes along at most, of all tables below its row that hang on one another. */
 const MOVED_MAX = 10_000
 
 /**
@@ -465,12 +465,13 @@ function moveFunctions(relation: Relation, { schema: s }: RelationOptions): Stat
       schema: s,
       name: `r${rel}_${verb}`,
       comment: `${table.sql}: the rows below a parent that moves`,
-      parameters: `_parent ${parentKey.type}`,
-      returns: 'void',
+      // how many rows came before; null: as many as there are
+      parameters: `_parent ${parentKey.type}, _n int`,
+      returns: 'int',
       attributes: PLAIN,
       body: `
 #variable_conflict use_variable
-declare _c ${table.sql}; _n int := 0; _g int; _entry ${s}.entry;
+declare _c ${table.sql}; _g int; _entry ${s}.entry;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception '${s}: a row that others get their tenant from must be moved under READ COMMITTED' using errcode = '0A000';
@@ -478,17 +479,26 @@ begin
   for _c in select x.* from ${table.sql} x where x.${fk} = _parent order by ${order} for update loop
     _n := _n + 1;
     if _n > ${MOVED_MAX} then
-      raise exception '${s}: more than ${MOVED_MAX} rows of ${literal(table.sql)} would move with one row: move them first, in steps' using errcode = '54000';
+      raise exception '${s}: more than ${MOVED_MAX} rows would move with one row, of ${literal(table.sql)} and the tables below it: move them first, in steps' using errcode = '54000';
     end if;
     ${work}
     for _g in select r.rel from ${s}.relation r where r.parent = ${rel} and r.capture loop
-      execute format('select ${s}."r%s_${verb}"($1)', _g) using _c.${key};
+      execute format('select ${s}."r%s_${verb}"($1, $2)', _g) into _n using _c.${key}, _n;
     end loop;
   end loop;
+  return _n;
 end `,
     })
   return [
-    each('moved', `perform ${relationFunction(s, rel, 'tell')}(${entityId(bound, '_c')}, _c, true);`),
+    // whose row stays is not told: nothing of it has changed, and who has read it is not stale
+    each(
+      'moved',
+      `${lastEntry(s, '_entry', String(rel), entityId(bound, '_c'))}
+    -- point: moved
+    if _entry.position is null or _entry.type = 'DELETE' or _entry.tenant is distinct from ${relationFunction(s, rel, 'tenant')}(_c) then
+      perform ${relationFunction(s, rel, 'tell')}(${entityId(bound, '_c')}, _c, true);
+    end if;`,
+    ),
     each(
       'bases',
       `${lastEntry(s, '_entry', String(rel), entityId(bound, '_c'))}
@@ -509,11 +519,12 @@ end `,
 begin
   if tg_when = 'BEFORE' then
     if tg_op = 'UPDATE' then perform 1 from ${parent.table.sql} p where p.${parentKey.sql} = old.${parentKey.sql} for update; end if;
-    perform ${relationFunction(s, rel, 'bases')}(old.${parentKey.sql});
+    -- a row that goes takes along what its foreign keys say, however many
+    perform ${relationFunction(s, rel, 'bases')}(old.${parentKey.sql}, case when tg_op = 'UPDATE' then 0 end);
     if tg_op = 'DELETE' then return old; end if;
     return new;
   end if;
-  perform ${relationFunction(s, rel, 'moved')}(new.${parentKey.sql});
+  perform ${relationFunction(s, rel, 'moved')}(new.${parentKey.sql}, 0);
   return null;
 end `,
     }),
