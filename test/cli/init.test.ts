@@ -130,6 +130,17 @@ export const schema = schemaFromDrizzle(tables, {
   },
 })
 `)
+  // beside a schema that declares the tables itself, the adapter is told of Drizzle's
+  rmSync(join(app.directory, 'src/lib/endpoint.ts'))
+  const ours = readFileSync(join(app.directory, 'src/lib/schema.ts'), 'utf8')
+  app.write({
+    'src/lib/schema.ts': "import { defineSchema } from 'postern'\nexport const schema = defineSchema({})\n",
+  })
+  await app.run(['init', '--yes'])
+  expect(readFileSync(join(app.directory, 'src/lib/endpoint.ts'), 'utf8')).toContain(
+    'drizzleAdapter(db, schema, { tables })',
+  )
+  app.write({ 'src/lib/schema.ts': ours })
   // a second time nothing is left to write, and nothing is written
   const key = readFileSync(join(app.directory, '.env.local'), 'utf8')
   const again = await app.run(['init', '--yes', '--json'])

@@ -50,7 +50,12 @@ export function planOf(application: Application, { framework, orm, schema, manag
     create(
       application,
       `${endpoint}.${language}`,
-      endpointText(application, orm, endpoint, schema.isDeclared),
+      endpointText(
+        application,
+        orm,
+        endpoint,
+        isDeclared(application, `${directory}/schema.${language}`, schema),
+      ),
     ),
     ...(framework === 'next' ? [create(application, route, routeText(application, route, endpoint))] : []),
     create(
@@ -75,6 +80,12 @@ export function planOf(application: Application, { framework, orm, schema, manag
       `${manager.postern('doctor', '--url', `http://localhost:${port}`)}  # while the application runs`,
     ],
   }
+}
+
+/** Whether the schema is made from what the ORM declares: the one that is kept, else the one that will be written. */
+function isDeclared({ directory }: Application, file: string, schema: WantedSchema): boolean {
+  const path = join(directory, file)
+  return isFile(path) ? /\bschemaFrom(Drizzle|Prisma)\(/.test(readFileSync(path, 'utf8')) : schema.isDeclared
 }
 
 /** `lib`, or `lib/postern` where the application has a schema or an endpoint of another kind there. */
