@@ -286,10 +286,10 @@ begin
 end $postern$;
 
 -- public.comments: the rows below a parent that moves
-create or replace function postern."r2_moved"(_parent text) returns void
+create or replace function postern."r2_moved"(_parent text, _n int) returns int
 language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $postern$
 #variable_conflict use_variable
-declare _c public.comments; _n int := 0; _g int; _entry postern.entry;
+declare _c public.comments; _g int; _entry postern.entry;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'postern: a row that others get their tenant from must be moved under READ COMMITTED' using errcode = '0A000';
@@ -297,20 +297,26 @@ begin
   for _c in select x.* from public.comments x where x.task_id = _parent order by x.id for update loop
     _n := _n + 1;
     if _n > 10000 then
-      raise exception 'postern: more than 10000 rows of public.comments would move with one row: move them first, in steps' using errcode = '54000';
+      raise exception 'postern: more than 10000 rows would move with one row, of public.comments and the tables below it: move them first, in steps' using errcode = '54000';
     end if;
-    perform postern."r2_tell"(_c.id::text, _c, true);
+    select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_c.id::text, 2)
+  order by l.key desc, l.rel desc, l.position desc limit 1;
+    -- point: moved
+    if _entry.position is null or _entry.type = 'DELETE' or _entry.tenant is distinct from postern."r2_tenant"(_c) then
+      perform postern."r2_tell"(_c.id::text, _c, true);
+    end if;
     for _g in select r.rel from postern.relation r where r.parent = 2 and r.capture loop
-      execute format('select postern."r%s_moved"($1)', _g) using _c.id;
+      execute format('select postern."r%s_moved"($1, $2)', _g) into _n using _c.id, _n;
     end loop;
   end loop;
+  return _n;
 end $postern$;
 
 -- public.comments: the rows below a parent that moves
-create or replace function postern."r2_bases"(_parent text) returns void
+create or replace function postern."r2_bases"(_parent text, _n int) returns int
 language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off as $postern$
 #variable_conflict use_variable
-declare _c public.comments; _n int := 0; _g int; _entry postern.entry;
+declare _c public.comments; _g int; _entry postern.entry;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'postern: a row that others get their tenant from must be moved under READ COMMITTED' using errcode = '0A000';
@@ -318,7 +324,7 @@ begin
   for _c in select x.* from public.comments x where x.task_id = _parent order by x.id for update loop
     _n := _n + 1;
     if _n > 10000 then
-      raise exception 'postern: more than 10000 rows of public.comments would move with one row: move them first, in steps' using errcode = '54000';
+      raise exception 'postern: more than 10000 rows would move with one row, of public.comments and the tables below it: move them first, in steps' using errcode = '54000';
     end if;
     select l.position, l.type, l.tenant into _entry from postern.log l where (l.key, l.rel) = (_c.id::text, 2)
   order by l.key desc, l.rel desc, l.position desc limit 1;
@@ -328,9 +334,10 @@ begin
       values (nextval('postern.position_seq'), 2, _c.id::text, postern."r2_tenant"(_c), 'BASE', '{}');
     end if;
     for _g in select r.rel from postern.relation r where r.parent = 2 and r.capture loop
-      execute format('select postern."r%s_bases"($1)', _g) using _c.id;
+      execute format('select postern."r%s_bases"($1, $2)', _g) into _n using _c.id, _n;
     end loop;
   end loop;
+  return _n;
 end $postern$;
 
 -- public.comments: its parent moves, goes or comes
@@ -340,11 +347,12 @@ set plan_cache_mode = force_generic_plan set enable_seqscan = off as $postern$
 begin
   if tg_when = 'BEFORE' then
     if tg_op = 'UPDATE' then perform 1 from public.tasks p where p.id = old.id for update; end if;
-    perform postern."r2_bases"(old.id);
+    -- a row that goes takes along what its foreign keys say, however many
+    perform postern."r2_bases"(old.id, case when tg_op = 'UPDATE' then 0 end);
     if tg_op = 'DELETE' then return old; end if;
     return new;
   end if;
-  perform postern."r2_moved"(new.id);
+  perform postern."r2_moved"(new.id, 0);
   return null;
 end $postern$;
 
