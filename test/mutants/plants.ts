@@ -212,6 +212,21 @@ export const plants: readonly Plant[] = [
     noticed: engine('capture'),
   },
   {
+    name: 'gap-of-one-size',
+    mistake: 'each start of the server leaves a gap of the same size',
+    edits: [{ find: '_begin := postern.clock_position();', put: '_begin := _top + (1 << 24);' }],
+    noticed: engine('durability'),
+  },
+  {
+    name: 'moves-counted-by-parent',
+    mistake: 'what a move takes along is counted for each parent anew',
+    edits: [
+      { find: ' into _n using _c.', put: ' using _c.' },
+      { find: /\(\$1, \$2\)', _g\) using (_c\.\w+), _n;/, put: "($1, 0)', _g) using $1;" },
+    ],
+    noticed: engine('parents'),
+  },
+  {
     name: 'pruned-too-far',
     mistake: 'pruning does not look at named followers',
     edits: [

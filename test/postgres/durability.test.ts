@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { pgAdapter, pgConnection } from '../../src/adapters/pg.ts'
@@ -6,7 +10,7 @@ import { postgresAdapter } from '../../src/postgres/index.ts'
 import { planted } from '../mutants/plants.ts'
 import { edited } from '../support/edited.ts'
 import { type PgServer, startPostgres } from '../support/pg-server.ts'
-import { type Caller, caller } from '../support/postgres-source.ts'
+import { type Caller, caller, refused } from '../support/postgres-source.ts'
 
 const schema = defineSchema({
   tasks: model({ fields: { title: z.string() }, mutable: true, policy: { by: 'none' } }),
@@ -43,8 +47,8 @@ afterAll(async () => {
   await server.stop()
 })
 
-async function crash(): Promise<void> {
-  await server.restart()
+async function crash(between?: () => void): Promise<void> {
+  await server.restart(between)
   // the pool notices its dead connections one by one
   for (let n = 0; n < 20; n += 1) {
     const alive = await raw('select 1').then(
@@ -104,6 +108,42 @@ test('a prepared transaction that outlives a crash is still waited for, and deli
   await raw(`commit prepared 'p'`)
   const delivered = (await source.feed(nextCursor)).map(({ entityId }) => entityId)
   expect(delivered).toEqual(['prepared', 'prepared', 'later'])
+})
+
+test('after each start of the server what a lost time told lies in a gap: cursors end, stamps are stale, and none comes again', async () => {
+  const copy = path.join(mkdtempSync(path.join(os.tmpdir(), 'postern-copy-')), 'data')
+  const put = (from: string, to: string) => () => {
+    rmSync(to, { recursive: true, force: true })
+    execFileSync('cp', ['-a', from, to])
+  }
+  const edit = (readAt: number) =>
+    ({ type: 'UPDATE', model: 'tasks', id: 'gap', input: { title: 'u' }, readAt }) as const
+  try {
+    const [kept = 0] = (await source.commit(create('tasks', 'gap'))).stamps as number[]
+    const { nextCursor: shared } = await lastPage()
+    await crash(put(server.directory, copy))
+    const lost: number[] = []
+    for (let n = 0; n < 40; n += 1)
+      lost.push((await source.commit(create('tasks', `lost-${n}`))).stamps[0] as number)
+    expect(lost[0]).toBeGreaterThan(kept + 1)
+    const { nextCursor: beyond } = await lastPage()
+    await crash(put(copy, server.directory))
+    // at once, and when as much has been written again as was lost
+    for (const writes of [0, 60]) {
+      for (let n = 0; n < writes; n += 1) {
+        const [stamp = 0] = (await source.commit(create('tasks', `again-${n}`))).stamps as number[]
+        expect(lost).not.toContain(stamp)
+      }
+      await refused(source.events(beyond), 'cursor_expired')
+      for (const stamp of [lost[0], lost[20], lost.at(-1)]) {
+        await refused(source.commit(edit(stamp as number)), 'stale_context')
+      }
+      expect((await source.events(shared)).events).toHaveLength(writes)
+    }
+    await source.commit(edit(kept))
+  } finally {
+    rmSync(path.dirname(copy), { recursive: true, force: true })
+  }
 })
 
 /** The empty page at the end of the feed. */

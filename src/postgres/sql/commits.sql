@@ -4,7 +4,7 @@
 -- Takes the idempotency key, or tells what stands under it; null: it is this commit's now.
 create or replace function {{schema}}.reserve(_tenant text, _key text, _intent text, _intent_hash text)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare _entry {{schema}}.ledger; _x pg_lsn; _retention interval;
+declare _entry {{schema}}.ledger; _x pg_lsn; _on text; _retention interval;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     -- each rule looks at what its locks have waited for; under one snapshot for all it would look at the past
@@ -27,9 +27,11 @@ begin
     return 'refused {"code":"idempotency_conflict"}';
   end if;
   -- An entry whose session ended while it waited for the standby is committed here and nowhere else. An empty message
-  -- gives this transaction a commit record, and its COMMIT waits as the first did.
+  -- gives this transaction a commit record, and its COMMIT waits as the first did: also where the server's own setting
+  -- waits for nothing, which a commit overrules.
   -- point: replay-waits
-  if current_setting('synchronous_standby_names') <> '' and current_setting('synchronous_commit') not in ('off', 'local') then
+  if current_setting('synchronous_standby_names') <> '' and current_setting('synchronous_commit') <> 'local' then
+    if current_setting('synchronous_commit') = 'off' then _on := set_config('synchronous_commit', 'on', true); end if;
     _x := pg_logical_emit_message(true, '{{schema}}', '');
   end if;
   return 'replayed ' || _entry.body;

@@ -15,16 +15,18 @@ begin
   return _last;
 end $$;
 
--- The first writer after a server start, a promotion or a replacement of the log's file leaves a gap of at least 2^24
--- positions: what a lost time told lies in it. A gap of a fixed size is not enough: a time that is lost began with the
--- same gap when the server was started after the copy was taken. So the positions of a run also begin at 65,536 for each
--- second since 2026, which no earlier run has reached; a clock that is wrong only takes this second guard away.
+-- The first writer after a server start, a promotion or a replacement of the log's file leaves a gap: what a lost time told
+-- lies in it. Where the gap ends must differ between any two runs. One of a fixed size does not: a run that is lost, and
+-- the run that a copy from before it begins, would both give the positions behind the same gap. So a run begins at 65,536
+-- positions for each second since 2026, which no earlier run has reached. Only a log that is ahead of the clock (which is
+-- wrong then, or a run gave more than 65,536 positions a second) goes on 2^24 positions further, and up to as many again
+-- by chance. Never the farther of the two: that would leave the log ahead of the clock for minutes after each start.
 -- Neither step waits for a commit or is undone by a rollback; the jump comes first, so that whoever sees the run noted
 -- takes positions behind the gap. One at a time: a setval computed before another's jump would go back.
 -- No jump in the run that the installation noted: nothing was told before it.
 create or replace function {{schema}}.open_run() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare _last bigint; _noted bigint; _top bigint;
+declare _last bigint; _noted bigint; _top bigint; _begin bigint;
 begin
   perform pg_advisory_lock({{lockNamespace}}, 1);
   begin
@@ -33,11 +35,15 @@ begin
     _top := greatest(coalesce(_last, 0), coalesce((select max(l.position) from {{schema}}.log l), 0));
     -- entries that came without their sequence, by logical replication, need the jump too
     if _noted is distinct from {{run}} or (_last is null and _top > 0) then
-      if _top + (1 << 24) > 281474976710655 then
+      if _top + (1 << 25) > 281474976710655 then
         raise exception '{{schema}}: the positions of {{schema}}.log are at their end' using errcode = 'PN500';
       end if;
       -- point: gap
-      if _top > 0 or _noted is not null then perform setval('{{schema}}.position_seq', greatest(_top + (1 << 24), {{schema}}.clock_position())); end if;
+      if _top > 0 or _noted is not null then
+        _begin := {{schema}}.clock_position();
+        if _begin <= _top then _begin := _top + (1 << 24) + floor(random() * (1 << 24))::bigint; end if;
+        perform setval('{{schema}}.position_seq', _begin);
+      end if;
       perform setval('{{schema}}.run_seq', {{run}});
     end if;
   exception when query_canceled or others then

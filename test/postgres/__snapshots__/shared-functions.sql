@@ -25,16 +25,18 @@ begin
   return _last;
 end $$;
 
--- The first writer after a server start, a promotion or a replacement of the log's file leaves a gap of at least 2^24
--- positions: what a lost time told lies in it. A gap of a fixed size is not enough: a time that is lost began with the
--- same gap when the server was started after the copy was taken. So the positions of a run also begin at 65,536 for each
--- second since 2026, which no earlier run has reached; a clock that is wrong only takes this second guard away.
+-- The first writer after a server start, a promotion or a replacement of the log's file leaves a gap: what a lost time told
+-- lies in it. Where the gap ends must differ between any two runs. One of a fixed size does not: a run that is lost, and
+-- the run that a copy from before it begins, would both give the positions behind the same gap. So a run begins at 65,536
+-- positions for each second since 2026, which no earlier run has reached. Only a log that is ahead of the clock (which is
+-- wrong then, or a run gave more than 65,536 positions a second) goes on 2^24 positions further, and up to as many again
+-- by chance. Never the farther of the two: that would leave the log ahead of the clock for minutes after each start.
 -- Neither step waits for a commit or is undone by a rollback; the jump comes first, so that whoever sees the run noted
 -- takes positions behind the gap. One at a time: a setval computed before another's jump would go back.
 -- No jump in the run that the installation noted: nothing was told before it.
 create or replace function postern.open_run() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare _last bigint; _noted bigint; _top bigint;
+declare _last bigint; _noted bigint; _top bigint; _begin bigint;
 begin
   perform pg_advisory_lock(26330, 1);
   begin
@@ -44,11 +46,15 @@ begin
     -- entries that came without their sequence, by logical replication, need the jump too
     if _noted is distinct from hashint8extended((extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
     hashtextextended(left(pg_walfile_name(pg_current_wal_lsn()), 8), pg_relation_filenode('postern.log')::bigint)) or (_last is null and _top > 0) then
-      if _top + (1 << 24) > 281474976710655 then
+      if _top + (1 << 25) > 281474976710655 then
         raise exception 'postern: the positions of postern.log are at their end' using errcode = 'PN500';
       end if;
       -- point: gap
-      if _top > 0 or _noted is not null then perform setval('postern.position_seq', greatest(_top + (1 << 24), postern.clock_position())); end if;
+      if _top > 0 or _noted is not null then
+        _begin := postern.clock_position();
+        if _begin <= _top then _begin := _top + (1 << 24) + floor(random() * (1 << 24))::bigint; end if;
+        perform setval('postern.position_seq', _begin);
+      end if;
       perform setval('postern.run_seq', hashint8extended((extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
     hashtextextended(left(pg_walfile_name(pg_current_wal_lsn()), 8), pg_relation_filenode('postern.log')::bigint)));
     end if;
@@ -271,7 +277,7 @@ end $$;
 -- Takes the idempotency key, or tells what stands under it; null: it is this commit's now.
 create or replace function postern.reserve(_tenant text, _key text, _intent text, _intent_hash text)
 returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare _entry postern.ledger; _x pg_lsn; _retention interval;
+declare _entry postern.ledger; _x pg_lsn; _on text; _retention interval;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     -- each rule looks at what its locks have waited for; under one snapshot for all it would look at the past
@@ -294,9 +300,11 @@ begin
     return 'refused {"code":"idempotency_conflict"}';
   end if;
   -- An entry whose session ended while it waited for the standby is committed here and nowhere else. An empty message
-  -- gives this transaction a commit record, and its COMMIT waits as the first did.
+  -- gives this transaction a commit record, and its COMMIT waits as the first did: also where the server's own setting
+  -- waits for nothing, which a commit overrules.
   -- point: replay-waits
-  if current_setting('synchronous_standby_names') <> '' and current_setting('synchronous_commit') not in ('off', 'local') then
+  if current_setting('synchronous_standby_names') <> '' and current_setting('synchronous_commit') <> 'local' then
+    if current_setting('synchronous_commit') = 'off' then _on := set_config('synchronous_commit', 'on', true); end if;
     _x := pg_logical_emit_message(true, 'postern', '');
   end if;
   return 'replayed ' || _entry.body;

@@ -5,7 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { serverAdapterNamed } from '../../support/adapters.ts'
+import { caller } from '../../support/caller.ts'
 import { backUp, type PgAlias, type PgServer, startPostgres } from '../../support/pg-server.ts'
+import { link } from '../crash/link.ts'
 import { createDatabase, type Database } from './database.ts'
 import { journal, journalTables } from './journal.ts'
 import { speak } from './speak.ts'
@@ -20,11 +22,12 @@ async function until(url: string, query: string): Promise<void> {
 
 const create = (mark: string) => [{ type: 'CREATE', model: 'entries', input: { mark } }]
 
-async function open(server: PgServer, database: Database) {
+async function open(server: PgServer, database: Database, options: { deadlineMs?: number } = {}) {
   const url = new URL(server.url)
   url.pathname = new URL(database.url).pathname
-  const opened = await serverAdapterNamed('pg').open(url.href, { schema: journal, max: 2 })
-  return { ...speak(opened.adapter, journal, 'org_1'), url: url.href, close: opened.close }
+  const opened = await serverAdapterNamed('pg').open(url.href, { schema: journal, max: 2, ...options })
+  const { list } = caller(opened.adapter, journal)
+  return { ...speak(opened.adapter, journal, 'org_1'), list, url: url.href, close: opened.close }
 }
 
 const servers: [number, PgAlias][] = [
@@ -50,7 +53,10 @@ describe.each(servers)('Postgres %i', (_, alias) => {
       const { nextCursor } = await before.events()
       await until(after.url, `exists (select from entries where mark = 'first')`)
 
-      expect((await after.load('entries', '1')).row).toMatchObject({ mark: 'first' })
+      const loaded = await after.load('entries', '1')
+      expect(loaded.row).toMatchObject({ mark: 'first' })
+      // rows with their stamps; who is in flight is known on the primary alone, so the set has none to vouch for
+      expect(await after.list('entries')).toEqual({ rows: [loaded.row], stamps: [loaded.stamp], stamp: 0 })
       await expect(after.events()).rejects.toMatchObject({ code: 'source_adapter_misconfigured' })
       await expect(after.commit('k2', create('too early'))).rejects.toMatchObject({
         code: 'source_unavailable',
@@ -68,6 +74,60 @@ describe.each(servers)('Postgres %i', (_, alias) => {
     } finally {
       await after.close()
       await standby.stop()
+    }
+  })
+
+  test('with a synchronous standby, a key that is asked again waits as its commit did, and is not said to be applied', {
+    timeout: 60_000,
+  }, async () => {
+    const primary = await startPostgres({ alias })
+    const database = await createDatabase(primary.url, { schema: journal, tables: journalTables })
+    await using line = await link(Number(new URL(primary.url).port))
+    const standby = await (await backUp(primary)).start('standby', {
+      primary_conninfo: `host=127.0.0.1 port=${line.port} user=postgres`,
+    })
+    const admin = new pg.Client(primary.url)
+    admin.on('error', () => {})
+    await admin.connect()
+    const waiting = async (): Promise<void> => {
+      const sessions = async () =>
+        (await admin.query(`select from pg_stat_activity where wait_event = 'SyncRep'`)).rowCount
+      await expect.poll(sessions, { timeout: 20_000 }).toBeGreaterThan(0)
+    }
+    const before = await open(primary, database, { deadlineMs: 2_000 })
+    const after = await open(standby, database)
+    try {
+      await until(primary.url, `exists (select from pg_stat_replication where state = 'streaming')`)
+      await admin.query(`alter system set synchronous_standby_names = '*'`)
+      await admin.query('select pg_reload_conf()')
+      await until(primary.url, `exists (select from pg_stat_replication where sync_state = 'sync')`)
+      const first = await before.commit('k1', create('first'))
+      expect(await before.commit('k1', create('first'))).toMatchObject({ body: first.body, replayed: true })
+
+      line.lose()
+      const unknown = expect(before.commit('k2', create('second'))).rejects.toMatchObject({
+        code: expect.stringMatching(/^(commit_outcome_unknown|source_unavailable)$/),
+      })
+      await waiting()
+      // its session ends, and with it the wait: the entry is in the ledger of the primary, and nowhere else
+      await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'`)
+      await unknown
+      expect((await database.sql(`select from postern.ledger where key = 'k2'`)).length).toBe(1)
+      await expect(before.commit('k2', create('second'))).rejects.toMatchObject({
+        code: expect.stringMatching(/^(commit_outcome_unknown|source_unavailable|source_busy)$/),
+      })
+
+      await before.close()
+      await admin.end()
+      await primary.stop()
+      await until(standby.url, 'pg_promote()')
+      expect((await after.list('entries')).rows.map(({ mark }) => mark)).toEqual(['first'])
+      expect(await after.commit('k1', create('first'))).toMatchObject({ body: first.body, replayed: true })
+      expect((await after.commit('k2', create('second'))).replayed).toBe(false)
+    } finally {
+      await after.close()
+      await standby.stop()
+      await primary.stop().catch(() => {})
     }
   })
 
