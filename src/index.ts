@@ -3,6 +3,7 @@ export type {
   Adapter,
   CommitAnswer,
   CommitRequest,
+  Comparison,
   Condition,
   EventsRequest,
   LedgerEntry,

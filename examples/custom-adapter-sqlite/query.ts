@@ -1,5 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { type Condition, type Field, keyFields, type ListRequest, type RowValue, type Schema } from 'postern'
+import {
+  type Comparison,
+  type Condition,
+  type Field,
+  keyFields,
+  type ListRequest,
+  type RowValue,
+  type Schema,
+} from 'postern'
 import { all, Bindings, columnsOf, fromColumns, ownedBy, quoted } from './rows.ts'
 import { decimalKey, type Stored, toStored } from './values.ts'
 
@@ -38,7 +46,16 @@ function sortableValue(field: Field, value: unknown): Stored {
   return field.kind === 'numeric' ? decimalKey(stored as string) : stored
 }
 
-function conditionSql({ field, operator, value }: Condition, bindings: Bindings): string {
+function conditionSql(condition: Condition, bindings: Bindings): string {
+  const joined = (conditions: readonly Condition[], by: string): string =>
+    `(${conditions.map((one) => conditionSql(one, bindings)).join(` ${by} `)})`
+  if ('or' in condition) return joined(condition.or, 'or')
+  if ('and' in condition) return joined(condition.and, 'and')
+  if ('not' in condition) return `(not ${conditionSql(condition.not, bindings)})`
+  return comparisonSql(condition, bindings)
+}
+
+function comparisonSql({ field, operator, value }: Comparison, bindings: Bindings): string {
   const column = sortable(field)
   switch (operator) {
     case 'IS':
@@ -56,6 +73,19 @@ function conditionSql({ field, operator, value }: Condition, bindings: Bindings)
     case 'ILIKE':
     case 'NOT ILIKE':
       return `${column} ${operator.replace('ILIKE', 'like')} ${bindings.add(value as string)} escape '\\'`
+    case 'STARTS WITH':
+      return `substr(${column}, 1, ${[...(value as string)].length}) = ${bindings.add(value as string)}`
+    case 'CONTAINS': {
+      const numeric = field.element === 'numeric'
+      const member = numeric ? 'decimal_key(m.value)' : 'm.value'
+      const wanted = numeric
+        ? decimalKey(value as string)
+        : Number.isFinite(value) || typeof value === 'string'
+          ? value
+          : Number(value)
+      const fits = `${member} = ${bindings.add(wanted as Stored)}`
+      return `case when ${column} is not null then exists (select 1 from json_each(${column}) m where ${fits}) end`
+    }
     default:
       return `${column} ${operator} ${bindings.add(sortableValue(field, value))}`
   }

@@ -28,7 +28,8 @@ export class Tickets {
 
   /** Pages by id. Where a handler cannot do what is asked for, it says so instead of leaving it out. */
   async list({ where, orderBy, order, limit, cursor }: PlainQuery, tenant: string | null) {
-    if (orderBy !== 'id' || order !== 'asc' || where.some(([, operator]) => operator !== '=')) {
+    const equalities = where.flatMap((one) => (Array.isArray(one) && one[1] === '=' ? [one] : []))
+    if (orderBy !== 'id' || order !== 'asc' || equalities.length < where.length) {
       throw new PosternError(
         'invalid_query',
         'Tickets are listed by id, ascending, and filtered with = alone.',
@@ -36,7 +37,7 @@ export class Tickets {
     }
     const values: unknown[] = [tenant, limit + 1, cursor ?? '']
     // A field's name is one of the schema's, never the caller's own text.
-    const conditions = where.map(([field, , value]) => ` and ${field} = $${values.push(value)}`)
+    const conditions = equalities.map(([field, , value]) => ` and ${field} = $${values.push(value)}`)
     const { rows } = await this.#pool.query<Stored>(
       `select id, subject, state, version from tickets
        where organization_id = $1 and id > $3${conditions.join('')} order by id limit $2`,

@@ -34,7 +34,10 @@ export interface LoadRequest extends RequestContext {
   readonly id: string
 }
 
-/** Operators of a condition. `IN` and `NOT IN` take an array, `IS` and `IS NOT` take null, the `LIKE`s a pattern of SQL. */
+/**
+ * Operators of a comparison, with SQL's meaning. `IN` and `NOT IN` take an array, `IS` and `IS NOT` take null, the `LIKE`s a
+ * pattern of SQL. `STARTS WITH` takes a text as it is, and `CONTAINS` a member that an array must have.
+ */
 export type Operator =
   | '='
   | '!='
@@ -50,18 +53,31 @@ export type Operator =
   | 'NOT LIKE'
   | 'ILIKE'
   | 'NOT ILIKE'
+  | 'STARTS WITH'
+  | 'CONTAINS'
 
-/** One condition of a list; all of them must hold. Field, operator and value fit each other already. */
-export interface Condition {
+/** A field held against a value. Field, operator and value fit each other already. */
+export interface Comparison {
   readonly field: Field
   readonly operator: Operator
   /** A scalar of the field's kind; an array of them for IN and NOT IN; null, true or false for IS and IS NOT. */
   readonly value: unknown
 }
 
+/**
+ * One condition of a list: a comparison, or conditions joined. As in SQL, what is compared with null is neither true nor
+ * false: `not` leaves it so, `or` holds when another one does. At least one condition stands in each `or` and `and`.
+ */
+export type Condition =
+  | Comparison
+  | { readonly or: readonly Condition[] }
+  | { readonly and: readonly Condition[] }
+  | { readonly not: Condition }
+
 /** A page of rows that is asked for: every field and relation is one of the model, every value of its field's kind. */
 export interface ListRequest extends RequestContext {
   readonly model: Model
+  /** All of them must hold. */
   readonly where: readonly Condition[]
   /** The primary key is always the tie-break, in the same direction. Nulls are last ascending, first descending. */
   readonly orderBy: Field

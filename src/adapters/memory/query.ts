@@ -1,8 +1,8 @@
-import type { Condition, ListRequest, RowValue } from '../../core/adapter.ts'
+import type { Comparison, Condition, ListRequest, RowValue } from '../../core/adapter.ts'
 import { PosternError } from '../../core/errors.ts'
 import type { Field, Model } from '../../core/schema/define.ts'
 import { keyFields } from '../../core/schema/key.ts'
-import { canonicalValue, compareValues, refusal } from '../../core/schema/kind.ts'
+import { canonicalValue, compareValues, memberInfo, refusal } from '../../core/schema/kind.ts'
 import { like } from './like.ts'
 import type { Tables } from './tables.ts'
 import { idFrom } from './tables.ts'
@@ -15,7 +15,7 @@ export function queryRows(tables: Tables, request: ListRequest): RowValue[] {
   const { model, where, limit, after, tenant } = request
   const compare = rowOrder(request)
   const rows = visibleRows(tables, tenant, model)
-    .filter((row) => where.every((condition) => holds(condition, row[condition.field.name])))
+    .filter((row) => where.every((condition) => holds(condition, row) === true))
     .sort(compare)
   const start =
     after === undefined ? 0 : rows.findIndex((row) => compare(row, positionOf(request, after)) > 0)
@@ -57,22 +57,37 @@ function positionOf({ model, orderBy }: ListRequest, after: { value: unknown; id
   return { ...keyFields(model, after.id), [orderBy.name]: canonicalValue(orderBy, after.value) }
 }
 
-/** Whether a condition holds for a value, with SQL's three-valued meaning: a comparison with null is never true. */
-function holds({ field, operator, value }: Condition, found: unknown): boolean {
+/** Whether a condition holds for a row, with SQL's three values: null where it is neither true nor false. */
+function holds(condition: Condition, row: RowValue): boolean | null {
+  if ('or' in condition) return either(condition.or.map((one) => holds(one, row)))
+  if ('and' in condition) return not(either(condition.and.map((one) => not(holds(one, row)))))
+  if ('not' in condition) return not(holds(condition.not, row))
+  return compared(condition, row[condition.field.name])
+}
+
+const not = (value: boolean | null): boolean | null => (value === null ? null : !value)
+
+const either = (values: readonly (boolean | null)[]): boolean | null =>
+  values.includes(true) ? true : values.includes(null) ? null : false
+
+function compared({ field, operator, value }: Comparison, found: unknown): boolean | null {
   switch (operator) {
     case 'IS':
       return found === value
     case 'IS NOT':
       return found !== value
     case 'IN':
-      return found !== null && members(value).some((member) => compare(member) === 0)
+      if (members(value).length === 0) return false
+      break
     case 'NOT IN':
-      return (
-        members(value).length === 0 || (found !== null && members(value).every((one) => compare(one) !== 0))
-      )
+      if (members(value).length === 0) return true
   }
-  if (found === null || value === null) return false
+  if (found === null || value === null) return null
   switch (operator) {
+    case 'IN':
+      return members(value).some((member) => compare(member) === 0)
+    case 'NOT IN':
+      return members(value).every((one) => compare(one) !== 0)
     case '=':
       return compare(value) === 0
     case '!=':
@@ -85,6 +100,13 @@ function holds({ field, operator, value }: Condition, found: unknown): boolean {
       return compare(value) > 0
     case '>=':
       return compare(value) >= 0
+    case 'STARTS WITH':
+      return (found as string).startsWith(value as string)
+    case 'CONTAINS': {
+      const member = memberInfo(field)
+      const wanted = canonicalValue(member, value)
+      return members(found).some((one) => one !== null && compareValues(member, one, wanted) === 0)
+    }
     default: {
       const fits = like(found as string, value as string, operator.endsWith('ILIKE'))
       return operator.startsWith('NOT') ? !fits : fits

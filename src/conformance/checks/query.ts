@@ -2,7 +2,7 @@ import type { CheckContext } from '../check.ts'
 import { checks } from '../check.ts'
 import { makeAll } from './steps.ts'
 
-type Condition = readonly unknown[]
+type Condition = readonly unknown[] | Readonly<Record<string, unknown>>
 
 /** The titles of the rows that fit, in the order of the answer. */
 async function titles({ a }: CheckContext, where: readonly Condition[]): Promise<unknown[]> {
@@ -318,6 +318,135 @@ export const queryChecks = checks('query', [
         expected,
         'all faults must be told at once',
       )
+    },
+  },
+  {
+    id: 'QUERY-22',
+    must: '`or`, `and` and `not` MUST join conditions as SQL does: what is compared with a missing value is neither true nor false, and its opposite is not either.',
+    async run(context) {
+      await makeAll(context, context.a, 'items', [
+        { title: 'five', rank: 5, body: 'x' },
+        { title: 'six', rank: 6 },
+        { title: 'none', body: 'x' },
+      ])
+      const five = ['rank', '=', 5]
+      const six = ['rank', '=', 6]
+      const body = ['body', 'x']
+      await fits(context, [
+        [{ or: [five, six] }, ['five', 'six']],
+        [{ and: [five, body] }, ['five']],
+        [{ and: [six, body] }, []],
+        [{ not: five }, ['six']],
+        [{ not: { not: five } }, ['five']],
+        [{ or: [five, body] }, ['five', 'none']],
+        [{ or: [{ not: five }, body] }, ['five', 'six', 'none']],
+        [{ not: { or: [five, body] } }, []],
+        [{ not: { and: [five, ['rank', '>', 0]] } }, ['six']],
+        [{ not: { and: [['title', 'six'], five] } }, ['five', 'six', 'none']],
+        [{ not: ['rank', 'IS', null] }, ['five', 'six']],
+        [{ not: ['rank', 'IN', []] }, ['five', 'six', 'none']],
+        [{ not: ['rank', 'NOT IN', [5]] }, ['five']],
+        [{ not: ['body', 'LIKE', 'y%'] }, ['five', 'none']],
+      ])
+      const both = await titles(context, [{ or: [five, six] }, ['body', 'IS', null]])
+      context.expect.equal(both, ['six'], 'conditions beside an `or` must hold as well')
+    },
+  },
+  {
+    id: 'QUERY-23',
+    must: 'STARTS WITH MUST take its text literally, tell case apart, and hold for no missing value.',
+    async run(context) {
+      await makeAll(context, context.a, 'items', [
+        { title: '100% sure', body: 'x' },
+        { title: '1000 times' },
+        { title: 'a_b' },
+        { title: 'axb' },
+        { title: 'été' },
+        { title: '😀 first' },
+      ])
+      await fits(context, [
+        [['title', 'STARTS WITH', '100%'], ['100% sure']],
+        [
+          ['title', 'STARTS WITH', '100'],
+          ['100% sure', '1000 times'],
+        ],
+        [['title', 'STARTS WITH', 'a_'], ['a_b']],
+        [['title', 'STARTS WITH', 'A'], []],
+        [['title', 'STARTS WITH', 'ét'], ['été']],
+        [['title', 'STARTS WITH', '😀'], ['😀 first']],
+        [['title', 'STARTS WITH', 'a_b and more'], []],
+        [['body', 'STARTS WITH', ''], ['100% sure']],
+        [{ not: ['body', 'STARTS WITH', 'y'] }, ['100% sure']],
+        [
+          ['status', 'STARTS WITH', 'to'],
+          ['100% sure', '1000 times', 'a_b', 'axb', 'été', '😀 first'],
+        ],
+      ])
+      const none = await context.a.list('items', { where: [['title', 'STARTS WITH', null]] })
+      context.expect.error(none, 'invalid_query', 'nothing must start with null')
+    },
+  },
+  {
+    id: 'QUERY-24',
+    must: 'CONTAINS MUST find the arrays that have a member, the whole of it, whatever stands beside it.',
+    models: ['values'],
+    async run(context) {
+      const { a, expect } = context
+      await makeAll(context, a, 'values', [
+        { text: 'red', tags: ['red', 'blue'] },
+        { text: 'null', tags: [null, 'red'] },
+        { text: 'redder', tags: ['redder', 're,d', '{red}'] },
+        { text: 'empty', tags: [] },
+        { text: 'none' },
+        { text: 'big', tags: ['x'], bigs: ['9007199254740993', null] },
+      ])
+      const found = async (condition: unknown): Promise<unknown[]> =>
+        (await a.list('values', { where: [condition] })).rows.map((row) => row?.text).sort()
+      expect.equal(await found(['tags', 'CONTAINS', 'red']), ['null', 'red'], 'the whole member must fit')
+      expect.equal(await found(['tags', 'CONTAINS', 're,d']), ['redder'], 'whatever stands in it')
+      expect.equal(await found(['tags', 'CONTAINS', 'RED']), [], 'in its own case')
+      expect.equal(
+        await found({ not: ['tags', 'CONTAINS', 'red'] }),
+        ['big', 'empty', 'redder'],
+        'an array without it is one that does not have it; no array is neither',
+      )
+      expect.equal(await found(['bigs', 'CONTAINS', '9007199254740993']), ['big'], 'exactly')
+      expect.equal(await found(['bigs', 'CONTAINS', '9007199254740992']), [], 'to the last digit')
+      for (const condition of [
+        ['tags', 'CONTAINS', null],
+        ['tags', 'CONTAINS', ['red']],
+        ['bigs', 'CONTAINS', 'x'],
+        ['text', 'CONTAINS', 'r'],
+      ]) {
+        const answer = await a.list('values', { where: [condition] })
+        expect.error(answer, 'invalid_query', `${JSON.stringify(condition)} must be refused`)
+      }
+    },
+  },
+  {
+    id: 'QUERY-25',
+    must: 'Joined conditions MUST be bounded in number and depth, and refused with their place where they are none.',
+    async run({ a, expect }) {
+      const deep = (levels: number): unknown => (levels === 0 ? ['rank', 1] : { not: deep(levels - 1) })
+      const bad: (readonly [unknown, string])[] = [
+        [{ or: Array.from({ length: 51 }, () => ['rank', 1]) }, '/query/where'],
+        [{ or: Array.from({ length: 26 }, () => ({ not: ['rank', 1] })) }, '/query/where'],
+        [deep(8), `/query/where/0${'/not'.repeat(8)}`],
+        [{ or: [] }, '/query/where/0/or'],
+        [{ and: ['rank', '=', 1] }, '/query/where/0/and'],
+        [{ or: [['rank', 1]], and: [['rank', 1]] }, '/query/where/0'],
+        [{ nor: [['rank', 1]] }, '/query/where/0'],
+        [{ or: [['rank', 1], { not: ['nothing', 1] }] }, '/query/where/0/or/1/not/0'],
+        [null, '/query/where/0'],
+      ]
+      for (const [condition, pointer] of bad) {
+        const answer = await a.list('items', { where: [condition] })
+        const shown = JSON.stringify(condition).slice(0, 60)
+        expect.error(answer, 'invalid_query', `${shown} must be refused`)
+        const [issue] = (answer.details.issues ?? []) as { pointer: string }[]
+        expect.equal(issue?.pointer, pointer, `${shown} must be refused at its place`)
+      }
+      expect.equal((await a.list('items', { where: [deep(7)] })).code, undefined, 'seven deep must be taken')
     },
   },
 ])

@@ -3,7 +3,7 @@ import { isRecord, notify, typeName } from '../callback.ts'
 import { issuesError, PosternError } from '../errors.ts'
 import type { Field, Model, Schema } from '../schema/define.ts'
 import { canonicalKey, keyText } from '../schema/key.ts'
-import { canonicalId, canonicalValue, type KindInfo, refusal } from '../schema/kind.ts'
+import { canonicalId, canonicalValue, type KindInfo, memberInfo, refusal } from '../schema/kind.ts'
 import type { Work } from './work.ts'
 
 /**
@@ -93,17 +93,21 @@ function keyIn(
 }
 
 function canonicalQuery(request: ListRequest, kinds: StoreKinds): ListRequest {
-  const where = request.where.map((condition): Condition => {
+  const inOneSpelling = (condition: Condition): Condition => {
+    if ('or' in condition) return { or: condition.or.map(inOneSpelling) }
+    if ('and' in condition) return { and: condition.and.map(inOneSpelling) }
+    if ('not' in condition) return { not: inOneSpelling(condition.not) }
     const { field, operator, value } = condition
-    if (operator.startsWith('IS') || operator.endsWith('LIKE')) return condition
+    if (/^IS|LIKE$|^STARTS/.test(operator)) return condition
     const info = kinds.field(request.model, field)
+    if (operator === 'CONTAINS') return { ...condition, value: spell(memberInfo(info), value) }
     const spelled =
       Array.isArray(value) && operator.endsWith('IN')
         ? value.map((member) => spell(info, member))
         : spell(info, value)
     return { ...condition, value: spelled }
-  })
-  return { ...request, where }
+  }
+  return { ...request, where: request.where.map(inOneSpelling) }
 }
 
 function canonicalOperation(operation: Operation, kinds: StoreKinds): Operation {

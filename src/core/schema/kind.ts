@@ -158,7 +158,8 @@ export interface KindInfo {
 const recordOf = (kind: Kind): KindRecord | undefined => (kind === 'array' ? undefined : kinds[kind])
 
 /** What an array's members are: values, or arrays one dimension less deep. */
-const memberInfo = ({ element = 'text', dimensions = 1 }: KindInfo): KindInfo =>
+/** What the members of an array are: arrays, where it has several dimensions. */
+export const memberInfo = ({ element = 'text', dimensions = 1 }: KindInfo): KindInfo =>
   dimensions > 1 ? { kind: 'array', element, dimensions: dimensions - 1 } : { kind: element }
 
 /** Kinds that a zod type carries because one of the `field.*` helpers made it. */

@@ -1,4 +1,4 @@
-import type { Condition, ListRequest, LoadRequest } from '../../core/adapter.ts'
+import type { Comparison, Condition, ListRequest, LoadRequest } from '../../core/adapter.ts'
 import { PAGE_BYTES } from '../../core/rules/answer.ts'
 import type { BoundField, BoundModel, BoundModels } from '../model/bound-model.ts'
 import {
@@ -11,6 +11,7 @@ import {
   rowSize,
   tenantCondition,
 } from '../model/bound-model.ts'
+import type { Column } from '../model/catalog.ts'
 import { comparable, scalarValue, sortText } from '../model/column-values.ts'
 import type { Call } from './plan.ts'
 
@@ -98,9 +99,18 @@ limit ${request.limit + 1}) t) t where t."?before" < ${PAGE_BYTES}) q) p where p
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
 
-function conditionSql(
+function conditionSql(bound: BoundModel, condition: Condition, parameters: Parameters): string {
+  const joined = (conditions: readonly Condition[], by: string): string =>
+    `(${conditions.map((one) => conditionSql(bound, one, parameters)).join(` ${by} `)})`
+  if ('or' in condition) return joined(condition.or, 'or')
+  if ('and' in condition) return joined(condition.and, 'and')
+  if ('not' in condition) return `(not ${conditionSql(bound, condition.not, parameters)})`
+  return comparisonSql(bound, condition, parameters)
+}
+
+function comparisonSql(
   bound: BoundModel,
-  { field, operator, value }: Condition,
+  { field, operator, value }: Comparison,
   parameters: Parameters,
 ): string {
   const { column } = boundField(bound, field.name)
@@ -126,9 +136,27 @@ function conditionSql(
     case 'NOT ILIKE':
       // an enum or a uuid that the schema calls a text has no LIKE of its own
       return `t.${column.sql}::text ${operator} ${parameters.add(text(value))}`
+    case 'STARTS WITH':
+      // not starts_with(): it refuses collations that are not deterministic
+      return startsWith(`t.${column.sql}::text`, parameters.add(text(value)))
+    case 'CONTAINS':
+      return containsSql(column, `t.${column.sql}`, parameters.add(text(value)))
     default:
       return `${name} ${operator} ${typed(value)}`
   }
+}
+
+const startsWith = (value: string, beginning: string): string =>
+  `left(${value}, char_length(${beginning})) collate "C" = ${beginning} collate "C"`
+
+/** `@>` finds what `= any` finds, by an index where there is one; and is false, not unknown, beside a member that is null. */
+function containsSql(column: Column, name: string, sent: string): string {
+  const { base, type, elementType } = column
+  const member = scalarValue(base, elementType, sent)
+  const one = { ...column, isArray: false }
+  if (comparable(one, 'm') === 'm') return `${name} @> array[${member}]::${type}`
+  const fits = `${comparable(one, 'm.v')} = ${comparable(one, member)}`
+  return `case when ${name} is not null then exists (select from unnest(${name}) m(v) where ${fits}) end`
 }
 
 /** Rows after the cursor's: nulls are last ascending and first descending, as Postgres orders them by itself. */

@@ -1,7 +1,9 @@
 import type { Condition, ListRequest, Operation, RowValue, Store } from '../../../src/core/adapter.ts'
 import { PosternError } from '../../../src/core/errors.ts'
+import { engineMutant } from './engine-base.ts'
 import { memoryMutant } from './memory-base.ts'
 import type { Mutant } from './mutant.ts'
+import { onBody, wireMutant } from './wire.ts'
 
 type Found = Awaited<ReturnType<Store['query']>>
 
@@ -140,7 +142,7 @@ export const readMutants: readonly Mutant[] = [
         real.query({
           ...request,
           where: request.where.map((one) =>
-            one.operator === 'LIKE' ? { ...one, value: `%${one.value}%` } : one,
+            'field' in one && one.operator === 'LIKE' ? { ...one, value: `%${one.value}%` } : one,
           ),
         }),
     }),
@@ -151,7 +153,7 @@ export const readMutants: readonly Mutant[] = [
     message: 'two conditions on one field must both hold',
     store: (real) => ({
       query: (request) => {
-        const last = new Map(request.where.map((one) => [one.field.name, one]))
+        const last = new Map(request.where.map((one) => ['field' in one ? one.field.name : one, one]))
         return real.query({ ...request, where: [...last.values()] })
       },
     }),
@@ -162,12 +164,12 @@ export const readMutants: readonly Mutant[] = [
     message: '["rank","!=",5] must find the rows that fit',
     store: (real) => ({
       query: async (request) => {
-        const unequal = request.where.filter(({ operator }) => operator === '!=')
+        const unequal = request.where.flatMap((one) => ('field' in one && one.operator === '!=' ? [one] : []))
         if (unequal.length === 0) return real.query(request)
         const found = await real.query(
           unlimited(
             request,
-            request.where.filter((one) => !unequal.includes(one)),
+            request.where.filter((one) => !unequal.some((other) => other === one)),
           ),
         )
         const fit = everyPlace(found).filter((at) =>
@@ -175,6 +177,79 @@ export const readMutants: readonly Mutant[] = [
         )
         return picked(found, fit)
       },
+    }),
+  }),
+  memoryMutant({
+    fault: 'not finds missing values too',
+    killedBy: 'QUERY-22',
+    message: '{"not":["rank","=",5]} must find the rows that fit',
+    store: (real) => ({
+      query: (request) =>
+        real.query({
+          ...request,
+          where: request.where.map((one) =>
+            'not' in one && 'field' in one.not
+              ? { or: [one, { field: one.not.field, operator: 'IS', value: null }] }
+              : one,
+          ),
+        }),
+    }),
+  }),
+  memoryMutant({
+    fault: 'of the conditions of an or only the first is looked at',
+    killedBy: 'QUERY-22',
+    message: '{"or":[["rank","=",5],["rank","=",6]]} must find the rows that fit',
+    store: (real) => ({
+      query: (request) =>
+        real.query({
+          ...request,
+          where: request.where.map((one) => ('or' in one ? { or: one.or.slice(0, 1) } : one)),
+        }),
+    }),
+  }),
+  memoryMutant({
+    fault: 'the text of STARTS WITH is a pattern',
+    killedBy: 'QUERY-23',
+    message: '["title","STARTS WITH","100%"] must find the rows that fit',
+    store: (real) => ({
+      query: (request) =>
+        real.query({
+          ...request,
+          where: request.where.map((one) =>
+            'field' in one && one.operator === 'STARTS WITH'
+              ? { ...one, operator: 'LIKE', value: `${one.value}%` }
+              : one,
+          ),
+        }),
+    }),
+  }),
+  engineMutant({
+    fault: 'CONTAINS looks into the text of the array',
+    killedBy: 'QUERY-24',
+    message: 'the whole member must fit',
+    connection: (real) => {
+      const loose = (text: string): string =>
+        text.replace(/(t\."?tags"?) @> array\[(\$\d+::text)\]::text\[\]/, 'position($2 in $1::text) > 0')
+      return {
+        ...real,
+        query: (text, values) => real.query(loose(text), values),
+        transaction: (work) =>
+          real.transaction((session, tx) =>
+            work({ ...session, query: (text, values) => session.query(loose(text), values) }, tx),
+          ),
+      }
+    },
+  }),
+  wireMutant({
+    fault: 'joined conditions above the limit are dropped',
+    killedBy: 'QUERY-25',
+    message: 'must be refused',
+    answer: onBody((body) => {
+      const query = body.query as { where?: { or?: unknown[] }[] } | undefined
+      const or = query?.where?.[0]?.or
+      return or !== undefined && or.length > 50
+        ? { ...body, query: { ...query, where: [{ or: or.slice(0, 40) }] } }
+        : body
     }),
   }),
   memoryMutant({
@@ -186,7 +261,7 @@ export const readMutants: readonly Mutant[] = [
         real.query({
           ...request,
           where: request.where.filter(
-            ({ operator, value }) => operator !== 'IN' || (value as unknown[]).length > 0,
+            (one) => !('field' in one) || one.operator !== 'IN' || (one.value as unknown[]).length > 0,
           ),
         }),
     }),

@@ -182,7 +182,7 @@ function listOf(random: Random): { model: string; query: Record<string, unknown>
   const fields = [...model.fields.values()]
   const query: Record<string, unknown> = {}
   if (random.chance(0.6)) {
-    query.where = Array.from({ length: random.int(1, 3) }, () => conditionOf(random, random.pick(fields)))
+    query.where = Array.from({ length: random.int(1, 3) }, () => joinedOf(random, fields, 3))
   }
   const ordered = fields.filter(
     ({ name, kind }) => !clocked.includes(name) && (kind !== 'json' || random.chance(0.05)),
@@ -210,9 +210,22 @@ const listed = [
 
 const comparisons = ['=', '!=', '<', '<=', '>', '>=']
 
+function joinedOf(random: Random, fields: readonly Field[], depth: number): unknown {
+  if (depth === 0 || random.chance(0.7)) return conditionOf(random, random.pick(fields))
+  const one = () => joinedOf(random, fields, depth - 1)
+  if (random.chance(0.4)) return { not: one() }
+  return {
+    [random.pick(['or', 'and'])]: Array.from({ length: random.int(random.chance(0.03) ? 0 : 1, 3) }, one),
+  }
+}
+
 function conditionOf(random: Random, field: Field): unknown[] {
   const { name, kind } = field
   const nullness = () => [name, random.pick(['IS', 'IS NOT']), null]
+  if (kind === 'array' && random.chance(0.7)) {
+    const [member = null] = [valueFor(random, field)].flat()
+    return [name, 'CONTAINS', member]
+  }
   if (clocked.includes(name) || kind === 'json' || kind === 'array') return nullness()
   // each database makes its own ids: what they compare or look like is chance
   const made = name === 'id' && kind === 'uuid'
@@ -232,6 +245,7 @@ function conditionOf(random: Random, field: Field): unknown[] {
       return [name, random.pick(['IN', 'NOT IN']), some()]
     case 'like': {
       const patterns = ['%', 'a%', '%b', '_', 'A%', '%\\%%', '%_b', 'in%', '', '%e%', '\\', "O'%"]
+      if (random.chance(0.3)) return made ? nullness() : [name, 'STARTS WITH', random.pick(patterns)]
       const like = [name, random.pick(['LIKE', 'NOT LIKE', 'ILIKE', 'NOT ILIKE']), random.pick(patterns)]
       return made ? nullness() : like
     }

@@ -60,7 +60,7 @@ test('with express.json() before it, the answer names the mistake and its fix', 
   const source = createClient({ url, signingKey: key, retries: 0, scope: { organizationId: 'org_1' } })
   await expect(source.list('tasks')).rejects.toMatchObject({
     status: 500,
-    code: 'source_adapter_misconfigured',
+    code: 'request_body_consumed',
     message,
   })
   await expect(run('try.ts')).rejects.toMatchObject({ stderr: expect.stringContaining(said.trim()) })

@@ -238,7 +238,9 @@ const modelName = fc.oneof(
 )
 /** What the kind can be compared by. */
 const operatorsOf = (kind: string): string[] =>
-  kind === 'json' || kind === 'array' ? ['IS', 'IS NOT'] : operators.slice(0, kind === 'text' ? 14 : 10)
+  kind === 'json' || kind === 'array'
+    ? ['IS', 'IS NOT', 'CONTAINS']
+    : operators.slice(0, kind === 'text' ? 15 : 10)
 
 const operators = [
   '=',
@@ -255,6 +257,7 @@ const operators = [
   'NOT LIKE',
   'ILIKE',
   'NOT ILIKE',
+  'STARTS WITH',
 ]
 
 const sealed = (parts: unknown): string => Buffer.from(JSON.stringify(parts)).toString('base64url')
@@ -269,7 +272,9 @@ const list = fc.constantFrom(...models).chain((model) => {
   const fields = [...model.fields.values()]
   const condition = fc.constantFrom(...fields).chain(({ name, kind }) =>
     fc.constantFrom(...operatorsOf(kind)).chain((operator) => {
-      const one = name === 'id' ? keyOf(model) : fieldValue(name, kind)
+      const value = name === 'id' ? keyOf(model) : fieldValue(name, kind)
+      const one =
+        operator === 'CONTAINS' ? value.map((given) => (Array.isArray(given) ? given[0] : given)) : value
       const fitting: fc.Arbitrary<unknown> = operator.endsWith('IN')
         ? fc.array(one, { maxLength: 4 })
         : operator.startsWith('IS')
@@ -285,6 +290,20 @@ const list = fc.constantFrom(...models).chain((model) => {
       )
     }),
   )
+  const { joined } = fc.letrec<{ joined: unknown }>((tie) => ({
+    joined: fc.oneof(
+      { maxDepth: 10, depthSize: 'medium' },
+      { weight: 6, arbitrary: condition },
+      {
+        weight: 1,
+        arbitrary: fc.oneof(
+          fc.record({ or: fc.array(tie('joined'), { maxLength: 3 }) }),
+          fc.record({ and: fc.array(tie('joined'), { maxLength: 3 }) }),
+          fc.record({ not: tie('joined') }),
+        ),
+      },
+    ),
+  }))
   return fc.record({
     type: fc.constant('list'),
     model: fc.oneof(
@@ -297,7 +316,7 @@ const list = fc.constantFrom(...models).chain((model) => {
         arbitrary: fc.record(
           {
             where: fc.oneof(
-              { weight: 30, arbitrary: fc.array(condition, { maxLength: 3 }) as fc.Arbitrary<unknown> },
+              { weight: 30, arbitrary: fc.array(joined, { maxLength: 3 }) as fc.Arbitrary<unknown> },
               { weight: 1, arbitrary: anything },
             ),
             orderBy: fc.oneof(

@@ -24,7 +24,7 @@ describe('the Fetch handler on Hono', () => {
     app.post('/source', (context) => endpoint.fetch(context.req.raw))
     const { url, close } = await serve(getRequestListener(app.fetch))
     const { status, body } = await post(url, { type: 'events' })
-    expect([status, body.error]).toEqual([500, 'source_adapter_misconfigured'])
+    expect([status, body.error]).toEqual([500, 'request_body_consumed'])
     expect(body.message).toContain('Hand over the request unread')
     await close()
   })
