@@ -9,7 +9,7 @@ import { build, type Metafile } from 'esbuild'
 /** kB. Raise one on purpose, in the change that needs it: an entry that grows by itself has imported too much. */
 const bounds: Readonly<Record<string, number>> = {
   './client': 12,
-  './memory': 15,
+  './memory': 17,
   './handlers': 8,
   './postgres': 70,
   './next': 1,
