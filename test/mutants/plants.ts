@@ -222,7 +222,7 @@ export const plants: readonly Plant[] = [
     mistake: 'what a move takes along is counted for each parent anew',
     edits: [
       { find: ' into _n using _c.', put: ' using _c.' },
-      { find: /\(\$1, \$2\)', _g\) using (_c\.\w+), _n;/, put: "($1, 0)', _g) using $1;" },
+      { find: /\(\$1, \$2\)', _g\) using (_c\.\w+), _n;/, put: "($$1, 0)', _g) using $1;" },
     ],
     noticed: engine('parents'),
   },
