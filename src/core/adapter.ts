@@ -93,6 +93,10 @@ export interface ListRequest extends RequestContext {
    * gives it as `after`: an adapter never sees this.
    */
   readonly afterRow?: { readonly id: string; readonly sha256: string } | undefined
+  /** Fields of each row, in the schema's order, the key's always among them; left out: all of the model's. */
+  readonly select?: readonly Field[] | undefined
+  /** Whether the answer has `total`: how many rows the tenant has that match, on whatever page. */
+  readonly count?: boolean | undefined
   /** Relations to embed in each row under their name. */
   readonly related: readonly { readonly name: string; readonly relation: Relation; readonly model: Model }[]
   /** Makes the opaque cursor that stands for the page after this row. */
@@ -164,6 +168,9 @@ export interface StoreKinds {
   field(model: Model, field: Field): KindInfo
 }
 
+/** `select`: chosen fields of a row. `count`: the number of all rows that match. */
+export type QueryPart = 'select' | 'count'
+
 /**
  * What an endpoint runs on. Answers are JSON texts of the protocol's response shapes, and travel to the caller as
  * they are: a parse and a second serialisation would round numbers and change the bytes of a replay.
@@ -185,13 +192,18 @@ export interface Adapter<S extends Schema = Schema, Tx = unknown> {
    */
   readonly listCursors?: 'sealed' | 'own' | undefined
   /**
+   * Parts of a query that this adapter answers and that not every store can. What is left out is refused: a `select`
+   * that nobody looks at would give away the fields that were not asked for. Default: none.
+   */
+  readonly queries?: readonly QueryPart[] | undefined
+  /**
    * Asked before `authorize`, so that it only sees one spelling of an id: a text field may be a uuid in the database.
    * Left out: the kinds of the schema. `tx` is the transaction that a commit of this process joins, if it does.
    */
   kinds?(tx?: Tx): Promise<StoreKinds>
   /** `{ row, stamp }` */
   load(request: LoadRequest): Promise<string>
-  /** `{ rows, stamps, stamp, nextCursor? }` */
+  /** `{ rows, stamps, stamp, nextCursor?, total? }` */
   list(request: ListRequest): Promise<string>
   /** `{ rows, stamps, notifications? }` */
   commit(request: CommitRequest): Promise<CommitAnswer>
@@ -317,6 +329,8 @@ export interface Store {
   query(
     request: ListRequest,
   ): Promise<{ rows: readonly RowValue[]; stamps: readonly number[]; stamp: number }>
+  /** How many rows of the tenant match the conditions. Left out: a query that asks for it is refused. */
+  count?(request: ListRequest): Promise<number>
   /**
    * At most `limit` changes after `position` in log order, never past one that may still appear. `tenant` null: all
    * tenants.

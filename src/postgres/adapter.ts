@@ -205,6 +205,7 @@ export function adapterOver<Tx, S extends Schema>(
 
   const source: PostgresAdapter<Tx, S> = {
     schema,
+    queries: ['select', 'count'],
     kinds: async (tx) => storeKinds((await (tx === undefined ? manifest() : manifestWithin(tx))).models),
 
     load: async (request) => reading(load(inTime, request, await manifest(), s, await settings(request))),

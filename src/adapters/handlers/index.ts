@@ -44,6 +44,8 @@ export interface HandlerPage<R> {
   /** Runs parallel to `rows`; zeros when left out. */
   readonly stamps?: readonly number[]
   readonly stamp?: number
+  /** How many rows match, on whatever page; for a query whose `count` is true. */
+  readonly total?: number
   readonly nextCursor?: string | null | undefined
 }
 
@@ -167,6 +169,7 @@ export function handlersAdapter<const S extends Schema, Auth = unknown>(
   return {
     schema,
     listCursors: 'own',
+    queries: ['select', 'count'],
 
     async load(request) {
       const { model, id, tenant } = request
@@ -273,7 +276,7 @@ function loadedOf(model: Model, result: AnyRow | HandlerLoaded<AnyRow> | null): 
 }
 
 function pageAnswer(
-  { model, related, tenant }: ListRequest,
+  { model, related, tenant, select, count }: ListRequest,
   result: readonly AnyRow[] | HandlerPage<AnyRow>,
 ): unknown {
   const page = Array.isArray(result) ? { rows: result as readonly AnyRow[] } : (result as HandlerPage<AnyRow>)
@@ -281,13 +284,18 @@ function pageAnswer(
   const { rows, stamps = rows.map(() => 0), stamp = 0 } = page
   if (!Array.isArray(stamps) || stamps.length !== rows.length || ![...stamps, stamp].every(isStamp))
     throw misshapen('list', '`stamps` with one whole number for each row, and `stamp` as one')
+  if (count && !isStamp(page.total))
+    throw misshapen('list', '`total`, a whole number, for a query with `count`')
+  const dropped = [...model.fields.values()].filter((field) => select?.includes(field) === false)
   const kept = rows
     .map((row, index) => ({ row: wireRow(model, tenant, row, 'list', related), stamp: stamps[index] }))
     .filter(({ row }) => row !== null)
+  for (const { row } of kept) for (const { name } of dropped) delete row?.[name]
   return {
     rows: kept.map(({ row }) => row),
     stamps: kept.map((member) => member.stamp),
     stamp,
+    ...(count && { total: page.total }),
     ...nextCursorOf(page, 'list'),
   }
 }

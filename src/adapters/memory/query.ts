@@ -10,13 +10,18 @@ import { idFrom } from './tables.ts'
 /** Rows that a relation embeds at most. */
 const RELATED_MAX = 1000
 
+/** The rows of the tenant for which every condition holds. */
+export function matchingRows(tables: Tables, { tenant, model, where }: ListRequest): RowValue[] {
+  return visibleRows(tables, tenant, model).filter((row) =>
+    where.every((condition) => holds(condition, row) === true),
+  )
+}
+
 /** The rows of a page, one too many when there is a next one, with relations embedded. */
 export function queryRows(tables: Tables, request: ListRequest): RowValue[] {
-  const { model, where, limit, after, tenant } = request
+  const { limit, after } = request
   const compare = rowOrder(request)
-  const rows = visibleRows(tables, tenant, model)
-    .filter((row) => where.every((condition) => holds(condition, row) === true))
-    .sort(compare)
+  const rows = matchingRows(tables, request).sort(compare)
   const start =
     after === undefined ? 0 : rows.findIndex((row) => compare(row, positionOf(request, after)) > 0)
   const page = start < 0 ? [] : rows.slice(start, start + limit + 1)

@@ -17,7 +17,7 @@ import type { ConstraintOptions } from './constraints.ts'
 import { Constraints } from './constraints.ts'
 import { Log } from './log.ts'
 import { Mutex } from './mutex.ts'
-import { queryRows } from './query.ts'
+import { matchingRows, queryRows } from './query.ts'
 import type { Journal } from './tables.ts'
 import { Tables } from './tables.ts'
 
@@ -80,6 +80,10 @@ export class MemoryStore implements Store {
       row: this.tables.visible(tenant, target),
       stamp: this.changes.stamp(tenant, target, this.tables.visible(tenant, target) !== null),
     }))
+  }
+
+  count(request: ListRequest): Promise<number> {
+    return this.exclusive(() => matchingRows(this.tables, request).length)
   }
 
   query(

@@ -449,4 +449,69 @@ export const queryChecks = checks('query', [
       expect.equal((await a.list('items', { where: [deep(7)] })).code, undefined, 'seven deep must be taken')
     },
   },
+  {
+    id: 'QUERY-26',
+    must: '`select` MUST give the fields that it names and the key, in the order of the schema, whatever the list is ordered by.',
+    async run(context) {
+      const { a, expect } = context
+      const ids = await makeAll(context, a, 'items', [
+        { title: 'one', rank: 2, body: 'x' },
+        { title: 'two', rank: 1, body: 'y' },
+      ])
+      const query = { select: ['title', 'status'], orderBy: 'rank', limit: 1 }
+      const { rows } = await a.listAll('items', query)
+      const expected = [
+        { id: ids[1], title: 'two', status: 'todo' },
+        { id: ids[0], title: 'one', status: 'todo' },
+      ]
+      expect.equal(rows, expected, 'the fields that were chosen must come, and no other')
+      expect.equal(
+        rows.map((row) => Object.keys(row as object)),
+        expected.map(Object.keys),
+        'in the order of the schema',
+      )
+      const keys = await a.list('items', { select: [], where: [['title', 'one']] })
+      expect.equal(keys.rows, [{ id: ids[0] }], 'a row must have its key')
+      for (const [select, pointer] of [
+        [['title', 'nothing'], '/query/select/1'],
+        [['organization_id'], '/query/select/0'],
+        ['title', '/query/select'],
+      ]) {
+        const answer = await a.list('items', { select })
+        expect.error(answer, 'invalid_query', `${JSON.stringify(select)} must be refused`)
+        const [issue] = (answer.details.issues ?? []) as { pointer: string }[]
+        expect.equal(issue?.pointer, pointer, `${JSON.stringify(select)} must be refused at its place`)
+      }
+    },
+  },
+  {
+    id: 'QUERY-27',
+    must: '`count` MUST give `total`, the number of all rows that match, of this tenant, on every page.',
+    async run(context) {
+      const { a, b, expect } = context
+      await makeAll(
+        context,
+        a,
+        'items',
+        Array.from({ length: 5 }, (_, rank) => ({ title: 'counted', rank })),
+      )
+      await makeAll(context, b, 'items', [{ title: 'counted', rank: 1 }])
+      const query = { where: [['title', 'counted']], orderBy: 'rank', limit: 2, count: true }
+      const totals: unknown[] = []
+      for (let cursor: string | undefined; ; ) {
+        const page = await a.list('items', { ...query, ...(cursor !== undefined && { cursor }) })
+        totals.push(page.body.total)
+        cursor = page.nextCursor
+        if (cursor === undefined) break
+      }
+      expect.equal(totals, [5, 5, 5], 'every page must have the number of all rows')
+      const some = await a.list('items', { ...query, where: [...query.where, ['rank', '>', 2]] })
+      expect.equal(some.body.total, 2, 'the conditions must hold for what is counted')
+      const none = await a.list('items', { ...query, where: [['title', 'nothing']] })
+      expect.equal([none.body.total, none.rows], [0, []], 'there may be none')
+      const plain = await a.list('items', { where: query.where })
+      expect.equal(plain.body.total, undefined, 'what was not asked for must not be counted')
+      expect.error(await a.list('items', { count: 1 }), 'invalid_query', '`count` must be true or false')
+    },
+  },
 ])

@@ -154,14 +154,14 @@ export function createEndpoint<S extends Schema, Auth = unknown, Tx = unknown>(
     const scoped = { ...asked, scope: await trustedScope(options, asked, timeoutMs) }
     const adapter = await pickAdapter(options, scoped, timeoutMs)
     refuseAllTenants(scoped, adapter.schema)
-    const { schema, listCursors } = adapter
+    const { schema, listCursors, queries } = adapter
     const keyHeader = asked.verified.request?.headers.get('idempotency-key')
     const context = contextOf(scoped)
     // As it was sent, for those who hear of a refusal by the schema.
     trace.tenant = context.tenant
     let work: Work
     try {
-      const sent = prepareWork(asked.body, context, { schema, listCursors, limits, keyHeader })
+      const sent = prepareWork(asked.body, context, { schema, listCursors, queries, limits, keyHeader })
       // What the schema alone refuses never asks the database anything.
       work = canonicalWork(sent, await settled('kinds', () => kindsOf(adapter, asked.local?.tx), timeoutMs))
     } catch (refusal) {

@@ -25,7 +25,7 @@ export type Work =
   | { readonly type: 'events'; readonly request: EventsRequest }
 
 /** What a request is held against. */
-export interface WorkSetting extends Pick<Adapter, 'schema' | 'listCursors'> {
+export interface WorkSetting extends Pick<Adapter, 'schema' | 'listCursors' | 'queries'> {
   readonly limits: Limits
   /** The header Idempotency-Key; null or left out when it was not sent. */
   readonly keyHeader?: string | null | undefined
@@ -40,7 +40,7 @@ export interface WorkSetting extends Pick<Adapter, 'schema' | 'listCursors'> {
 export function prepareWork(
   body: ProtocolRequest,
   context: RequestContext,
-  { schema, listCursors, limits, keyHeader }: WorkSetting,
+  { schema, listCursors, queries, limits, keyHeader }: WorkSetting,
 ): Work {
   switch (body.type) {
     case 'load': {
@@ -59,6 +59,7 @@ export function prepareWork(
       requireTenant(model, context)
       const parsed = parseQuery(schema, model, body.query, context.tenant, limits, listCursors)
       for (const { model: other } of parsed.related) requireTenant(other, context)
+      requireParts(parsed, queries)
       return { type: 'list', request: { ...context, ...parsed } }
     }
     case 'commit':
@@ -129,4 +130,22 @@ export function modelsOf(work: Work): string[] {
   if (work.type === 'events') return [...new Set(work.request.models?.map(({ name }) => name))]
   if (work.type !== 'commit') return [work.request.model.name]
   return [...new Set(work.request.operations.map(({ model }) => model.name))]
+}
+
+/** @throws PosternError `source_adapter_misconfigured` for a part that the adapter would not look at */
+function requireParts(
+  { select, count }: Pick<ListRequest, 'select' | 'count'>,
+  known: Adapter['queries'] = [],
+): void {
+  const asked = { select: select !== undefined, count: count === true }
+  for (const part of ['select', 'count'] as const) {
+    if (asked[part] && !known.includes(part))
+      throw new PosternError(
+        'source_adapter_misconfigured',
+        `This adapter does not answer \`${part}\` of a list.`,
+        {
+          details: { pointer: `/query/${part}` },
+        },
+      )
+  }
 }

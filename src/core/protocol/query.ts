@@ -35,6 +35,8 @@ export function parseQuery(
   const order = parseOrder(query.order, issues)
   const orderBy = parseOrderBy(model, query.orderBy, issues)
   const limit = parseLimit(query.limit, limits.listDefault, limits.listMax, '/query/limit', issues)
+  const select = parseSelect(model, query.select, issues)
+  const count = parseCount(query.count, issues)
   const related = parseRelated(schema, model, query.related, issues)
   const cursor = parseCursor(query.cursor, issues)
   if (issues.length > 0) throw issuesError('invalid_query', issues)
@@ -46,6 +48,8 @@ export function parseQuery(
     order,
     limit,
     cursor,
+    ...(select !== undefined && { select }),
+    ...(count && { count }),
     ...(cursor === undefined || listCursors === 'own'
       ? { after: undefined }
       : pageStart(openListCursor(cursor, binding, orderBy, model))),
@@ -82,6 +86,29 @@ function pageStart({
   return { after: undefined, afterRow: { id, sha256: (value as LongValue).sha256 } }
 }
 
+/** The chosen fields in the schema's order, with the key, which names the row. */
+function parseSelect(model: Model, select: unknown, issues: Issue[]): readonly Field[] | undefined {
+  if (select == null) return undefined
+  const pointer = '/query/select'
+  if (!Array.isArray(select) || select.length > model.fields.size) {
+    issues.push({ pointer, message: 'expected an array of fields, each once' })
+    return undefined
+  }
+  for (const [index, name] of select.entries()) {
+    if (typeof name !== 'string' || !model.fields.has(name))
+      issues.push({ pointer: `${pointer}/${index}`, message: 'not a field of this model' })
+  }
+  return [...model.fields.values()].filter(
+    (field) => model.key.includes(field) || select.includes(field.name),
+  )
+}
+
+function parseCount(count: unknown, issues: Issue[]): boolean {
+  if (count != null && typeof count !== 'boolean')
+    issues.push({ pointer: '/query/count', message: 'expected true or false' })
+  return count === true
+}
+
 function parseCursor(cursor: unknown, issues: Issue[]): string | undefined {
   if (cursor == null) return undefined
   if (typeof cursor === 'string') return cursor
@@ -115,7 +142,8 @@ function parseRelated(
     issues.push({ pointer: '/query/related', message: 'expected an array of relation names' })
     return []
   }
-  return [...new Set(related)].flatMap((name, index) => {
+  return related.flatMap((name, index) => {
+    if (related.indexOf(name) < index) return []
     const relation = typeof name === 'string' ? model.relations.get(name) : undefined
     const other = relation && schema.models.get(relation.model)
     if (relation !== undefined && other !== undefined)
@@ -134,16 +162,23 @@ export interface PlainQuery {
   readonly limit: number
   /** The cursor as the caller sent it. */
   readonly cursor: string | undefined
+  /** Names of the fields that are asked for, the key's among them; undefined: all. */
+  readonly select: readonly string[] | undefined
+  /** Whether `total`, the number of all rows that match, is asked for. */
+  readonly count: boolean
   readonly related: readonly string[]
 }
 
-export function plainQuery({ where, orderBy, order, limit, cursor, related }: ListRequest): PlainQuery {
+export function plainQuery(request: ListRequest): PlainQuery {
+  const { where, orderBy, order, limit, cursor, select, count = false, related } = request
   return {
     where: plainConditions(where),
     orderBy: orderBy.name,
     order,
     limit,
     cursor,
+    select: select?.map(({ name }) => name),
+    count,
     related: related.map(({ name }) => name),
   }
 }

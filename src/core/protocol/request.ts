@@ -56,6 +56,8 @@ const list = z.strictObject({
       order: z.unknown(),
       limit: z.unknown(),
       cursor: z.unknown(),
+      select: z.unknown(),
+      count: z.unknown(),
       related: z.unknown(),
     })
     .partial()

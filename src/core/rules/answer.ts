@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { ListRequest, RowValue } from '../adapter.ts'
 import { PosternError } from '../errors.ts'
-import type { Model } from '../schema/define.ts'
+import type { Field, Model } from '../schema/define.ts'
 import { rowId } from '../schema/key.ts'
 import type { StaleReport } from './staleness.ts'
 
@@ -10,9 +10,16 @@ import type { StaleReport } from './staleness.ts'
  * for all of them: a replay gives back bytes, so the order of members is part of what was promised.
  */
 
-/** A row with exactly the model's fields, in schema order; what a store leaves out is null, what it adds is dropped. */
-export function rowOf(model: Model, row: RowValue): RowValue {
-  return Object.fromEntries([...model.fields.keys()].map((name) => [name, row[name] ?? null]))
+/**
+ * A row with exactly the model's fields, or those that were chosen, in schema order; what a store leaves out is null,
+ * what it adds is dropped.
+ */
+export function rowOf(
+  model: Pick<Model, 'fields'>,
+  row: RowValue,
+  select: Iterable<Field> = model.fields.values(),
+): RowValue {
+  return Object.fromEntries([...select].map(({ name }) => [name, row[name] ?? null]))
 }
 
 /** `{ row, stamp }` */
@@ -36,19 +43,21 @@ export function pageOf<T>(all: readonly T[], textOf: (one: T) => string): string
   return texts
 }
 
-/** `{ rows, stamps, stamp, nextCursor? }`; takes the one row too many that tells of a next page. */
+/** `{ rows, stamps, stamp, total?, nextCursor? }`; takes the one row too many that tells of a next page. */
 export function listAnswer(
   request: ListRequest,
   found: { rows: readonly RowValue[]; stamps: readonly number[]; stamp: number },
+  total?: number,
 ): string {
-  const { model, limit, orderBy } = request
+  const { model, limit, orderBy, select } = request
   const rows = pageOf(found.rows.slice(0, limit), (row) =>
-    JSON.stringify({ ...rowOf(model, row), ...embedded(request, row) }),
+    JSON.stringify({ ...rowOf(model, row, select), ...embedded(request, row) }),
   )
   const last = found.rows[rows.length - 1]
   const rest = JSON.stringify({
     stamps: found.stamps.slice(0, rows.length),
     stamp: found.stamp,
+    ...(total !== undefined && { total }),
     ...(found.rows.length > rows.length &&
       last !== undefined && {
         nextCursor: request.cursorAfter(last[orderBy.name] ?? null, rowId(model, last)),

@@ -35,8 +35,12 @@ export function storeAdapter<S extends Schema>(
   const now = dateClockOf('now', options.now ?? (() => new Date()))
   return {
     schema,
+    queries: store.count === undefined ? ['select'] : ['select', 'count'],
     load: async ({ tenant, model, id }) => loadAnswer(model, await store.read(tenant, { model, id })),
-    list: async (request) => listAnswer(request, await store.query(request)),
+    list: async (request) => {
+      const found = await store.query(request)
+      return listAnswer(request, found, request.count ? await store.count?.(request) : undefined)
+    },
     commit: async (request) => {
       // only a store with a write-ahead log could
       if (request.echo != null) throw new PosternError('source_commit_echo_not_supported')

@@ -112,8 +112,8 @@ export function boundField(bound: BoundModel, name: string): BoundField {
 }
 
 /** An SQL expression for the row's JSON text, fields in schema order. `alias` is a table alias or a record. */
-export function rowJson(bound: BoundModel, alias: string): string {
-  const members = bound.fields.map(({ field, column }, index) => {
+export function rowJson({ fields }: Pick<BoundModel, 'fields'>, alias: string): string {
+  const members = fields.map(({ field, column }, index) => {
     const text = encode(column, `${alias}.${column.sql}`)
     const value = column.notNull ? text : `coalesce(${text}, 'null')`
     return `'${index === 0 ? '{' : ','}"${field.name}":' || ${value}`
@@ -128,8 +128,8 @@ const short = new Set('int2 int4 int8 bool date time timestamp timestamptz float
  * An SQL expression for about how many bytes a row has, without making its JSON: values that are stored apart are not
  * read for it, unless they are compressed there.
  */
-export function rowSize(bound: BoundModel, alias: string): string {
-  const sizes = bound.fields
+export function rowSize({ fields }: Pick<BoundModel, 'fields'>, alias: string): string {
+  const sizes = fields
     .filter(({ column }) => column.isArray || !short.has(column.base))
     .map(({ column }) => {
       const value = `${alias}.${column.sql}`

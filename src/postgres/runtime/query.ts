@@ -52,18 +52,38 @@ class Parameters {
 /** Rows that `related` embeds for one parent at most: enough for a screen, bounded for the server. */
 const RELATED_MAX = 1000
 
+/** What a list is of: the tenant's rows for which every condition holds. */
+function matching(
+  request: ListRequest,
+  bound: BoundModel,
+  models: BoundModels,
+  tenant: string | null,
+  parameters: Parameters,
+): string[] {
+  const owned = tenantCondition(bound, models, 't', tenant ?? 'null')
+  const conditions = request.where.map((condition) => conditionSql(bound, condition, parameters))
+  return owned === null ? conditions : [owned, ...conditions]
+}
+
+/** How many rows match, on whatever page. */
+export function countCall(request: ListRequest, bound: BoundModel, models: BoundModels): Call {
+  const parameters = new Parameters()
+  const scoped = bound.model.policy.by !== 'none' && request.tenant !== null
+  const tenant = scoped ? parameters.add(request.tenant) : null
+  const conditions = matching(request, bound, models, tenant, parameters)
+  const where = conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`
+  return { text: `select count(*)::text as "total" from ${bound.table} t${where}`, values: parameters.values }
+}
+
 /** A page of rows, one more than the limit, each with its id, the order field's value and its stamp. */
 export function listCall(request: ListRequest, bound: BoundModel, models: BoundModels, s: string): Call {
   const parameters = new Parameters()
-  const conditions: string[] = []
   // a parameter that no part of the statement uses is refused: its type cannot be told
   const scoped = [bound.model, ...request.related.map(({ model }) => model)].some(
     ({ policy }) => policy.by !== 'none',
   )
   const tenant = scoped && request.tenant !== null ? parameters.add(request.tenant) : null
-  const owned = tenantCondition(bound, models, 't', tenant ?? 'null')
-  if (owned !== null) conditions.push(owned)
-  for (const condition of request.where) conditions.push(conditionSql(bound, condition, parameters))
+  const conditions = matching(request, bound, models, tenant, parameters)
   const order = boundField(bound, request.orderBy.name)
   if (request.after !== undefined) conditions.push(afterSql(request, order, bound, parameters))
   const direction = request.order
@@ -73,8 +93,13 @@ export function listCall(request: ListRequest, bound: BoundModel, models: BoundM
     ...byKey,
   ].join(', ')
   const related = request.related.map((item) => relatedSql(item, bound, models, tenant ?? 'null'))
-  const row =
-    related.length === 0 ? rowJson(bound, 't') : `left(${rowJson(bound, 't')}, -1)${related.join('')} || '}'`
+  const chosen = {
+    fields: bound.fields.filter(
+      ({ field }) => request.select === undefined || request.select.includes(field),
+    ),
+  }
+  const json = rowJson(chosen, 't')
+  const row = related.length === 0 ? json : `left(${json}, -1)${related.join('')} || '}'`
   // The innermost query finds the page, the next ends it where its rows are about too many bytes: JSON is made of no more
   // rows than are told. The outermost ends it where they are exactly too many.
   return {
@@ -89,7 +114,7 @@ from (
 select t.*, count(*) over () as "?found", row_number() over () as "?place",
   sum(t."?size") over (rows unbounded preceding) - t."?size" as "?before"
 from (
-select t.*, ${[rowSize(bound, 't'), ...request.related.map((item) => relatedSize(item, bound, models, tenant ?? 'null'))].join(' + ')} as "?size"
+select t.*, ${[rowSize(chosen, 't'), ...request.related.map((item) => relatedSize(item, bound, models, tenant ?? 'null'))].join(' + ')} as "?size"
 from ${bound.table} t
 ${conditions.length === 0 ? '' : `where ${conditions.join('\n  and ')}\n`}order by ${sorted}
 limit ${request.limit + 1}) t) t where t."?before" < ${PAGE_BYTES}) q) p where p.before < ${PAGE_BYTES}`,

@@ -7,7 +7,7 @@ import type { BoundModel } from '../model/bound-model.ts'
 import { eventsCall, ofModels, pageOf } from './entry.ts'
 import { fitId, fitTenant } from './fit.ts'
 import type { Manifest } from './manifest.ts'
-import { listCall, loadCall } from './query.ts'
+import { countCall, listCall, loadCall } from './query.ts'
 import type { Settings } from './settings.ts'
 import { withSettings } from './settings.ts'
 
@@ -38,21 +38,25 @@ export async function list(
   settings: Settings,
 ): Promise<string> {
   const bound = at.models.get(request.model.name) as BoundModel
-  const call = listCall({ ...request, tenant: fitTenant(at.models, request.tenant) }, bound, at.models, s)
-  const [stamp, found] = await withSettings(
+  const fitted = { ...request, tenant: fitTenant(at.models, request.tenant) }
+  const call = listCall(fitted, bound, at.models, s)
+  const count = request.count ? countCall(fitted, bound, at.models) : undefined
+  const [stamp, found, total] = await withSettings(
     connection,
     { ...at.pins(bound), ...settings },
     async (session) => {
       // the set's stamp is a horizon read before the rows: one read with or after them vouches for rows not seen
       const [first] = await session.query(`select ${s}.set_stamp()::text as stamp`, [])
-      return [first?.stamp ?? '0', await session.query(call.text, call.values)] as const
+      const page = await session.query(call.text, call.values)
+      const [counted] = count === undefined ? [] : await session.query(count.text, count.values)
+      return [first?.stamp ?? '0', page, counted?.total] as const
     },
   )
   const rows = found.slice(0, request.limit)
   const last = rows.at(-1)
   const more = last !== undefined && Number(last.found) > rows.length
   const next = more ? `,"nextCursor":"${request.cursorAfter(last.value, last.id as string)}"` : ''
-  return `{"rows":[${rows.map(({ row }) => row).join(',')}],"stamps":[${rows.map((row) => row.stamp).join(',')}],"stamp":${stamp}${next}}`
+  return `{"rows":[${rows.map(({ row }) => row).join(',')}],"stamps":[${rows.map((row) => row.stamp).join(',')}],"stamp":${stamp}${total == null ? '' : `,"total":${total}`}${next}}`
 }
 
 export async function events(

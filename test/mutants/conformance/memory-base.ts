@@ -33,6 +33,7 @@ export const memoryMutant = ({ transaction, store, adapter, ...fault }: MemoryFa
         memory.transaction((tx) => work(transaction ? { ...tx, ...transaction(tx, memory) } : tx)),
       read: memory.read.bind(memory),
       query: memory.query.bind(memory),
+      count: memory.count.bind(memory),
       log: memory.log.bind(memory),
       epoch: memory.epoch.bind(memory),
       retainedFrom: memory.retainedFrom.bind(memory),

@@ -253,6 +253,29 @@ export const readMutants: readonly Mutant[] = [
     }),
   }),
   memoryMutant({
+    fault: 'select is not looked at',
+    killedBy: 'QUERY-26',
+    message: 'the fields that were chosen must come, and no other',
+    adapter: (real) => ({ list: ({ select: _, ...request }) => real.list(request) }),
+  }),
+  memoryMutant({
+    fault: 'the total is of all tenants',
+    killedBy: 'QUERY-27',
+    message: 'every page must have the number of all rows',
+    store: (real) => ({
+      count: async (request) =>
+        (await real.query({ ...unlimited(request, request.where), tenant: null })).rows.length,
+    }),
+  }),
+  memoryMutant({
+    fault: 'the total is what is left from this page on',
+    killedBy: 'QUERY-27',
+    message: 'every page must have the number of all rows',
+    store: (real) => ({
+      count: async (request) => (await real.query({ ...request, limit: 1_000 })).rows.length,
+    }),
+  }),
+  memoryMutant({
     fault: 'IN of nothing is no condition',
     killedBy: 'QUERY-05',
     message: 'IN of nothing must find nothing',

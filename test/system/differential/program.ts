@@ -191,6 +191,8 @@ function listOf(random: Random): { model: string; query: Record<string, unknown>
   else if (random.chance(0.6)) query.orderBy = random.pick(ordered).name
   if (random.chance(0.5)) query.order = random.pick(['asc', 'desc'])
   if (random.chance(0.7)) query.limit = random.int(1, 3)
+  if (random.chance(0.2)) query.select = fields.filter(() => random.chance(0.4)).map(({ name }) => name)
+  if (random.chance(0.15)) query.count = true
   const relations = [...model.relations.keys()]
   if (random.chance(0.4) && relations.length > 0) query.related = relations.filter(() => random.chance(0.7))
   return { model: model.name, query }

@@ -76,6 +76,8 @@ describe('list', () => {
       order: 'asc',
       limit: 100,
       cursor: 'mine',
+      select: undefined,
+      count: false,
       related: ['project'],
     })
     expect(body).toMatchObject({
@@ -84,6 +86,18 @@ describe('list', () => {
       stamp: 0,
       nextCursor: 'after mine',
     })
+  })
+
+  test('select leaves the other fields out, and a total that was asked for must be there', async () => {
+    const page = { rows: [task], total: 7 }
+    const asked = { ...listTasks, query: { select: ['title'], count: true } }
+    const { body } = await ask(make({ models: { tasks: { list: () => page } } }), asked)
+    expect(body).toMatchObject({ rows: [{ id: 't1', title: task.title }], total: 7 })
+    expect(Object.keys(body.rows[0])).toEqual(['id', 'title'])
+    for (const rows of [[task], { rows: [task], total: -1 }]) {
+      const without = await ask(make({ models: { tasks: { list: () => rows } } }), asked)
+      expect([without.status, without.body.error]).toEqual([500, 'source_adapter_misconfigured'])
+    }
   })
 
   test('an array is a page too, and rows of other tenants are left out of it', async () => {
