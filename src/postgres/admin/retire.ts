@@ -34,7 +34,7 @@ export interface Retired extends InstalledDigest {
 }
 
 /** A digest that was in use within so many days is not retired: a version may be rolled back. */
-export const RECENT_DAYS = 7
+const RECENT_DAYS = 7
 
 /** Every digest that is installed, the one used last first. @param present the digest of the schema at hand. */
 export async function installedDigests(
