@@ -129,6 +129,18 @@ export const plants: readonly Plant[] = [
     noticed: engine('isolation', 'interleavings'),
   },
   {
+    name: 'row-before-its-stamp',
+    mistake: 'a stale caller is told the row of one moment with the stamp of a later one',
+    edits: [
+      {
+        where: 'tasks: a commit of one CREATE',
+        find: /select (postern\.judge\([^)]*\)), (case[\s\S]*?)into _stale, _current([\s\S]*?;)/,
+        put: 'select $2 into _current$3 perform pg_sleep(0.001); select $1 into _stale$3',
+      },
+    ],
+    noticed: engine('staleness'),
+  },
+  {
     name: 'judged-unfresh-at-equal',
     mistake: 'a change at readAt itself counts as later',
     edits: [
