@@ -74,6 +74,31 @@ describe.each(majors)('Postgres %i: nothing of a stranger’s', (major) => {
     }
   })
 
+  test('is asked what an array contains, though its operator fits the type more closely', async () => {
+    await using database = await freshDatabase({ major })
+    const pool = new pg.Pool({ connectionString: database.url, max: 4 })
+    pool.on('error', () => {})
+    try {
+      // as the extension intarray has one for int[], which fails at a member that is null
+      await pool.query(`create table things (id text primary key, big bigint not null, text text not null, tags text[], uuid text);
+        create function public.holds(_a text[], _b text[]) returns boolean language plpgsql as $$ begin raise 'a stranger ran'; end $$;
+        create operator public.@> (leftarg = text[], rightarg = text[], function = public.holds)`)
+      const adapter = pgAdapter(pool, schema)
+      await adapter.migrate()
+      const { commit, list } = caller(adapter, schema)
+      await commit({
+        type: 'CREATE',
+        model: 'things',
+        id: 't',
+        input: { big: '1', text: 't', tags: ['a', null] },
+      })
+      const found = await list('things', { where: [['tags', 'CONTAINS', 'a']] })
+      expect(found.rows).toHaveLength(1)
+    } finally {
+      await pool.end()
+    }
+  })
+
   test('a type of another schema that is called like one of Postgres’s own is not taken for it', async () => {
     await using database = await freshDatabase({ major })
     const pool = new pg.Pool({ connectionString: database.url, max: 4 })

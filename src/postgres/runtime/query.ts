@@ -179,7 +179,7 @@ function containsSql(column: Column, name: string, sent: string): string {
   const { base, type, elementType } = column
   const member = scalarValue(base, elementType, sent)
   const one = { ...column, isArray: false }
-  if (comparable(one, 'm') === 'm') return `${name} @> array[${member}]::${type}`
+  if (comparable(one, 'm') === 'm') return `${name} operator(pg_catalog.@>) array[${member}]::${type}`
   const fits = `${comparable(one, 'm.v')} = ${comparable(one, member)}`
   return `case when ${name} is not null then exists (select from unnest(${name}) m(v) where ${fits}) end`
 }

@@ -229,7 +229,10 @@ export const readMutants: readonly Mutant[] = [
     message: 'the whole member must fit',
     connection: (real) => {
       const loose = (text: string): string =>
-        text.replace(/(t\."?tags"?) @> array\[(\$\d+::text)\]::text\[\]/, 'position($2 in $1::text) > 0')
+        text.replace(
+          /(t\."?tags"?) operator\(pg_catalog\.@>\) array\[(\$\d+::text)\]::text\[\]/,
+          'position($2 in $1::text) > 0',
+        )
       return {
         ...real,
         query: (text, values) => real.query(loose(text), values),
