@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type Adapter, type Schema, type Store, storeAdapter } from 'postern'
 import { Log } from './log.ts'
-import { queryRows } from './query.ts'
+import { countRows, queryRows } from './query.ts'
 import { readRow } from './rows.ts'
 import { SqliteTransaction } from './transaction.ts'
 import { Writer } from './writer.ts'
@@ -59,6 +59,7 @@ export function sqliteDataSource(
         const stamps = rows.map((row) => log.stamp(tenant, { model, id: String(row[model.primaryKey.name]) }))
         return { rows, stamps, stamp: log.lastPosition() }
       }),
+    count: async (request) => snapshot(() => countRows(readers, schema, request)),
     log: async (tenant, position, limit) => snapshot(() => log.page(tenant, position, limit)),
     epoch: async () => log.epoch(),
     retainedFrom: async () => log.prunedThrough(),

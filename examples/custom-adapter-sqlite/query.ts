@@ -20,11 +20,9 @@ export function queryRows(
   schema: Pick<Schema, 'models'>,
   request: ListRequest,
 ): RowValue[] {
-  db.function('decimal_key', { deterministic: true }, (text) => decimalKey(text as string | null))
-  const { model, tenant, where, after, orderBy, order, limit } = request
+  const { model, after, orderBy, order, limit } = request
   const bindings = new Bindings()
-  const conditions = [ownedBy(schema, model, tenant, bindings)]
-  for (const condition of where) conditions.push(conditionSql(condition, bindings))
+  const conditions = matching(db, schema, request, bindings)
   if (after !== undefined) conditions.push(afterSql(request, after, bindings))
   const nulls = order === 'asc' ? 'nulls last' : 'nulls first'
   const key = model.key.map((field) => `${sortable(field)} ${order}`).join(', ')
@@ -33,6 +31,27 @@ export function queryRows(
     order by ${sortable(orderBy)} ${order} ${nulls}, ${key} limit ${limit + 1}`
   const rows = all(db, text, bindings.values).map((columns) => fromColumns(model, columns))
   return rows.map((row) => ({ ...row, ...embedded(db, schema, request, row) }))
+}
+
+/** How many rows match, on whatever page. */
+export function countRows(db: DatabaseSync, schema: Pick<Schema, 'models'>, request: ListRequest): number {
+  const bindings = new Bindings()
+  const where = matching(db, schema, request, bindings).join(' and ')
+  const text = `select count(*) as total from ${quoted(request.model.table.name)} t where ${where}`
+  return Number(all(db, text, bindings.values)[0]?.total)
+}
+
+/** What a list is of: the tenant's rows for which every condition holds. */
+function matching(
+  db: DatabaseSync,
+  schema: Pick<Schema, 'models'>,
+  { model, tenant, where }: ListRequest,
+  bindings: Bindings,
+): string[] {
+  db.function('decimal_key', { deterministic: true }, (text) => decimalKey(text as string | null))
+  const conditions = [ownedBy(schema, model, tenant, bindings)]
+  for (const condition of where) conditions.push(conditionSql(condition, bindings))
+  return conditions
 }
 
 const columnOf = (field: Field): string => `t.${quoted(field.column)}`

@@ -321,7 +321,7 @@ export const queryChecks = checks('query', [
     },
   },
   {
-    id: 'QUERY-22',
+    id: 'QUERY-28',
     must: '`or`, `and` and `not` MUST join conditions as SQL does: what is compared with a missing value is neither true nor false, and its opposite is not either.',
     async run(context) {
       await makeAll(context, context.a, 'items', [
@@ -353,7 +353,7 @@ export const queryChecks = checks('query', [
     },
   },
   {
-    id: 'QUERY-23',
+    id: 'QUERY-29',
     must: 'STARTS WITH MUST take its text literally, tell case apart, and hold for no missing value.',
     async run(context) {
       await makeAll(context, context.a, 'items', [
@@ -387,7 +387,7 @@ export const queryChecks = checks('query', [
     },
   },
   {
-    id: 'QUERY-24',
+    id: 'QUERY-30',
     must: 'CONTAINS MUST find the arrays that have a member, the whole of it, whatever stands beside it.',
     models: ['values'],
     async run(context) {

@@ -1,3 +1,4 @@
+import { catalogue } from '../../../src/conformance/catalogue.ts'
 import type { ConformanceOptions } from '../../../src/conformance/index.ts'
 import { type CheckResult, levels, type Run, runConformance } from '../../../src/conformance/index.ts'
 import type { Matrix } from './matrix.ts'
@@ -29,12 +30,15 @@ export async function attempt(mutant: Mutant, servers: Servers, seed: string): P
   return { killed: found.includes(mutant.message), found }
 }
 
-/** Runs all quick checks but the races against a mutant, and counts those that fail. */
+/** Runs all quick checks but the races against a mutant, and counts those that fail, with the one that kills it. */
 export async function noticed(mutant: Mutant, servers: Servers, seed: string): Promise<Matrix[string]> {
   const profile = levels.filter((level) => level !== 'concurrency')
   const { results } = await runOn(mutant, servers, { profile, quick: true, seed })
   const counts: Matrix[string] = {}
   for (const { level, status } of results) if (status === 'failed') counts[level] = (counts[level] ?? 0) + 1
-  if (mutant.killedBy.startsWith('RACE')) counts.concurrency = 1
+  const own = catalogue.find(({ id }) => id === mutant.killedBy)
+  // a race, or a slow one, was not among them
+  const counted = results.some(({ id, status }) => id === own?.id && status === 'failed')
+  if (own !== undefined && !counted) counts[own.level] = (counts[own.level] ?? 0) + 1
   return counts
 }

@@ -181,7 +181,7 @@ export const readMutants: readonly Mutant[] = [
   }),
   memoryMutant({
     fault: 'not finds missing values too',
-    killedBy: 'QUERY-22',
+    killedBy: 'QUERY-28',
     message: '{"not":["rank","=",5]} must find the rows that fit',
     store: (real) => ({
       query: (request) =>
@@ -197,7 +197,7 @@ export const readMutants: readonly Mutant[] = [
   }),
   memoryMutant({
     fault: 'of the conditions of an or only the first is looked at',
-    killedBy: 'QUERY-22',
+    killedBy: 'QUERY-28',
     message: '{"or":[["rank","=",5],["rank","=",6]]} must find the rows that fit',
     store: (real) => ({
       query: (request) =>
@@ -209,7 +209,7 @@ export const readMutants: readonly Mutant[] = [
   }),
   memoryMutant({
     fault: 'the text of STARTS WITH is a pattern',
-    killedBy: 'QUERY-23',
+    killedBy: 'QUERY-29',
     message: '["title","STARTS WITH","100%"] must find the rows that fit',
     store: (real) => ({
       query: (request) =>
@@ -225,7 +225,7 @@ export const readMutants: readonly Mutant[] = [
   }),
   engineMutant({
     fault: 'CONTAINS looks into the text of the array',
-    killedBy: 'QUERY-24',
+    killedBy: 'QUERY-30',
     message: 'the whole member must fit',
     connection: (real) => {
       const loose = (text: string): string =>
