@@ -20,7 +20,7 @@ beforeAll(async () => {
     databases.push(database)
     return database.url
   })
-}, 60_000)
+}, 240_000)
 afterAll(async () => {
   await Promise.all(subjects.map((subject) => subject.close()))
   await Promise.all(databases.map((database) => database.drop()))

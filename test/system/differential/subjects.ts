@@ -82,12 +82,15 @@ const opening: Opening = {
   kysely: { plugins: [new CamelCasePlugin()] },
 }
 
+/** On a machine under load an answer comes late; that it comes late is no difference. */
+const PATIENT = { connectTimeoutMs: 120_000, deadlineMs: 120_000 }
+
 async function onServer(listed: ServerAdapter, freshUrl: () => Promise<string>): Promise<Subject> {
   const url = await freshUrl()
   const pool = new pg.Pool({ connectionString: url, max: 1 })
   pool.on('error', () => {})
   await pool.query(tables)
-  const { adapter, close } = await listed.open(url, opening)
+  const { adapter, close } = await listed.open(url, { ...opening, options: PATIENT })
   await adapter.migrate()
   return onPostgres(
     listed.name,

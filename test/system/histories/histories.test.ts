@@ -11,7 +11,7 @@ import { witness, world, worldTables } from './world.ts'
 
 /** How many times the short form; `POSTERN_HISTORIES=100 npx vitest run test/system/histories` for a long one. */
 const scale = Number(process.env.POSTERN_HISTORIES ?? 1)
-const timeout = 30_000 + scale * 15_000
+const timeout = 120_000 + scale * 30_000
 
 /** The library makes no difference to the isolation levels, nor they to the libraries. */
 const stages: readonly (readonly [string, string, number])[] = [
