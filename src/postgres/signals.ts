@@ -44,10 +44,12 @@ export const run = (schema: string): string =>
  *   tells itself, as `rel:key`; `*` where it has several; empty for everybody else.
  * - `own_rows`: beside `*`: the rows as JSON texts, `,"<rel>:<key>"` each. Read by the capture functions: a comma before a
  *   quotation mark is in no JSON text, so that one row is found by looking for it, without reading all of them.
+ * - `own_row`: beside `*`, while an operation is applied alone: its row, as `rel:key`. Looking through `own_rows` for each
+ *   operation would make a commit cost the square of its operations.
  * - `registrant`, `registered`: set and read by `register`: the transaction that stands in the registry, and since which
  *   position. Until the transaction ends; another one's is told by its number.
  */
-export const setting = (schema: string, name: 'own' | 'own_rows'): string => `'${schema}.${name}'`
+export const setting = (schema: string, name: 'own' | 'own_row' | 'own_rows'): string => `'${schema}.${name}'`
 
 /** Private SQLSTATEs: who raises each, and what the caller is told. */
 export const states = {

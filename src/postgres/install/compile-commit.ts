@@ -161,8 +161,9 @@ begin
       from ${operationsOf('g')} where o.i::int not in (select unnest(_held))) s
     where s.indexes is not null;
   end if;
-  -- a set is written as a whole: where its rows may be too many bytes, one operation after the other, and up to the bound
-  _strict := _strict or _weight > _most;
+  -- a set is written as a whole: where its rows may be too many bytes, one operation after the other, and up to the bound.
+  -- Where each set is one operation, sets gain nothing, and what refuses one would be tried twice
+  _strict := _strict or _weight > _most or jsonb_array_length(_groups) = _count;
 
   -- point: own
   _x := set_config(${setting(s, 'own_rows')}, _own, true);

@@ -143,6 +143,7 @@ declare
   _done ${s}.applied[]; _x text; _old ${bound.table}; _new ${bound.table}; _input jsonb; _fields text; _rows int;
 begin
   ${openPath}
+  ${alone(bound, s)}
   case _type
 ${branches.join('\n')}
   end case;
@@ -181,27 +182,38 @@ function applied(
 }
 
 function applyType(bound: BoundModel, options: CompileOptions, type: OperationType): string {
-  const { schema: s } = options
+  const checks =
+    (type === 'CREATE' || type === 'UPDATE' ? inputChecks(bound, options, type === 'CREATE') : '') +
+    (type === 'CREATE' ? settledIds(bound, options) : '')
+  // rules rewrite a statement, and one within WITH, or several rows of one, they do not take
+  if (bound.rules || (bound.columnTriggers && type === 'UPDATE')) {
+    return `${checks}${eachAlone(bound, options, type)}`
+  }
+  const set = setOf(bound, options, type)
+  // the plan of a set is made for its size: for one operation it would be made anew each time, at the cost of several of them
+  return `${checks}    if cardinality(_index) = 1 then
+${eachAlone(bound, options, type)}
+    else
+${set}
+    end if;`
+}
+
+function setOf(bound: BoundModel, options: CompileOptions, type: OperationType): string {
   const found = keyCondition(bound, 'o', 'op.id')
   const joined = sameKey(bound, 't', 'o')
   const collect = (write: string): string => `    with written as (
       ${write})
     select pg_catalog.array_agg(w.a) into _done from written w;`
-  const changed = `${relationFunction(s, bound.rel, 'changed')}(o.*, t.*)`
-  const checks = type === 'CREATE' || type === 'UPDATE' ? inputChecks(bound, options, type === 'CREATE') : ''
-  // rules rewrite a statement, and one within WITH, or several rows of one, they do not take
-  if (bound.rules || (bound.columnTriggers && type === 'UPDATE')) {
-    return `${checks}${eachAlone(bound, options, type)}`
-  }
+  const changed = `${relationFunction(options.schema, bound.rel, 'changed')}(o.*, t.*)`
   switch (type) {
     case 'CREATE':
-      return `${checks}${createMany(bound, options)}`
+      return createMany(bound, options)
     case 'UPDATE':
-      return `${checks}${collect(`update ${bound.table} t set
+      return collect(`update ${bound.table} t set
       ${assignments(bound, 'op.d', 't')}
       from ${OPERATIONS} join ${bound.table} o on ${found}
       where ${joined}${owned(bound, options)}
-      returning ${applied(bound, options, 'op.i', 't', { type, changed })} as a`)}`
+      returning ${applied(bound, options, 'op.i', 't', { type, changed })} as a`)
     case 'DELETE':
       return collect(`delete from ${bound.table} t using ${OPERATIONS}
       where ${keyCondition(bound, 't', 'op.id')}${owned(bound, options)}
@@ -250,6 +262,22 @@ function eachAlone(bound: BoundModel, options: CompileOptions, type: OperationTy
     end loop;`
 }
 
+/** Ids that the database makes are settled before the write: they are the commit's own rows, too. */
+function settledIds(bound: BoundModel, { schema: s }: CompileOptions): string {
+  if (bound.keys.length > 1 || bound.key.column.default === null) return ''
+  return `    if array_position(_ids, null) is not null then
+      _ids := array(select coalesce(op.id, (${createId(bound, 'null')})::text) from ${OPERATIONS} order by op.i);
+      _x := set_config(${setting(s, 'own_rows')}, current_setting(${setting(s, 'own_rows')})
+        || (select string_agg(',' || to_json('${bound.rel}:' || i.id)::text, '') from unnest(_ids) i(id)), true);
+      ${alone(bound, s)}
+    end if;
+`
+}
+
+/** See `own_row` in signals.ts. */
+const alone = (bound: BoundModel, s: string): string =>
+  `_x := set_config(${setting(s, 'own_row')}, case when cardinality(_ids) = 1 then '${bound.rel}:' || _ids[1] end, true);`
+
 /** RETURNING knows the new row but not which operation made it: the id, settled beforehand, joins them. */
 function createMany(bound: BoundModel, options: CompileOptions): string {
   const { schema: s } = options
@@ -257,14 +285,7 @@ function createMany(bound: BoundModel, options: CompileOptions): string {
   const tenant = bound.tenant === null ? '' : castTenant(bound.tenant, '_tenant')
   const only = bound.keys.length === 1
   const insert = insertion(bound, 'op.d', only ? ['op.id'] : keyValues(bound, 'op.id'), tenant)
-  const settleIds = `    if array_position(_ids, null) is not null then
-      -- ids that the database makes: they are the commit's own rows, too
-      _ids := array(select coalesce(op.id, (${createId(bound, 'null')})::text) from ${OPERATIONS} order by op.i);
-      _x := set_config(${setting(s, 'own_rows')}, current_setting(${setting(s, 'own_rows')})
-        || (select string_agg(',' || to_json('${bound.rel}:' || i.id)::text, '') from unnest(_ids) i(id)), true);
-    end if;
-`
-  return `${!only || key.default === null ? '' : settleIds}    with op as materialized (
+  return `    with op as materialized (
       select op.i, ${only ? scalarValue(key.base, key.type, 'op.id') : 'op.id'} as id, op.d
       from ${OPERATIONS}),
     written as (

@@ -305,9 +305,9 @@ function statementTrigger(relation: Relation, { schema: s }: RelationOptions): S
     UPDATE: `${olds} union all ${fresh}`,
   }
   const both = (op: string): string => touched[op] as string
-  const oneByOne = (
-    op: string,
-  ): string => `for _t in select * from (${both(op)}) k where strpos(_own, ',' || to_json('${rel}:' || k.key)::text) = 0 loop
+  const oneByOne = (op: string): string => `for _t in select * from (${both(op)}) k
+        where not _several or ('${rel}:' || k.key is distinct from _alone
+          and strpos(current_setting(${setting(s, 'own_rows')}, true), ',' || to_json('${rel}:' || k.key)::text) = 0) loop
         perform ${tell}(_t.key, _t.old, _t.had);
       end loop;`
   const branches = (work: (op: string) => string): string => `if tg_op = 'INSERT' then
@@ -326,12 +326,11 @@ function statementTrigger(relation: Relation, { schema: s }: RelationOptions): S
     attributes: TRIGGER,
     body: `
 #variable_conflict use_variable
-declare _n int; _t record; _own text := ''; _plain boolean;
+declare _n int; _t record; _several boolean; _alone text; _plain boolean;
 begin
   -- point: own-rows
-  if current_setting(${setting(s, 'own')}, true) = '*' then
-    _own := current_setting(${setting(s, 'own_rows')}, true);
-  end if;
+  _several := coalesce(current_setting(${setting(s, 'own')}, true) = '*', false);
+  if _several then _alone := current_setting(${setting(s, 'own_row')}, true); end if;
   -- most statements write one row, and the set's plan costs more than one row's
   if tg_op = 'INSERT' then
     select count(*) into _n from (select from new_rows limit 2) x;
@@ -352,7 +351,7 @@ begin
           relation,
           s,
           `select * from (${both(op)}) k where '${rel}:' || k.key not in (
-      select jsonb_array_elements_text(('[0' || _own || ']')::jsonb))`,
+      select jsonb_array_elements_text(('[0' || case when _several then current_setting(${setting(s, 'own_rows')}, true) else '' end || ']')::jsonb))`,
         )};`,
     )}
   exception when undefined_column or undefined_function or datatype_mismatch then

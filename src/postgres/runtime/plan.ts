@@ -135,7 +135,8 @@ type Rels = (operation: Operation) => number
 /** The rows that the commit writes: it tells them itself. See `own_rows` in signals.ts. */
 function own(operations: readonly Operation[], rels: Rels): string {
   const named = operations.filter(({ id }) => id !== null)
-  return named.map((operation) => `,${JSON.stringify(`${rels(operation)}:${operation.id}`)}`).join('')
+  const rows = new Set(named.map((operation) => JSON.stringify(`${rels(operation)}:${operation.id}`)))
+  return [...rows].map((row) => `,${row}`).join('')
 }
 
 /** Whether rows of one model may refer to rows of the other, as far as the schema says. */

@@ -788,12 +788,11 @@ create or replace function postern."r1_statement"() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off
 set plan_cache_mode = force_generic_plan set enable_seqscan = off as $postern$
 #variable_conflict use_variable
-declare _n int; _t record; _own text := ''; _plain boolean;
+declare _n int; _t record; _several boolean; _alone text; _plain boolean;
 begin
   -- point: own-rows
-  if current_setting('postern.own', true) = '*' then
-    _own := current_setting('postern.own_rows', true);
-  end if;
+  _several := coalesce(current_setting('postern.own', true) = '*', false);
+  if _several then _alone := current_setting('postern.own_row', true); end if;
   -- most statements write one row, and the set's plan costs more than one row's
   if tg_op = 'INSERT' then
     select count(*) into _n from (select from new_rows limit 2) x;
@@ -804,15 +803,21 @@ begin
   _plain := _n > 1 and current_setting('transaction_isolation') = 'read committed';
   if not _plain then
     if tg_op = 'INSERT' then
-      for _t in select * from (select x.id::text as key, null::public.tasks as old, false as had from new_rows x) k where strpos(_own, ',' || to_json('1:' || k.key)::text) = 0 loop
+      for _t in select * from (select x.id::text as key, null::public.tasks as old, false as had from new_rows x) k
+        where not _several or ('1:' || k.key is distinct from _alone
+          and strpos(current_setting('postern.own_rows', true), ',' || to_json('1:' || k.key)::text) = 0) loop
         perform postern."r1_tell"(_t.key, _t.old, _t.had);
       end loop;
     elsif tg_op = 'DELETE' then
-      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x) k where strpos(_own, ',' || to_json('1:' || k.key)::text) = 0 loop
+      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x) k
+        where not _several or ('1:' || k.key is distinct from _alone
+          and strpos(current_setting('postern.own_rows', true), ',' || to_json('1:' || k.key)::text) = 0) loop
         perform postern."r1_tell"(_t.key, _t.old, _t.had);
       end loop;
     else
-      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x union all select x.id::text as key, null::public.tasks as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where strpos(_own, ',' || to_json('1:' || k.key)::text) = 0 loop
+      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x union all select x.id::text as key, null::public.tasks as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k
+        where not _several or ('1:' || k.key is distinct from _alone
+          and strpos(current_setting('postern.own_rows', true), ',' || to_json('1:' || k.key)::text) = 0) loop
         perform postern."r1_tell"(_t.key, _t.old, _t.had);
       end loop;
     end if;
@@ -824,7 +829,7 @@ begin
       insert into postern.log (position, rel, key, tenant, type, data, changed)
       select nextval('postern.position_seq'), 1, e.* from (
         select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, null::public.tasks as old, false as had from new_rows x) k where '1:' || k.key not in (
-      select jsonb_array_elements_text(('[0' || _own || ']')::jsonb))) k
+      select jsonb_array_elements_text(('[0' || case when _several then current_setting('postern.own_rows', true) else '' end || ']')::jsonb))) k
         left join lateral (
           select l.tenant, l.type <> 'DELETE' as told from postern.log l where (l.key, l.rel) = (k.key, 1)
           order by l.key desc, l.rel desc, l.position desc limit 1) l on true
@@ -845,7 +850,7 @@ begin
       insert into postern.log (position, rel, key, tenant, type, data, changed)
       select nextval('postern.position_seq'), 1, e.* from (
         select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x) k where '1:' || k.key not in (
-      select jsonb_array_elements_text(('[0' || _own || ']')::jsonb))) k
+      select jsonb_array_elements_text(('[0' || case when _several then current_setting('postern.own_rows', true) else '' end || ']')::jsonb))) k
         left join lateral (
           select l.tenant, l.type <> 'DELETE' as told from postern.log l where (l.key, l.rel) = (k.key, 1)
           order by l.key desc, l.rel desc, l.position desc limit 1) l on true
@@ -866,7 +871,7 @@ begin
       insert into postern.log (position, rel, key, tenant, type, data, changed)
       select nextval('postern.position_seq'), 1, e.* from (
         select k.key, e.tenant, e.type, e.data, e.changed from (select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x union all select x.id::text as key, null::public.tasks as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where '1:' || k.key not in (
-      select jsonb_array_elements_text(('[0' || _own || ']')::jsonb))) k
+      select jsonb_array_elements_text(('[0' || case when _several then current_setting('postern.own_rows', true) else '' end || ']')::jsonb))) k
         left join lateral (
           select l.tenant, l.type <> 'DELETE' as told from postern.log l where (l.key, l.rel) = (k.key, 1)
           order by l.key desc, l.rel desc, l.position desc limit 1) l on true
@@ -886,15 +891,21 @@ begin
     end if;
   exception when undefined_column or undefined_function or datatype_mismatch then
     if tg_op = 'INSERT' then
-      for _t in select * from (select x.id::text as key, null::public.tasks as old, false as had from new_rows x) k where strpos(_own, ',' || to_json('1:' || k.key)::text) = 0 loop
+      for _t in select * from (select x.id::text as key, null::public.tasks as old, false as had from new_rows x) k
+        where not _several or ('1:' || k.key is distinct from _alone
+          and strpos(current_setting('postern.own_rows', true), ',' || to_json('1:' || k.key)::text) = 0) loop
         perform postern."r1_tell"(_t.key, _t.old, _t.had);
       end loop;
     elsif tg_op = 'DELETE' then
-      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x) k where strpos(_own, ',' || to_json('1:' || k.key)::text) = 0 loop
+      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x) k
+        where not _several or ('1:' || k.key is distinct from _alone
+          and strpos(current_setting('postern.own_rows', true), ',' || to_json('1:' || k.key)::text) = 0) loop
         perform postern."r1_tell"(_t.key, _t.old, _t.had);
       end loop;
     else
-      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x union all select x.id::text as key, null::public.tasks as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k where strpos(_own, ',' || to_json('1:' || k.key)::text) = 0 loop
+      for _t in select * from (select x.id::text as key, row(x.*)::public.tasks as old, true as had from old_rows x union all select x.id::text as key, null::public.tasks as old, false as had from new_rows x where not exists (select from old_rows y where y.id::text = x.id::text)) k
+        where not _several or ('1:' || k.key is distinct from _alone
+          and strpos(current_setting('postern.own_rows', true), ',' || to_json('1:' || k.key)::text) = 0) loop
         perform postern."r1_tell"(_t.key, _t.old, _t.had);
       end loop;
     end if;
