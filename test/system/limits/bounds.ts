@@ -319,6 +319,90 @@ export async function rowBytes(name: string, adapter: Adapter): Promise<Bound[]>
   return bounds
 }
 
+/**
+ * How much dearer an operation is among many than among few, in commits that are refused at their last operation. Both are
+ * measured in turns on one machine, so that its load is no part of the ratio. What grows with the square of the operations
+ * shows as the factor between the two sizes.
+ */
+export async function refusals(name: string, adapter: Adapter): Promise<Bound[]> {
+  const [few, more] = [500, 8_000]
+  const endpoint = createEndpoint({ signingKey, adapter, limits: { operations: more, bodyBytes: 8 * MIB } })
+  const refused = async (what: string, operations: readonly object[], expected: number): Promise<number> => {
+    const sent = await signedRequest(commit(operations))
+    const start = process.hrtime.bigint()
+    const response = await endpoint.fetch(sent)
+    const took = Number(process.hrtime.bigint() - start) / operations.length
+    if (response.status !== expected)
+      throw new Error(`${name}: ${what}: expected ${expected}, got ${response.status}`)
+    return took
+  }
+  const ids = many(more, (index) => `refused${index}`)
+  const title = (value: string) => ({ title: value, status: 'todo' })
+  const seeded = many(more / few, (part) => ids.slice(part * few, (part + 1) * few))
+  for (const part of seeded) {
+    await refused(
+      'seed',
+      part.map((id) => ({ type: 'CREATE', model: 'tasks', id, input: title('seed') })),
+      200,
+    )
+  }
+  const last = (count: number) => (index: number) => title(index === count - 1 ? 'refused' : `t${index}`)
+  const kinds: Readonly<Record<string, readonly [number, (count: number) => object[]]>> = {
+    'creates, the last refused by a constraint': [
+      400,
+      (count) =>
+        many(count, (index) => ({
+          type: 'CREATE',
+          model: 'tasks',
+          id: `new${index}`,
+          input: last(count)(index),
+        })),
+    ],
+    'updates, the last refused by a constraint': [
+      400,
+      (count) =>
+        many(count, (index) => ({
+          type: 'UPDATE',
+          model: 'tasks',
+          id: ids[index],
+          input: last(count)(index),
+        })),
+    ],
+    'updates of rows that are not there': [
+      404,
+      (count) =>
+        many(count, (index) => ({ type: 'UPDATE', model: 'tasks', id: `none${index}`, input: title('x') })),
+    ],
+    'stale updates': [
+      409,
+      (count) =>
+        many(count, (index) => ({
+          type: 'UPDATE',
+          model: 'tasks',
+          id: ids[index],
+          input: title('x'),
+          readAt: 1,
+        })),
+    ],
+  }
+  const bounds: Bound[] = []
+  for (const [what, [status, operations]] of Object.entries(kinds)) {
+    const [small, large]: [number[], number[]] = [[], []]
+    for (let round = 0; round < 3; round++) {
+      small.push(await refused(what, operations(few), status))
+      large.push(await refused(what, operations(more), status))
+    }
+    const measured = Math.min(...large) / Math.min(...small)
+    bounds.push({
+      name: `${name}: ${what}: an operation among ${more}, to one among ${few}`,
+      unit: 'times',
+      limit: 2,
+      measured,
+    })
+  }
+  return bounds
+}
+
 /** Each bound with what it cost to try it. */
 async function costed(bounds: Promise<Bound[]>): Promise<Bound[]> {
   const found = await bounds

@@ -2,9 +2,19 @@
 import { parseArgs } from 'node:util'
 import pg from 'pg'
 import { pgAdapter } from '../../../src/adapters/pg.ts'
+import { defineSchema, model, z } from '../../../src/index.ts'
 import { startPostgres } from '../../support/pg-server.ts'
 import { schema } from '../../support/source.ts'
-import { measureBounds, rowBytes } from './bounds.ts'
+import { measureBounds, refusals, rowBytes } from './bounds.ts'
+
+/** Tables with capture, which looks at each statement of a commit. */
+const captured = defineSchema({
+  tasks: model({
+    fields: { title: z.string(), status: z.string(), organizationId: z.string().optional() },
+    capture: true,
+    mutable: true,
+  }),
+})
 
 const { values } = parseArgs({
   options: { keys: { type: 'string', default: '500' }, postgres: { type: 'string', default: '18' } },
@@ -22,12 +32,17 @@ try {
   const adapter = pgAdapter(pool, schema)
   await adapter.migrate()
   bounds.push(...(await rowBytes(`Postgres ${values.postgres}`, adapter)))
+  await pool.query(`truncate tasks; alter table tasks add check (title <> 'refused')`)
+  const capturing = pgAdapter(pool, captured, { statementTimeoutMs: 120_000, deadlineMs: 180_000 })
+  await capturing.migrate()
+  bounds.push(...(await refusals(`Postgres ${values.postgres}`, capturing)))
 } finally {
   await pool.end()
   await server.stop()
 }
 const exceeded = bounds.filter(({ limit, measured }) => measured > limit)
-const count = (value: number): string => Math.round(value).toLocaleString('en')
+const count = (value: number): string =>
+  value < 100 ? String(Math.round(value * 10) / 10) : Math.round(value).toLocaleString('en')
 for (const { name, limit, measured, unit, cost } of bounds) {
   const verdict = measured > limit ? 'EXCEEDED' : 'ok'
   const told =
