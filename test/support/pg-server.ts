@@ -151,13 +151,18 @@ interface UserIds {
 /**
  * The shell holds the other end of our pipe. When this process dies, even by SIGKILL, `read` sees the end of the
  * pipe, and the server and its files go too. The shell drops stderr, so that its end means: Postgres has exited.
+ *
+ * A server that has been told to quit and is still there after ten seconds is killed: a Postgres 15 with a standby that
+ * hears nothing once took a minute.
  */
 const guardian = `
 "$@" </dev/null & server=$!
 exec 2>/dev/null
 read -r files
 kill -QUIT $server
+{ sleep 10; kill -KILL $server; } >/dev/null & killer=$!
 wait $server
+kill $killer
 [ "$files" = keep ] || rm -rf "$PGDATA"
 `
 
