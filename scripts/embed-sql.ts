@@ -21,7 +21,7 @@ function statementsOf(text: string): string[] {
   return statements
 }
 
-const KINDS = 'schema|table|sequence|type|index|view|function|trigger'
+const KINDS = 'schema|table|sequence|type|domain|index|view|function|trigger'
 const made = new RegExp(
   String.raw`^((?:--[^\n]*\n)*)(?:create(?: or replace)?|alter) (${KINDS}) (?:{{schema}}\.)?(\w+)\s?([^]*)$`,
 )
@@ -36,7 +36,8 @@ function described(text: string): object {
     return { kind, name, head, body }
   }
   if (kind === 'index') return { kind, name, definition: rest }
-  if (kind !== undefined) return { kind, name, text }
+  // a domain is a type in the catalog
+  if (kind !== undefined) return { kind: kind === 'domain' ? 'type' : kind, name, text }
   const data = DATA.exec(text)?.[1]
   if (data === undefined) throw new Error(`Neither its kind nor its name can be told: ${text}`)
   return { kind: 'data', name: data, text }

@@ -197,11 +197,11 @@ export function adapterOver<Tx, S extends Schema>(
     options.settings === undefined
       ? {}
       : checkedSettings(await settled('settings', () => options.settings?.(request)))
-  /** What the connection does not bound by itself. */
-  const timeLimit = (at: Manifest): Settings =>
+  /** What the connection does not bound by itself, in milliseconds. */
+  const timeLimit = (at: Manifest): string | null =>
     statementTimeoutMs === 0 || (at.statementTimeoutMs > 0 && at.statementTimeoutMs <= statementTimeoutMs)
-      ? {}
-      : { statement_timeout: String(statementTimeoutMs) }
+      ? null
+      : String(statementTimeoutMs)
 
   const source: PostgresAdapter<Tx, S> = {
     schema,
@@ -212,7 +212,7 @@ export function adapterOver<Tx, S extends Schema>(
 
     async list(request) {
       const at = await manifest()
-      return reading(list(inTime, request, at, s, { ...timeLimit(at), ...(await settings(request)) }))
+      return reading(list(inTime, request, at, s, await settings(request), timeLimit(at)))
     },
 
     async commit(given) {

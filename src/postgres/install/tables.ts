@@ -31,5 +31,6 @@ export function migrations(s: string): readonly Migration[] {
       statements: statements('relay-tables-later', s),
     },
     { version: 5, title: 'when a schema digest was last used', statements: statements('model-use', s) },
+    { version: 6, title: 'time limits of lists', statements: statements('time-limit', s) },
   ]
 }

@@ -72,7 +72,10 @@ export function countCall(request: ListRequest, bound: BoundModel, models: Bound
   const tenant = scoped ? parameters.add(request.tenant) : null
   const conditions = matching(request, bound, models, tenant, parameters)
   const where = conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`
-  return { text: `select count(*)::text as "total" from ${bound.table} t${where}`, values: parameters.values }
+  return {
+    text: `select null, null, count(*)::text, null, null from ${bound.table} t${where}`,
+    values: parameters.values,
+  }
 }
 
 /** A page of rows, one more than the limit, each with its id, the order field's value and its stamp. */
@@ -119,6 +122,21 @@ from ${bound.table} t
 ${conditions.length === 0 ? '' : `where ${conditions.join('\n  and ')}\n`}order by ${sorted}
 limit ${request.limit + 1}) t) t where t."?before" < ${PAGE_BYTES}) q) p where p.before < ${PAGE_BYTES}`,
     values: parameters.values,
+  }
+}
+
+/** A page in one call, see `page` in lists.sql. Its first row has the set's stamp and the count. */
+export function pageCall(s: string, limitMs: string | null, page: Call, count: Call | null): Call {
+  return {
+    text: `select p."row", p."id", p."value", p."stamp", p."found"
+from ${s}.page($1::${s}.time_limit, $2::text, $3::text::json, $4::text, $5::text::json) p`,
+    values: [
+      limitMs,
+      page.text,
+      JSON.stringify(page.values),
+      count?.text ?? null,
+      count === null ? null : JSON.stringify(count.values),
+    ],
   }
 }
 

@@ -7,7 +7,7 @@ import type { BoundModel } from '../model/bound-model.ts'
 import { eventsCall, ofModels, pageOf } from './entry.ts'
 import { fitId, fitTenant } from './fit.ts'
 import type { Manifest } from './manifest.ts'
-import { countCall, listCall, loadCall } from './query.ts'
+import { countCall, listCall, loadCall, pageCall } from './query.ts'
 import type { Settings } from './settings.ts'
 import { withSettings } from './settings.ts'
 
@@ -36,27 +36,25 @@ export async function list(
   at: Manifest,
   s: string,
   settings: Settings,
+  limitMs: string | null,
 ): Promise<string> {
   const bound = at.models.get(request.model.name) as BoundModel
   const fitted = { ...request, tenant: fitTenant(at.models, request.tenant) }
   const call = listCall(fitted, bound, at.models, s)
-  const count = request.count ? countCall(fitted, bound, at.models) : undefined
-  const [stamp, found, total] = await withSettings(
-    connection,
-    { ...at.pins(bound), ...settings },
-    async (session) => {
-      // the set's stamp is a horizon read before the rows: one read with or after them vouches for rows not seen
-      const [first] = await session.query(`select ${s}.set_stamp()::text as stamp`, [])
-      const page = await session.query(call.text, call.values)
-      const [counted] = count === undefined ? [] : await session.query(count.text, count.values)
-      return [first?.stamp ?? '0', page, counted?.total] as const
-    },
-  )
+  const count = request.count ? countCall(fitted, bound, at.models) : null
+  const own = { ...at.pins(bound), ...settings }
+  // one round trip where nothing else asks for a transaction: the limit goes along
+  const alone = Object.keys(own).length === 0 && (limitMs === null || at.statementTimeoutMs === 0)
+  const page = pageCall(s, alone ? limitMs : null, call, count)
+  const read = (session: PostgresSession) => session.query(page.text, page.values)
+  const [head, ...found] = alone
+    ? await read(readCommitted(connection))
+    : await withSettings(connection, limitMs === null ? own : { statement_timeout: limitMs, ...own }, read)
   const rows = found.slice(0, request.limit)
   const last = rows.at(-1)
   const more = last !== undefined && Number(last.found) > rows.length
   const next = more ? `,"nextCursor":"${request.cursorAfter(last.value, last.id as string)}"` : ''
-  return `{"rows":[${rows.map(({ row }) => row).join(',')}],"stamps":[${rows.map((row) => row.stamp).join(',')}],"stamp":${stamp}${total == null ? '' : `,"total":${total}`}${next}}`
+  return `{"rows":[${rows.map(({ row }) => row).join(',')}],"stamps":[${rows.map((row) => row.stamp).join(',')}],"stamp":${head?.stamp}${head?.value == null ? '' : `,"total":${head.value}`}${next}}`
 }
 
 export async function events(

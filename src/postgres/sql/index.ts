@@ -57,6 +57,6 @@ export function statements(file: keyof typeof embedded, schema: string): readonl
 
 /** The functions that no model changes. Each migration run replaces them. */
 export const sharedFunctions = (schema: string): readonly Statement[] =>
-  (['positions', 'staleness', 'commits', 'capture', 'feed', 'retention', 'values'] as const).flatMap((file) =>
-    statements(file, schema),
+  (['positions', 'staleness', 'commits', 'capture', 'feed', 'lists', 'retention', 'values'] as const).flatMap(
+    (file) => statements(file, schema),
   )
