@@ -82,6 +82,18 @@ describe.each(majors)('Postgres %i: what the driver sends, counted on the wire',
     expect(line.take().roundTrips).toBe(1)
   })
 
+  test('a page of rows is one round trip, its time limit, its stamp and its count included', async () => {
+    for (const query of [{}, { count: true as const }, { where: [['status', 'doing'] as const], limit: 1 }]) {
+      const { rows, stamp } = await source.list('tasks', query)
+      expect(rows.length).toBeGreaterThan(0)
+      expect(stamp).toBeGreaterThan(0)
+      const { statements, roundTrips } = line.take()
+      expect(statements).toHaveLength(1)
+      expect(statements[0]).toContain('.page(')
+      expect(roundTrips).toBe(1)
+    }
+  })
+
   test('a page of the feed is one round trip', async () => {
     expect((await source.events(undefined, 3)).events).toHaveLength(3)
     expect(line.take().roundTrips).toBe(1)

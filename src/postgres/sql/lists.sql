@@ -29,7 +29,9 @@ begin
   begin
     return query execute _call;
     return;
-  exception when invalid_sql_statement_name then null;
+  exception when invalid_sql_statement_name or syntax_error then
+    -- a statement that is not there is said not to return rows
+    if {{schema}}.is_kept(_text) then raise; end if;
   end;
   execute {{schema}}.kept_statement(_text, _values);
   return query execute _call;
@@ -41,6 +43,12 @@ begin
   return 'execute postern_kept_' || md5(_text)
     || coalesce((select '(' || string_agg(quote_nullable(v.value), ', ' order by v.n) || ')'
       from json_array_elements_text(_values) with ordinality v(value, n)), '');
+end $$;
+
+create or replace function {{schema}}.is_kept(_text text) returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  return exists (select from pg_prepared_statement() p where p.name = 'postern_kept_' || md5(_text));
 end $$;
 
 -- Texts of lists are without number, and a session forgets none by itself: it keeps a hundred at most.

@@ -36,8 +36,10 @@ export const engineMutants: readonly Mutant[] = [
     message: 'a decision on the old state must be stale',
     plants: [
       {
-        find: 'select postern.set_stamp()::text as stamp',
-        put: "select pg_sequence_last_value('postern.position_seq')::text as stamp",
+        where: 'function postern.page(',
+        point: 'set-stamp',
+        find: 'postern.set_stamp()::text',
+        put: "pg_sequence_last_value('postern.position_seq')::text",
       },
     ],
   }),

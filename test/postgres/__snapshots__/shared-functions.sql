@@ -538,6 +538,73 @@ from postern.log l
 join (select distinct on (x.rel) x.rel, x.name, x.words from postern.model x order by x.rel, x.compiled_at desc, x.name) m on m.rel = l.rel
 where l.type <> 'BASE';
 
+-- A page of rows in one call. The first row of the answer has the set's stamp, and how many rows match in all where that
+-- was asked; the rows of the page follow.
+-- This function and `kept` run the text that the caller gives: SECURITY INVOKER, always. Nor have they a search_path of
+-- their own: views and policies of the application see the connection's.
+create or replace function postern.page(_limit postern.time_limit, _text text, _values json, _count text, _count_values json)
+returns table ("row" text, "id" text, "value" text, "stamp" text, "found" text)
+language plpgsql volatile as $$
+begin
+  if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.<>) 'read committed' then
+    raise exception 'postern: the rows must be read in a snapshot of their own' using errcode = 'PN501';
+  end if;
+  -- a horizon from before the rows: one from with or after them vouches for rows that were not seen
+  -- point: set-stamp
+  "stamp" := postern.set_stamp()::text;
+  if _count is not null then
+    select c."value" into "value" from postern.kept(_count, _count_values) c;
+  end if;
+  return next;
+  return query select k.* from postern.kept(_text, _values) k;
+end $$;
+
+-- Runs a statement that the session keeps prepared. A client library would do the same under a name of its own; this one is
+-- known to the server alone, so that it holds behind a pooler too.
+create or replace function postern.kept(_text text, _values json)
+returns table ("row" text, "id" text, "value" text, "stamp" text, "found" text)
+language plpgsql volatile as $$
+declare _call text := postern.kept_call(_text, _values);
+begin
+  begin
+    return query execute _call;
+    return;
+  exception when invalid_sql_statement_name or syntax_error then
+    -- a statement that is not there is said not to return rows
+    if postern.is_kept(_text) then raise; end if;
+  end;
+  execute postern.kept_statement(_text, _values);
+  return query execute _call;
+end $$;
+
+create or replace function postern.kept_call(_text text, _values json) returns text
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+  return 'execute postern_kept_' || md5(_text)
+    || coalesce((select '(' || string_agg(quote_nullable(v.value), ', ' order by v.n) || ')'
+      from json_array_elements_text(_values) with ordinality v(value, n)), '');
+end $$;
+
+create or replace function postern.is_kept(_text text) returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  return exists (select from pg_prepared_statement() p where p.name = 'postern_kept_' || md5(_text));
+end $$;
+
+-- Texts of lists are without number, and a session forgets none by itself: it keeps a hundred at most.
+create or replace function postern.kept_statement(_text text, _values json) returns text
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare _old text;
+begin
+  if (select count(*) from pg_prepared_statement() p where p.name like 'postern\_kept\_%') >= 100 then
+    for _old in select p.name from pg_prepared_statement() p where p.name like 'postern\_kept\_%' loop
+      execute 'deallocate ' || _old;
+    end loop;
+  end if;
+  return 'prepare postern_kept_' || md5(_text) || coalesce('(' || nullif(repeat('text, ', json_array_length(_values) - 1), '') || 'text)',
+    case when json_array_length(_values) = 1 then '(text)' end, '') || ' as ' || _text;
+end $$;
+
 -- One step of compaction: of each row with a change in the next _window positions, all older entries go. The last
 -- entry of every row stays for good, so that every readAt stays decidable and a new follower still sees every row.
 -- Never past the horizon, the retention time, or a named cursor that has not read so far. A cursor that a caller named by

@@ -176,3 +176,14 @@ alter table postern.dead_letter add column retry_at timestamptz;
 alter table postern.model
   -- when an application with this schema was last seen, to the hour: see postern.note_use
   add column used_at timestamptz not null default now();
+
+-- A time limit that comes with a statement as one of its parameters, and costs no round trip: the server reads a parameter
+-- when it is bound, and starts the statement's clock when it is executed. It does nothing where the connection has a limit
+-- of its own, for then the clock runs already.
+create function postern.limit_time(_ms text) returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  return _ms is null or set_config('statement_timeout', _ms, true) is not null;
+end $$;
+
+create domain postern.time_limit as text check (postern.limit_time(value));
