@@ -96,9 +96,9 @@ test('the database makes JSON of no more rows than the page has', async () => {
   const source = postgresAdapter(connection as typeof real, pages)
   const page = await caller(source, pages).list('pages', { orderBy: 'rank', limit: 200 })
   expect(page.rows.map(({ rank }) => rank)).toEqual(Array.from({ length: 34 }, (_, n) => n + 1))
-  const statement = asked.find(({ text }) => text.includes('"?size"'))
-  const plan = `explain (analyze, buffers, format json) ${statement?.text}`
-  const { rows } = await open.pool.query(plan, [...(statement?.values ?? [])])
+  const call = asked.find(({ values }) => String(values[1]).includes('"?size"'))
+  const plan = `explain (analyze, buffers, format json) ${call?.values[1]}`
+  const { rows } = await open.pool.query(plan, JSON.parse(String(call?.values[2])))
   const [{ Plan: top }] = rows[0]['QUERY PLAN']
   // 95 MB where the JSON of all rows is made
   expect(top['Temp Written Blocks']).toBe(0)

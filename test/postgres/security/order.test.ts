@@ -141,8 +141,9 @@ describe('what reaches the database', () => {
     line.take()
     const scope = { organizationId: odd, participantId: odd, projectId: odd }
     for (const request of requests) expect((await endpoint.ask(request, scope)).status).toBe(200)
-    const { statements } = line.take()
-    expect(statements.length).toBeGreaterThanOrEqual(requests.length)
+    const { statements, roundTrips } = line.take()
+    expect(roundTrips).toBeGreaterThanOrEqual(requests.length)
+    expect(statements.length).toBeGreaterThan(0)
     expect(statements.filter((text) => text.includes('drop table'))).toEqual([])
     expect(await open.sql('select title from tasks')).toEqual([{ title: `${odd}2` }])
   })
