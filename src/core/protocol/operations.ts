@@ -57,7 +57,7 @@ export function parseOperations(
   for (const [index, item] of given.entries()) {
     const base = `/operations/${index}`
     const parsed = shape.safeParse(withModel(item, options.model))
-    if (!parsed.success) issues.push(...parsed.error.issues.flatMap((issue) => toIssues(base, issue)))
+    if (!parsed.success) tell(issues, base, parsed.error.issues)
     else {
       const operation = parseOperation(schema, parsed.data, index, options.tenant, issues)
       if (operation !== null) operations.push(operation)
@@ -213,8 +213,13 @@ function checked(field: Field, value: unknown, place: string, issues: Issue[]): 
   if (field.check === undefined) return value
   const parsed = safeParse(field.check, value)
   if (parsed.success) return parsed.data
-  issues.push(...parsed.error.issues.flatMap((issue) => toIssues(place, issue)))
+  tell(issues, place, parsed.error.issues)
   return null
+}
+
+/** One after the other: hundreds of thousands, for each member of an array one, are too many arguments of a call. */
+function tell(issues: Issue[], place: string, found: readonly Parameters<typeof toIssues>[1][]): void {
+  for (const issue of found) issues.push(...toIssues(place, issue))
 }
 
 /** An operation as `authorize` and hand-written handlers see it: checked, defaults filled in, and plain data. */
