@@ -7,10 +7,20 @@ export function edited(
   edit: (statement: string) => string,
 ): PostgresConnection<PgClient> {
   const wrap = (session: PostgresSession): PostgresSession => ({
-    query: (text, values) => session.query(edit(text), values),
+    query: (text, values) => session.query(edit(text), withEdits(text, values, edit)),
   })
   return {
     ...wrap(connection),
     transaction: (work) => connection.transaction((session, tx) => work(wrap(session), tx)),
   }
 }
+
+/** The values of a call: those of a list's call have statements among them, which the database runs. */
+export const withEdits = (
+  text: string,
+  values: readonly (string | null)[],
+  edit: (statement: string) => string,
+): (string | null)[] =>
+  values.map((value, place) =>
+    text.includes('.page($1') && (place === 1 || place === 3) && value !== null ? edit(value) : value,
+  )

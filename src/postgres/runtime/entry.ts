@@ -188,8 +188,8 @@ function told(row: TextRow, words: PlacedWords): ToldEvent {
 
 const md5 = (text: string): string => createHash('md5').update(text).digest('hex')
 
-/** The key of a row whose values the log does not have. */
-const keyValue = (key: string): string => (/^-?\d{1,15}$/.test(key) ? key : JSON.stringify(key))
+/** The key of a row whose values the log does not have. A text may be digits that are no JSON number, for example `007`. */
+const keyValue = (key: string): string => (/^(0|-?[1-9]\d{0,14})$/.test(key) ? key : JSON.stringify(key))
 
 /** The members of a JSON object by name, their values as the slices of the text that they are. */
 function members(json: string): Map<string, string> {

@@ -3,6 +3,7 @@ import { conformanceSchema, postgresProbe } from '../../../src/conformance/index
 import type { Adapter } from '../../../src/core/adapter.ts'
 import type { PostgresConnection, PostgresSession } from '../../../src/postgres/connection.ts'
 import { postgresAdapter } from '../../../src/postgres/index.ts'
+import { withEdits } from '../../support/edited.ts'
 import { poolOf } from '../../support/pool.ts'
 import { probeConnection } from '../../system/conformance/server.ts'
 import { CONNECTIONS } from '../../system/conformance/subjects.ts'
@@ -65,7 +66,7 @@ function planting(real: PostgresConnection, plants: readonly Edit[], planted: Se
     return result
   }
   const session = (one: PostgresSession): PostgresSession => ({
-    query: (text, values) => one.query(changed(text), values),
+    query: (text, values) => one.query(changed(text), withEdits(text, values, changed)),
   })
   return {
     query: session(real).query,

@@ -227,21 +227,12 @@ export const readMutants: readonly Mutant[] = [
     fault: 'CONTAINS looks into the text of the array',
     killedBy: 'QUERY-30',
     message: 'the whole member must fit',
-    connection: (real) => {
-      const loose = (text: string): string =>
-        text.replace(
-          /(t\."?tags"?) operator\(pg_catalog\.@>\) array\[(\$\d+::text)\]::text\[\]/,
-          'position($2 in $1::text) > 0',
-        )
-      return {
-        ...real,
-        query: (text, values) => real.query(loose(text), values),
-        transaction: (work) =>
-          real.transaction((session, tx) =>
-            work({ ...session, query: (text, values) => session.query(loose(text), values) }, tx),
-          ),
-      }
-    },
+    plants: [
+      {
+        find: /(t\."?tags"?) operator\(pg_catalog\.@>\) array\[(\$\d+::text)\]::text\[\]/,
+        put: 'position($2 in $1::text) > 0',
+      },
+    ],
   }),
   wireMutant({
     fault: 'joined conditions above the limit are dropped',
