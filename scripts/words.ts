@@ -6,7 +6,7 @@ export interface Phrase {
 }
 
 /** A space in a pattern also matches a line break and the mark of a comment's next line. */
-export const phrases: readonly Phrase[] = [
+const phrases: readonly Phrase[] = [
   {
     pattern: '(?<!there )(?:is|are|was|were|be|been) no(?! longer| more| later| earlier| larger)',
     instead: 'is not a',
