@@ -1,11 +1,10 @@
-import type { PgClient } from '../../src/adapters/pg.ts'
 import type { PostgresConnection, PostgresSession } from '../../src/postgres/connection.ts'
 
 /** The same connection, with every statement passed through `edit` on its way. */
-export function edited(
-  connection: PostgresConnection<PgClient>,
+export function edited<Tx>(
+  connection: PostgresConnection<Tx>,
   edit: (statement: string) => string,
-): PostgresConnection<PgClient> {
+): PostgresConnection<Tx> {
   const wrap = (session: PostgresSession): PostgresSession => ({
     query: (text, values) => session.query(edit(text), withEdits(text, values, edit)),
   })
@@ -15,8 +14,8 @@ export function edited(
   }
 }
 
-/** The values of a call: those of a list's call have statements among them, which the database runs. */
-export const withEdits = (
+/** The values of a call. Those of `page` in lists.sql have statements among them, which the database runs. */
+const withEdits = (
   text: string,
   values: readonly (string | null)[],
   edit: (statement: string) => string,

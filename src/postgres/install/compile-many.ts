@@ -190,7 +190,8 @@ function applyType(bound: BoundModel, options: CompileOptions, type: OperationTy
     return `${checks}${eachAlone(bound, options, type)}`
   }
   const set = setOf(bound, options, type)
-  // the plan of a set is made for its size: for one operation it would be made anew each time, at the cost of several of them
+  // Postgres plans a set again at each call, since the plan depends on its size. For one operation that costs more than the
+  // operation itself
   return `${checks}    if cardinality(_index) = 1 then
 ${eachAlone(bound, options, type)}
     else
@@ -198,6 +199,7 @@ ${set}
     end if;`
 }
 
+/** All operations of a set in one statement. */
 function setOf(bound: BoundModel, options: CompileOptions, type: OperationType): string {
   const found = keyCondition(bound, 'o', 'op.id')
   const joined = sameKey(bound, 't', 'o')

@@ -65,7 +65,7 @@ function matching(
   return owned === null ? conditions : [owned, ...conditions]
 }
 
-/** How many rows match, on whatever page. */
+/** How many rows match, on all pages together. In the columns of a page's row: `page` in lists.sql runs both. */
 export function countCall(request: ListRequest, bound: BoundModel, models: BoundModels): Call {
   const parameters = new Parameters()
   const scoped = bound.model.policy.by !== 'none' && request.tenant !== null

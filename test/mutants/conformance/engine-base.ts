@@ -1,9 +1,9 @@
 import { pgConnection } from '../../../src/adapters/pg.ts'
 import { conformanceSchema, postgresProbe } from '../../../src/conformance/index.ts'
 import type { Adapter } from '../../../src/core/adapter.ts'
-import type { PostgresConnection, PostgresSession } from '../../../src/postgres/connection.ts'
+import type { PostgresConnection } from '../../../src/postgres/connection.ts'
 import { postgresAdapter } from '../../../src/postgres/index.ts'
-import { withEdits } from '../../support/edited.ts'
+import { edited } from '../../support/edited.ts'
 import { poolOf } from '../../support/pool.ts'
 import { probeConnection } from '../../system/conformance/server.ts'
 import { CONNECTIONS } from '../../system/conformance/subjects.ts'
@@ -65,11 +65,5 @@ function planting(real: PostgresConnection, plants: readonly Edit[], planted: Se
     }
     return result
   }
-  const session = (one: PostgresSession): PostgresSession => ({
-    query: (text, values) => one.query(changed(text), withEdits(text, values, changed)),
-  })
-  return {
-    query: session(real).query,
-    transaction: (work) => real.transaction((one, tx) => work(session(one), tx)),
-  }
+  return edited(real, changed)
 }

@@ -577,10 +577,16 @@ begin
   return query execute _call;
 end $$;
 
+-- The name under which the session keeps a statement.
+create or replace function postern.kept_name(_text text) returns text
+language sql immutable as $$
+  select 'postern_kept_' operator(pg_catalog.||) pg_catalog.md5(_text)
+$$;
+
 create or replace function postern.kept_call(_text text, _values json) returns text
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
-  return 'execute postern_kept_' || md5(_text)
+  return 'execute ' || postern.kept_name(_text)
     || coalesce((select '(' || string_agg(quote_nullable(v.value), ', ' order by v.n) || ')'
       from json_array_elements_text(_values) with ordinality v(value, n)), '');
 end $$;
@@ -588,21 +594,24 @@ end $$;
 create or replace function postern.is_kept(_text text) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 begin
-  return exists (select from pg_prepared_statement() p where p.name = 'postern_kept_' || md5(_text));
+  return exists (select from pg_prepared_statement() p where p.name = postern.kept_name(_text));
 end $$;
 
--- Texts of lists are without number, and a session forgets none by itself: it keeps a hundred at most.
+-- There is no end of different lists, and a session forgets no statement by itself: it keeps a hundred at most.
 create or replace function postern.kept_statement(_text text, _values json) returns text
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
-declare _old text;
+declare
+  _kept text[] := array(select p.name from pg_prepared_statement() p where starts_with(p.name, 'postern_kept_'));
+  _old text;
 begin
-  if (select count(*) from pg_prepared_statement() p where p.name like 'postern\_kept\_%') >= 100 then
-    for _old in select p.name from pg_prepared_statement() p where p.name like 'postern\_kept\_%' loop
+  if cardinality(_kept) >= 100 then
+    foreach _old in array _kept loop
       execute 'deallocate ' || _old;
     end loop;
   end if;
-  return 'prepare postern_kept_' || md5(_text) || coalesce('(' || nullif(repeat('text, ', json_array_length(_values) - 1), '') || 'text)',
-    case when json_array_length(_values) = 1 then '(text)' end, '') || ' as ' || _text;
+  return 'prepare ' || postern.kept_name(_text)
+    || coalesce((select '(' || string_agg('text', ', ') || ')' from json_array_elements_text(_values)), '')
+    || ' as ' || _text;
 end $$;
 
 -- One step of compaction: of each row with a change in the next _window positions, all older entries go. The last

@@ -327,70 +327,47 @@ export async function rowBytes(name: string, adapter: Adapter): Promise<Bound[]>
 export async function refusals(name: string, adapter: Adapter): Promise<Bound[]> {
   const [few, more] = [500, 8_000]
   const endpoint = createEndpoint({ signingKey, adapter, limits: { operations: more, bodyBytes: 8 * MIB } })
-  const refused = async (what: string, operations: readonly object[], expected: number): Promise<number> => {
+  /** Nanoseconds for each operation of a commit that must be answered so. */
+  const cost = async (what: string, operations: readonly object[], expected: number): Promise<number> => {
     const sent = await signedRequest(commit(operations))
     const start = process.hrtime.bigint()
-    const response = await endpoint.fetch(sent)
+    const { status } = await endpoint.fetch(sent)
     const took = Number(process.hrtime.bigint() - start) / operations.length
-    if (response.status !== expected)
-      throw new Error(`${name}: ${what}: expected ${expected}, got ${response.status}`)
+    if (status !== expected) throw new Error(`${name}: ${what}: expected ${expected}, got ${status}`)
     return took
   }
-  const ids = many(more, (index) => `refused${index}`)
-  const title = (value: string) => ({ title: value, status: 'todo' })
-  const seeded = many(more / few, (part) => ids.slice(part * few, (part + 1) * few))
-  for (const part of seeded) {
-    await refused(
-      'seed',
-      part.map((id) => ({ type: 'CREATE', model: 'tasks', id, input: title('seed') })),
-      200,
-    )
+  const operation = (type: string, id: string, title: string, readAt?: number): object => ({
+    type,
+    model: 'tasks',
+    id,
+    input: { title, status: 'todo' },
+    readAt,
+  })
+  const id = (index: number): string => `refused${index}`
+  for (let from = 0; from < more; from += few) {
+    const seeds = many(few, (index) => operation('CREATE', id(from + index), 'seed'))
+    await cost('seeds', seeds, 200)
   }
-  const last = (count: number) => (index: number) => title(index === count - 1 ? 'refused' : `t${index}`)
-  const kinds: Readonly<Record<string, readonly [number, (count: number) => object[]]>> = {
+  const title = (index: number, last: boolean): string => (last ? 'refused' : `t${index}`)
+  const kinds: Readonly<Record<string, readonly [number, (index: number, last: boolean) => object]>> = {
     'creates, the last refused by a constraint': [
       400,
-      (count) =>
-        many(count, (index) => ({
-          type: 'CREATE',
-          model: 'tasks',
-          id: `new${index}`,
-          input: last(count)(index),
-        })),
+      (index, last) => operation('CREATE', `new${index}`, title(index, last)),
     ],
     'updates, the last refused by a constraint': [
       400,
-      (count) =>
-        many(count, (index) => ({
-          type: 'UPDATE',
-          model: 'tasks',
-          id: ids[index],
-          input: last(count)(index),
-        })),
+      (index, last) => operation('UPDATE', id(index), title(index, last)),
     ],
-    'updates of rows that are not there': [
-      404,
-      (count) =>
-        many(count, (index) => ({ type: 'UPDATE', model: 'tasks', id: `none${index}`, input: title('x') })),
-    ],
-    'stale updates': [
-      409,
-      (count) =>
-        many(count, (index) => ({
-          type: 'UPDATE',
-          model: 'tasks',
-          id: ids[index],
-          input: title('x'),
-          readAt: 1,
-        })),
-    ],
+    'updates of rows that are not there': [404, (index) => operation('UPDATE', `none${index}`, 'x')],
+    'stale updates': [409, (index) => operation('UPDATE', id(index), 'x', 1)],
   }
   const bounds: Bound[] = []
-  for (const [what, [status, operations]] of Object.entries(kinds)) {
+  for (const [what, [status, one]] of Object.entries(kinds)) {
+    const operations = (count: number) => many(count, (index) => one(index, index === count - 1))
     const [small, large]: [number[], number[]] = [[], []]
     for (let round = 0; round < 3; round++) {
-      small.push(await refused(what, operations(few), status))
-      large.push(await refused(what, operations(more), status))
+      small.push(await cost(what, operations(few), status))
+      large.push(await cost(what, operations(more), status))
     }
     const measured = Math.min(...large) / Math.min(...small)
     bounds.push({
